@@ -7,7 +7,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/**/*.services.test.ts", "**/node_modules/**"] },
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/**/*.services.test.ts", "**/node_modules/**"],
+        },
       },
       { extends: true, test: { name: "services", include: ["test/**/*.services.test.ts"] } },
     ],

@@ -68,7 +68,11 @@ export function classify(thrown: unknown): WeirError {
   if (system === "ENOSPC" || system === "EDQUOT" || system === "EROFS")
     return systemic("disk-full", `the disk refused a write (${system})`, { cause: thrown })
   const kind = thrown instanceof Error ? thrown.name : typeof thrown
-  return fatal("unclassified", `an unclassified error was thrown (${kind}${typeof system === "string" ? `, ${system}` : ""})`, {
-    cause: thrown,
-  })
+  return fatal(
+    "unclassified",
+    `an unclassified error was thrown (${kind}${typeof system === "string" ? `, ${system}` : ""})`,
+    {
+      cause: thrown,
+    },
+  )
 }

@@ -1,0 +1,12 @@
+/** Everything that a plugin sees. Import nothing else of Weir from a plugin. */
+export * as Schema from "effect/Schema"
+export * from "./context.ts"
+export * from "./errors.ts"
+export * from "./plugin.ts"
+export type { Body, ObjectInfo, Objects } from "./ports/objects.ts"
+export * from "./privacy.ts"
+export * from "./record.ts"
+export * from "./record-type.ts"
+export * from "./records/index.ts"
+export * from "./version.ts"
+export * from "./fold.ts"

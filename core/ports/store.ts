@@ -1,0 +1,105 @@
+import type { Timer } from "../plugin.ts"
+
+/** A task's place in one of its inputs. `time` and `checksum` are of the last record read, so that a topic that was recreated
+ * or truncated is noticed. */
+export interface InputPosition {
+  readonly topic: string
+  readonly next: bigint
+  readonly last?: { readonly offset: bigint; readonly checksum: number }
+}
+
+/** One outbox row: what one step publishes, encoded; numbered from the task's row, so gapless and in commit order. */
+export interface OutboxRow {
+  readonly number: bigint
+  readonly payload: Uint8Array
+}
+
+/** What a claim finds. */
+export interface Claim {
+  /** Raised by this claim: every step of an older claim now fails with `fenced`. */
+  readonly epoch: bigint
+  /** Number of the newest outbox row that a step committed; 0 at first. */
+  readonly outbox: bigint
+  /** Highest number that is known to be published; the Log may know a higher one. */
+  readonly published: bigint
+  readonly positions: readonly InputPosition[]
+  /** Engine facts of the task: end marks of writers, feeds that are complete, partition count. */
+  readonly facts: Readonly<Record<string, unknown>>
+  /** Rows above `published`, in order. */
+  readonly pending: readonly OutboxRow[]
+  /** Earliest armed timer of each clock, ms; undefined when none is. */
+  readonly dueQuiet: number | undefined
+  readonly dueCalendar: number | undefined
+}
+
+export type StateRow = readonly [key: string, sort: string, value: string]
+export type StateKey = readonly [key: string, sort: string]
+
+/** Everything that one step changes; committed together or not at all. */
+export interface StepChange {
+  readonly puts: readonly StateRow[]
+  readonly deletes: readonly StateKey[]
+  readonly sharedPuts: readonly StateRow[]
+  readonly sharedDeletes: readonly StateKey[]
+  readonly timers: readonly Timer[]
+  readonly cancels: readonly (readonly [key: string, name: string])[]
+  readonly positions: readonly InputPosition[]
+  readonly facts?: Readonly<Record<string, unknown>>
+  /** The step's outbox row; its number must be the counter + 1. */
+  readonly outbox?: Uint8Array
+  /** Published up to here (inclusive): rows at or below it are deleted. */
+  readonly published?: bigint
+}
+
+/** A step in progress: a database transaction that holds the task's row. Values are JSON text. */
+export interface StepTransaction {
+  get(keys: readonly StateKey[]): Promise<readonly (string | undefined)[]>
+  scan(
+    ranges: readonly { readonly key: string; readonly from?: string; readonly to?: string }[],
+  ): Promise<readonly (readonly (readonly [sort: string, value: string])[])[]>
+  readonly shared: {
+    lock(keys: readonly string[]): Promise<void>
+    get: StepTransaction["get"]
+    scan: StepTransaction["scan"]
+  }
+  /** Armed timers that are due, earliest first. */
+  due(clock: "quiet" | "calendar", until: number, limit: number): Promise<readonly Timer[]>
+  /** Resolves to the number of the outbox row (or the counter). Rejects with retryable `unknown-outcome` when the answer was
+   * lost: claim again. */
+  commit(change: StepChange): Promise<bigint>
+  rollback(): Promise<void>
+}
+
+/** A claimed task. */
+export interface TaskStore extends Claim {
+  /** Locks the task's row and checks the epoch; rejects with fatal-to-the-claim code `fenced` when another claim came after. */
+  begin(): Promise<StepTransaction>
+  /** Marks published and deletes rows outside a step; checks the epoch. */
+  markPublished(number: bigint): Promise<void>
+  release(): Promise<void>
+}
+
+/** The Store port: state and timers of tasks, their positions and outbox, references to objects, and an audit. Errors:
+ * `unreachable`, `fenced`, `unknown-outcome`, `deadlock` (retryable: claim again), `disk-full`, `login-refused`, `lock-timeout`
+ * (systemic). Locks never outlive their owner: lock, idle-in-transaction and TCP timeouts are under 10 s. */
+export interface Store {
+  readonly driver: string
+  /** Address of the server, with credentials; for sinks that write beside the Store. Never printed. */
+  readonly url: string
+  claim(pipeline: string, stage: string, partition: number): Promise<TaskStore>
+  /** Rows of the tables of a zone and below, as a role that sees nothing above it. */
+  query(
+    sql: string,
+    zone: "phi" | "limited" | "clean",
+  ): Promise<{ readonly columns: readonly string[]; readonly rows: readonly (readonly unknown[])[] }>
+  /** Writes down that somebody looked at `phi`. */
+  audit(action: string, detail: string): Promise<void>
+  /** Counts references to objects; `by` may be negative. A writer refreshes before it puts. */
+  readonly objects: {
+    refresh(zone: string, keys: readonly string[]): Promise<void>
+    count(zone: string, keys: readonly string[], by: number): Promise<void>
+    /** Unreferenced objects that were not refreshed for `olderThanMs`, deleted under their rows' locks by `remove`. */
+    sweep(zone: string, olderThanMs: number, remove: (keys: readonly string[]) => Promise<void>): Promise<number>
+  }
+  close(): Promise<void>
+}

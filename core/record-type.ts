@@ -1,0 +1,120 @@
+/** What de-identification does to a field: identifier (keyed pseudonym), uid (mapped), date (shifted), text (dropped), quasi
+ * (kept in `limited`, dropped in `clean`), keep. */
+export type Mark = "identifier" | "uid" | "date" | "text" | "quasi" | "keep"
+
+/** An Avro type with the TypeScript type of its values. */
+export interface FieldType<T> {
+  readonly avro: unknown
+  /** Fields of a nested record; marks are on them, not on the field that holds it. */
+  readonly fields?: Fields
+  readonly item?: FieldType<unknown>
+  readonly optional?: true
+  readonly _type?: T
+}
+
+/** A field with its privacy mark. */
+export interface Field<T> {
+  readonly type: FieldType<T>
+  readonly mark: Mark | "nested"
+  readonly doc: string
+}
+
+export type Fields = Readonly<Record<string, Field<unknown>>>
+type TypeOf<F> = F extends Field<infer T> ? T : never
+type ValueOfFields<F extends Fields> = { readonly [K in keyof F]: TypeOf<F[K]> }
+
+/** A record type: an Avro record schema whose every field carries a privacy mark. `id` names the fields that, joined by `/` and
+ * percent-encoded, make the row id, so that an id is de-identified by the marks of its parts. */
+export interface RecordType<V = unknown> {
+  readonly name: string
+  readonly doc: string
+  readonly fields: Fields
+  readonly id: readonly string[]
+  /** Avro JSON schema; fields carry `weir.mark`. */
+  readonly avro: unknown
+  readonly _value?: V
+}
+
+/** The value type of a record type. */
+export type ValueOf<R> = R extends RecordType<infer V> ? V : never
+
+export const string: FieldType<string> = { avro: "string" }
+export const int: FieldType<number> = { avro: "int" }
+/** 64 bits in Avro, a safe integer here. */
+export const long: FieldType<number> = { avro: "long" }
+export const double: FieldType<number> = { avro: "double" }
+export const boolean: FieldType<boolean> = { avro: "boolean" }
+
+export const optional = <T>(type: FieldType<T>): FieldType<T | null> => ({
+  avro: ["null", type.avro],
+  item: type as FieldType<unknown>,
+  ...(type.fields === undefined ? {} : { fields: type.fields }),
+  optional: true,
+})
+
+export const array = <T>(type: FieldType<T>): FieldType<readonly T[]> => ({
+  avro: { type: "array", items: type.avro },
+  item: type as FieldType<unknown>,
+  ...(type.fields === undefined ? {} : { fields: type.fields }),
+})
+
+/** A nested record; `name` is unique within the record type. */
+export const nested = <F extends Fields>(name: string, fields: F): FieldType<ValueOfFields<F>> => ({
+  avro: { type: "record", name, fields: avroFields(fields) },
+  fields,
+})
+
+const marked =
+  (mark: Mark) =>
+  <T>(type: FieldType<T>, doc: string): Field<T> => ({ type, mark, doc })
+
+export const identifier = marked("identifier")
+export const uid = marked("uid")
+/** A `long` (ms since 1970, UTC) or a string: YYYY[-MM[-DD[Thh:mm:ss…]]] or YYYYMMDD. */
+export const date = marked("date")
+export const text = marked("text")
+export const quasi = marked("quasi")
+export const keep = marked("keep")
+/** A field that holds nested records, whose own fields carry the marks. */
+export const group = <T>(type: FieldType<T>, doc: string): Field<T> => ({ type, mark: "nested", doc })
+
+function avroFields(fields: Fields): unknown[] {
+  return Object.entries(fields).map(([name, field]) => ({
+    name,
+    type: field.type.avro,
+    doc: field.doc,
+    "weir.mark": field.mark,
+    ...(field.type.optional === true ? { default: null } : {}),
+  }))
+}
+
+/** Declares a record type; its value type follows from the fields. */
+export function recordType<F extends Fields>(declaration: {
+  readonly name: string
+  readonly doc: string
+  readonly fields: F
+  readonly id: readonly (keyof F & string)[]
+}): RecordType<ValueOfFields<F>> {
+  const { name, doc, fields, id } = declaration
+  for (const [field, { type, mark }] of Object.entries(fields))
+    if ((mark === "nested") !== (type.fields !== undefined))
+      throw new TypeError(`record type ${name}: field ${field} holds nested records exactly when it is made by group()`)
+  const avro = {
+    type: "record",
+    name: avroName(name),
+    namespace: "weir",
+    doc,
+    fields: avroFields(fields),
+    "weir.id": id,
+  }
+  return { name, doc, fields, id, avro }
+}
+
+const avroName = (name: string): string =>
+  name.replace(/(^|-)([a-z0-9])/g, (_, _dash, letter: string) => letter.toUpperCase())
+
+/** The row id of a value, from the parts that its record type names. */
+export const rowId = (parts: readonly string[]): string => parts.map(encodeURIComponent).join("/")
+
+/** The parts of a row id. */
+export const rowIdParts = (id: string): string[] => id.split("/").map(decodeURIComponent)

@@ -1,0 +1,6 @@
+export * from "./dicom-instance.ts"
+export * from "./fhir-resource.ts"
+export * from "./person-event.ts"
+export * from "./study.ts"
+export * from "./label.ts"
+export * from "./curated-resource.ts"

@@ -1,0 +1,3 @@
+/** What plugin authors test with: `weir/testing`. */
+export * from "./harness.ts"
+export * from "./memory-state.ts"
