@@ -1,0 +1,83 @@
+import type { AnyPlugin } from "../plugin.ts"
+import type { IdentityNamespace } from "../context.ts"
+import type { Zone } from "../record.ts"
+import type { RecordType } from "../record-type.ts"
+
+/** A driver with its settings, as the pipeline file gives them. */
+export interface DriverSettings {
+  readonly driver: string
+  readonly [setting: string]: unknown
+}
+
+/** Where a secret's bytes come from. */
+export type SecretSource = { readonly file: string } | { readonly env: string }
+
+/** What writes a topic. */
+export interface TopicWriter {
+  readonly kind: "source" | "stage"
+  readonly name: string
+}
+
+export interface CompiledTopic {
+  readonly name: string
+  readonly zone: Zone
+  readonly type: RecordType
+  /** What the partition key means. */
+  readonly key: string
+  readonly partitions: number
+  readonly retention: number | undefined
+  readonly compact: boolean
+  readonly writers: readonly TopicWriter[]
+  /** Names of the sources whose feeds reach this topic, by each of its writers. */
+  readonly feeds: ReadonlyMap<string, readonly string[]>
+}
+
+export interface CompiledStep {
+  readonly plugin: AnyPlugin
+  readonly options: unknown
+}
+
+export interface CompiledSource extends CompiledStep {
+  readonly name: string
+  /** Output port to topic. */
+  readonly outputs: Readonly<Record<string, string>>
+}
+
+export interface CompiledStage {
+  readonly name: string
+  /** Topic to input port of the first step. */
+  readonly inputs: ReadonlyMap<string, string>
+  readonly steps: readonly CompiledStep[]
+  /** Output port of the last step to topic. */
+  readonly outputs: Readonly<Record<string, string>>
+  readonly stateful: boolean
+  readonly privacy: boolean
+  /** Of each input; equal. */
+  readonly partitions: number
+}
+
+export interface CompiledSink extends CompiledStep {
+  readonly name: string
+  readonly topics: readonly string[]
+}
+
+/** A pipeline file that was found right: a graph that can run. */
+export interface CompiledPipeline {
+  readonly name: string
+  /** Absolute path of the pipeline file. */
+  readonly file: string
+  /** Folder from which relative paths are taken. */
+  readonly folder: string
+  readonly log: DriverSettings
+  readonly store: DriverSettings
+  readonly objects: DriverSettings
+  readonly secrets: ReadonlyMap<string, SecretSource>
+  /** Secrets that plugins use. */
+  readonly neededSecrets: readonly string[]
+  readonly identity: readonly IdentityNamespace[]
+  readonly topics: ReadonlyMap<string, CompiledTopic>
+  readonly sources: readonly CompiledSource[]
+  /** In topological order. */
+  readonly stages: readonly CompiledStage[]
+  readonly sinks: readonly CompiledSink[]
+}

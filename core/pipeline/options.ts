@@ -1,0 +1,32 @@
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import type { AnyPlugin } from "../plugin.ts"
+
+export interface OptionFault {
+  readonly path: readonly (string | number)[]
+  readonly message: string
+}
+
+/** Decodes what stands under `with:`; every fault at once, unknown keys refused. Messages hold no rejected value. */
+export function decodeOptions(
+  plugin: AnyPlugin,
+  given: unknown,
+): { readonly options: unknown; readonly faults: readonly OptionFault[] } {
+  const result = Schema.decodeUnknownResult(plugin.options, { errors: "all", onExcessProperty: "error" })(given)
+  if (Result.isSuccess(result)) return { options: result.success, faults: [] }
+  const { issues } = SchemaIssue.makeFormatterStandardSchemaV1()(result.failure.issue)
+  const faults = issues.map(({ path, message }) => ({
+    path: (path ?? []).map((part) => {
+      const key = typeof part === "object" ? part.key : part
+      return typeof key === "number" ? key : String(key)
+    }),
+    message: `option of ${plugin.name}: ${message}`,
+  }))
+  return { options: undefined, faults }
+}
+
+/** The options as JSON Schema (draft 2020-12), for editors and reference pages. */
+export function optionsJsonSchema(plugin: AnyPlugin): unknown {
+  return Schema.toJsonSchemaDocument(plugin.options).schema
+}
