@@ -35,10 +35,10 @@ export async function startPostgres(folder: string): Promise<{ readonly process:
   return { process: started, address: `postgres://postgres:${password}@127.0.0.1:${port}/postgres` }
 }
 
-const flags = (data: string, port: number): string[] => [
-  ...["-D", data, "-p", String(port)],
-  ...["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=300"],
-]
+const SETTINGS = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=300"]
+
+const flags = (data: string, port: number): string[] =>
+  ["-D", data, "-p", String(port)].concat(SETTINGS.flatMap((setting) => ["-c", setting]))
 
 async function postgresBinary(): Promise<string> {
   const system = platform() === "win32" ? "windows" : platform()

@@ -1,0 +1,113 @@
+import { Kafka, logLevel, type KafkaConfig, type SASLOptions } from "kafkajs"
+import { fatal } from "../../errors.ts"
+
+/** How to reach a cluster; `ssl` and `sasl` as kafkajs takes them. */
+export interface KafkaAddress {
+  readonly brokers: readonly string[]
+  readonly clientId?: string
+  readonly ssl?: KafkaConfig["ssl"]
+  readonly sasl?: SASLOptions
+}
+
+/** A request of Kafka's protocol, as a kafkajs connection sends it. */
+export interface ProtocolRequest<T> {
+  readonly request: {
+    readonly apiKey: number
+    readonly apiVersion: number
+    readonly apiName: string
+    encode(): Promise<{ readonly buf: Buffer; readonly buffer: Buffer }>
+  }
+  readonly response: { decode(payload: Buffer): Promise<T>; parse(decoded: T): Promise<T> }
+  readonly requestTimeout?: number
+}
+
+/** The calls of a kafkajs broker that this driver makes (kafkajs 2.2.4, `src/broker`). */
+export interface KafkaBroker {
+  readonly connectionPool: { send<T>(request: ProtocolRequest<T>): Promise<T> }
+  joinGroup(request: {
+    groupId: string
+    sessionTimeout: number
+    rebalanceTimeout: number
+    memberId: string
+    groupProtocols: readonly { readonly name: string; readonly metadata: Buffer }[]
+  }): Promise<{
+    generationId: number
+    leaderId: string
+    memberId: string
+    members: readonly { readonly memberId: string; readonly memberMetadata: Buffer }[]
+  }>
+  syncGroup(request: {
+    groupId: string
+    generationId: number
+    memberId: string
+    groupAssignment: readonly { readonly memberId: string; readonly memberAssignment: Buffer }[]
+  }): Promise<{ memberAssignment: Buffer }>
+  heartbeat(request: { groupId: string; groupGenerationId: number; memberId: string }): Promise<unknown>
+  leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>
+  offsetFetch(request: {
+    groupId: string
+    topics: readonly { readonly topic: string; readonly partitions: readonly { readonly partition: number }[] }[]
+  }): Promise<{
+    responses: readonly {
+      readonly topic: string
+      readonly partitions: readonly { partition: number; offset: string }[]
+    }[]
+  }>
+}
+
+/** The calls of a kafkajs cluster that this driver makes (kafkajs 2.2.4, `src/cluster`). */
+export interface KafkaCluster {
+  connect(): Promise<void>
+  disconnect(): Promise<void>
+  isConnected(): boolean
+  removeBroker(at: { host: string; port: number }): void
+  refreshMetadata(): Promise<void>
+  refreshMetadataIfNecessary(): Promise<void>
+  addMultipleTargetTopics(topics: readonly string[]): Promise<void>
+  findBroker(which: { nodeId: number | string }): Promise<KafkaBroker>
+  findGroupCoordinator(which: { groupId: string }): Promise<KafkaBroker>
+  findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number; readonly leader: number }[]
+  fetchTopicsOffset(
+    topics: readonly {
+      readonly topic: string
+      readonly partitions: readonly { readonly partition: number }[]
+      readonly fromBeginning: boolean
+    }[],
+  ): Promise<
+    readonly { readonly topic: string; readonly partitions: readonly { partition: number; offset: string }[] }[]
+  >
+}
+
+/** Retries of kafkajs itself: quick at first, for back-to-back transactions wait on each other; seven seconds in all. */
+export const RETRY = { initialRetryTime: 5, multiplier: 1.2, maxRetryTime: 300, retries: 40 } as const
+
+/** A client of kafkajs that logs nothing: what it logs may hold keys. */
+export function newKafka({ brokers, clientId, ssl, sasl }: KafkaAddress): Kafka {
+  return new Kafka({
+    brokers: [...brokers],
+    clientId: clientId ?? "weir",
+    connectionTimeout: 3000,
+    requestTimeout: 15_000,
+    retry: RETRY,
+    logLevel: logLevel.NOTHING,
+    logCreator: () => () => {},
+    ...(ssl === undefined ? {} : { ssl }),
+    ...(sasl === undefined ? {} : { sasl }),
+  })
+}
+
+type CreateCluster = (options: {
+  allowAutoTopicCreation: boolean
+  isolationLevel: number
+  metadataMaxAge: number
+}) => KafkaCluster
+
+/** A connection to the cluster below kafkajs's producers and consumers. kafkajs keeps its maker under a private symbol; its
+ * version is fixed in package.json, and another one is refused here. */
+export function newCluster(kafka: Kafka): KafkaCluster {
+  const maker = Object.getOwnPropertySymbols(kafka).find(({ description }) => description?.endsWith(":createCluster"))
+  const create = maker === undefined ? undefined : (kafka as unknown as Record<symbol, CreateCluster>)[maker]
+  if (create === undefined)
+    throw fatal("kafkajs-version", "this version of kafkajs cannot be used", { hint: "install kafkajs 2.2.4" })
+  return create({ allowAutoTopicCreation: false, isolationLevel: 1, metadataMaxAge: 300_000 })
+}

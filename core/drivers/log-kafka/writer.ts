@@ -1,0 +1,224 @@
+import { setTimeout as sleep } from "node:timers/promises"
+import { type Kafka, type Message as KafkaMessage, Partitioners, type Producer, type Transaction } from "kafkajs"
+import { fatal, retryable, type WeirError } from "../../errors.ts"
+import type { Append, GroupOffsets, Message, Writer } from "../../ports/log.ts"
+import type { Client } from "./client.ts"
+import { patiently } from "./client.ts"
+import { faultOf, isFencing, kafkaError } from "./errors.ts"
+import { RETRY } from "./kafkajs.ts"
+import { TIME_HEADER } from "./record-batch.ts"
+import type { Topics } from "./topics.ts"
+
+/** Ms after which the coordinator aborts a transaction whose writer went silent. */
+const TRANSACTION_TIMEOUT = 20_000
+/** Bytes of one record batch, well under what a topic takes; a larger message goes alone. */
+const BATCH_BYTES = 1 << 20
+/** Bytes of one round of requests, well under what a broker takes (100 MiB). */
+const ROUND_BYTES = 16 << 20
+const RECORD_OVERHEAD = 32
+
+/** Past the last message that a transaction wrote, by topic and partition. */
+type Ends = Map<string, Map<number, bigint>>
+
+/** Opens the transactional writer of an id. It resolves when Kafka gave it the id's next epoch, which it does only once the
+ * transaction of the one before is committed or aborted. */
+export async function openWriter(kafka: Kafka, client: Client, topics: Topics, id: string): Promise<Writer> {
+  const producer = kafka.producer({
+    transactionalId: id,
+    transactionTimeout: TRANSACTION_TIMEOUT,
+    maxInFlightRequests: 5,
+    allowAutoTopicCreation: false,
+    createPartitioner: Partitioners.DefaultPartitioner,
+    retry: RETRY,
+  })
+  try {
+    await patiently(`opening writer ${id}`, () => producer.connect())
+    const transaction = await patiently(`opening writer ${id}`, () => producer.transaction())
+    return new KafkaWriter(id, producer, transaction, client, topics)
+  } catch (error) {
+    await producer.disconnect().catch(() => {})
+    throw error
+  }
+}
+
+class KafkaWriter implements Writer {
+  readonly #id: string
+  readonly #producer: Producer
+  readonly #client: Client
+  readonly #topics: Topics
+  #transaction: Transaction | undefined
+  #last: Promise<unknown> = Promise.resolve()
+  #failed: WeirError | undefined
+
+  constructor(id: string, producer: Producer, transaction: Transaction, client: Client, topics: Topics) {
+    this.#id = id
+    this.#producer = producer
+    this.#transaction = transaction
+    this.#client = client
+    this.#topics = topics
+  }
+
+  transact(appends: readonly Append[], offsets: readonly GroupOffsets[] = []): Promise<void> {
+    const turn = this.#last.then(() => this.#transact(appends, offsets))
+    this.#last = turn.catch(() => {})
+    return turn
+  }
+
+  async close(): Promise<void> {
+    this.#failed ??= fatal("writer-closed", `writer ${this.#id} was closed`)
+    await this.#last
+    // Whatever is open would hold back readers until it times out.
+    if (this.#transaction?.isActive() === true) await this.#transaction.abort().catch(() => {})
+    await this.#producer.disconnect().catch(() => {})
+  }
+
+  async #transact(appends: readonly Append[], offsets: readonly GroupOffsets[]): Promise<void> {
+    if (this.#failed !== undefined) throw this.#failed
+    try {
+      const transaction = (this.#transaction ??= await this.#begin())
+      const ends = await this.#append(transaction, appends)
+      for (const { group, next } of offsets) await this.#offsets(transaction, group, next)
+      await this.#commit(transaction)
+      this.#transaction = undefined
+      await this.#seen(ends)
+    } catch (error) {
+      this.#failed = kafkaError(error, `writer ${this.#id}`)
+      throw this.#failed
+    }
+  }
+
+  #begin(): Promise<Transaction> {
+    return patiently(`writer ${this.#id}`, () => this.#producer.transaction())
+  }
+
+  async #append(transaction: Transaction, appends: readonly Append[]): Promise<Ends> {
+    const ends: Ends = new Map()
+    const stamped = new Set<string>()
+    for (const topic of new Set(appends.map((each) => each.topic))) {
+      ends.set(topic, new Map())
+      if (await this.#topics.appendTime(topic)) stamped.add(topic)
+    }
+    for (const round of rounds(appends)) {
+      const written = await transaction.sendBatch({
+        acks: -1,
+        timeout: 10_000,
+        topicMessages: round.map(({ topic, partition, messages }) => ({
+          topic,
+          messages: messages.map((message) => toKafka(message, partition, stamped.has(topic))),
+        })),
+      })
+      const counts = new Map(round.map((each) => [`${each.partition}/${each.topic}`, each.messages.length]))
+      for (const { topicName, partition, baseOffset } of written)
+        ends
+          .get(topicName)
+          ?.set(partition, BigInt(baseOffset ?? 0) + BigInt(counts.get(`${partition}/${topicName}`) ?? 0))
+    }
+    return ends
+  }
+
+  async #offsets(transaction: Transaction, group: string, next: GroupOffsets["next"]): Promise<void> {
+    const topics = [...new Set(next.map(({ topic }) => topic))].map((topic) => ({
+      topic,
+      partitions: next
+        .filter((each) => each.topic === topic)
+        .map(({ partition, offset }) => ({ partition, offset: String(offset) })),
+    }))
+    if (topics.length === 0) return
+    await patiently(`writer ${this.#id}`, () => transaction.sendOffsets({ consumerGroupId: group, topics }))
+  }
+
+  /** kafkajs asks once, so that an answer of "fenced" means that this was not committed; any other failure leaves it open. */
+  async #commit(transaction: Transaction): Promise<void> {
+    try {
+      await transaction.commit()
+    } catch (error) {
+      if (isFencing(faultOf(error))) throw error
+      throw retryable("unknown-outcome", `writer ${this.#id}: it is not known whether the transaction was committed`, {
+        cause: error,
+        hint: "open the writer again, then look",
+      })
+    }
+  }
+
+  /** Committed is decided when the coordinator answers, but readers see it only once every partition has its marker. Waits for
+   * that, a little: what is committed stays so. */
+  async #seen(ends: Ends): Promise<void> {
+    const until = performance.now() + 500
+    for (let pause = 1; performance.now() < until; pause = Math.min(20, pause * 2)) {
+      const waiting = [...ends].filter(([, partitions]) => partitions.size > 0)
+      if (waiting.length === 0) return
+      const asked = waiting.map(([topic, partitions]) => ({
+        topic,
+        fromBeginning: false,
+        partitions: [...partitions.keys()].map((partition) => ({ partition })),
+      }))
+      const names = asked.map(({ topic }) => topic)
+      const look = this.#client.use("looking", names, (cluster) => cluster.fetchTopicsOffset(asked), 200)
+      for (const { topic, partitions } of await look.catch(() => []))
+        for (const { partition, offset } of partitions)
+          if (BigInt(offset) > (ends.get(topic)?.get(partition) ?? 0n)) ends.get(topic)?.delete(partition)
+      if ([...ends.values()].some(({ size }) => size > 0)) await sleep(pause)
+    }
+  }
+}
+
+function toKafka(message: Message, partition: number, stamped: boolean): KafkaMessage {
+  const time = String(Math.max(0, Math.trunc(message.timestamp)))
+  const { headers } = message
+  const all = stamped ? { ...headers, [TIME_HEADER]: time } : headers
+  return {
+    key: asBuffer(message.key),
+    value: asBuffer(message.value),
+    partition,
+    timestamp: time,
+    ...(all === undefined ? {} : { headers: { ...all } }),
+  }
+}
+
+const asBuffer = (bytes: Uint8Array | null): Buffer | null =>
+  bytes === null || Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+/** Cuts appends into rounds: in each, one batch a partition, in order. */
+function* rounds(appends: readonly Append[]): Generator<Append[]> {
+  const queues = new Map<string, { topic: string; partition: number; messages: Message[]; at: number }>()
+  for (const { topic, partition, messages } of appends) {
+    const queue = queues.get(`${partition}/${topic}`)
+    if (queue === undefined) queues.set(`${partition}/${topic}`, { topic, partition, messages: [...messages], at: 0 })
+    else queue.messages.push(...messages)
+  }
+  while (queues.size > 0) {
+    const round: Append[] = []
+    let bytes = 0
+    for (const [name, queue] of queues) {
+      if (bytes > ROUND_BYTES) break
+      const cut = nextBatch(queue.messages, queue.at)
+      bytes += cut.bytes
+      if (cut.end > queue.at)
+        round.push({
+          topic: queue.topic,
+          partition: queue.partition,
+          messages: queue.messages.slice(queue.at, cut.end),
+        })
+      queue.at = cut.end
+      if (queue.at === queue.messages.length) queues.delete(name)
+    }
+    if (round.length > 0) yield round
+  }
+}
+
+function nextBatch(messages: readonly Message[], from: number): { readonly end: number; readonly bytes: number } {
+  let bytes = 0
+  let end = from
+  for (; end < messages.length; end++) {
+    const size = sizeOf(messages[end]!)
+    if (end > from && bytes + size > BATCH_BYTES) break
+    bytes += size
+  }
+  return { end, bytes }
+}
+
+const sizeOf = ({ key, value, headers }: Message): number =>
+  (key?.length ?? 0) +
+  (value?.length ?? 0) +
+  RECORD_OVERHEAD +
+  (headers === undefined ? 0 : JSON.stringify(headers).length)
