@@ -1,0 +1,185 @@
+/** Specific Character Set (0008,0005): decoding and encoding text (PS3.3 C.12.1.1.2, PS3.5 6.1, annexes H to K). */
+
+interface CodeSet {
+  /** WHATWG label of the decoder; `latin1` and `ascii` are done without one. */
+  readonly label: string
+  /** How bytes are handed to the decoder: as they are, or a 94x94 set in G0 moved to G1, with or without the EUC prefix 8F. */
+  readonly form: "plain" | "g0" | "g0-prefix"
+}
+
+const plain = (label: string): CodeSet => ({ label, form: "plain" })
+const ascii = plain("ascii")
+
+/** By the number in the defined term: `ISO_IR 100` and `ISO 2022 IR 100` name the same set. */
+const single: ReadonlyMap<string, CodeSet> = new Map([
+  ["6", ascii],
+  ["100", plain("latin1")],
+  ["101", plain("iso-8859-2")],
+  ["109", plain("iso-8859-3")],
+  ["110", plain("iso-8859-4")],
+  ["144", plain("iso-8859-5")],
+  ["127", plain("iso-8859-6")],
+  ["126", plain("iso-8859-7")],
+  ["138", plain("iso-8859-8")],
+  ["148", plain("iso-8859-9")],
+  ["203", plain("iso-8859-15")],
+  ["166", plain("windows-874")],
+  ["13", plain("shift_jis")],
+  ["192", plain("utf-8")],
+])
+
+/** Escape sequences after ESC (PS3.3 tables C.12-3 and C.12-4). */
+const escapes: readonly (readonly [sequence: string, set: CodeSet])[] = [
+  ["(B", ascii],
+  ["(J", ascii],
+  [")I", plain("shift_jis")],
+  ["-A", single.get("100")!],
+  ["-B", single.get("101")!],
+  ["-C", single.get("109")!],
+  ["-D", single.get("110")!],
+  ["-L", single.get("144")!],
+  ["-G", single.get("127")!],
+  ["-F", single.get("126")!],
+  ["-H", single.get("138")!],
+  ["-M", single.get("148")!],
+  ["-b", single.get("203")!],
+  ["-T", single.get("166")!],
+  ["$B", { label: "euc-jp", form: "g0" }],
+  ["$(D", { label: "euc-jp", form: "g0-prefix" }],
+  ["$)C", plain("euc-kr")],
+  ["$)A", plain("gb18030")],
+]
+
+/** What the values of (0008,0005) say: the set at the start of each value, and whether escapes may follow. */
+export interface Charset {
+  readonly initial: CodeSet
+  readonly escapes: boolean
+  /** False for a term that no edition defines: bytes above 7F are then read as ISO 8859-1. */
+  readonly known: boolean
+}
+
+/** The character set of data without (0008,0005): ISO 646. */
+export const defaultCharset: Charset = { initial: ascii, escapes: false, known: true }
+
+function codeSet(term: string): CodeSet | undefined {
+  if (term === "") return ascii
+  if (term === "GB18030" || term === "GBK") return plain(term.toLowerCase())
+  const number = /^ISO[ _](?:2022[ _])?IR[ _](\d+)$/.exec(term)?.[1]
+  return number === undefined ? undefined : single.get(number)
+}
+
+/** @param terms the values of (0008,0005), in order; none or one empty value mean ISO 646 */
+export function charsetOf(terms: readonly string[]): Charset {
+  const first = (terms[0] ?? "").trim().toUpperCase()
+  const initial = codeSet(first)
+  const alone = initial?.label === "utf-8" || initial?.label === "gb18030" || initial?.label === "gbk"
+  return { initial: initial ?? plain("latin1"), escapes: terms.length > 1 && !alone, known: initial !== undefined }
+}
+
+const decoders = new Map<string, TextDecoder>()
+function decoder(label: string): TextDecoder {
+  let found = decoders.get(label)
+  if (found === undefined) decoders.set(label, (found = new TextDecoder(label)))
+  return found
+}
+
+const latin1 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice(0, bytes.byteLength)
+
+function decodePart(bytes: Uint8Array, set: CodeSet): string {
+  if (set.label === "ascii" || set.label === "latin1") return latin1(bytes)
+  if (set.form === "plain") return decoder(set.label).decode(bytes)
+  const moved: number[] = []
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at]!
+    if (byte < 0x21 || byte > 0x7e) moved.push(byte)
+    else {
+      if (set.form === "g0-prefix") moved.push(0x8f)
+      moved.push(byte | 0x80, (bytes[++at] ?? 0x21) | 0x80)
+    }
+  }
+  return decoder(set.label).decode(Uint8Array.from(moved))
+}
+
+/** Control characters and the delimiters of values and names end what an escape sequence began (PS3.5 6.1.2.5.3). */
+function resets(byte: number, set: CodeSet): boolean {
+  if (byte === 0x0d || byte === 0x0a || byte === 0x0c || byte === 0x09) return true
+  return set.form === "plain" && (byte === 0x5c || byte === 0x5e || byte === 0x3d)
+}
+
+function escapeAt(bytes: Uint8Array, at: number): readonly [length: number, set: CodeSet] | undefined {
+  for (const [sequence, set] of escapes) {
+    let same = true
+    for (let i = 0; i < sequence.length && same; i++) same = bytes[at + 1 + i] === sequence.charCodeAt(i)
+    if (same) return [sequence.length + 1, set]
+  }
+  return undefined
+}
+
+function decodeEscaped(bytes: Uint8Array, initial: CodeSet): string {
+  let out = ""
+  let set = initial
+  let from = 0
+  const flush = (to: number) => {
+    if (to > from) out += decodePart(bytes.subarray(from, to), set)
+  }
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at]!
+    const escape = byte === 0x1b ? escapeAt(bytes, at) : undefined
+    if (escape !== undefined) {
+      flush(at)
+      set = escape[1]
+      from = at + escape[0]
+      at = from - 1
+    } else if (resets(byte, set)) {
+      flush(at)
+      out += String.fromCharCode(byte)
+      set = initial
+      from = at + 1
+    }
+  }
+  flush(bytes.length)
+  return out
+}
+
+/** Text of a value, padding and value delimiters included. Never throws: what the set cannot say becomes U+FFFD. */
+export function decodeText(bytes: Uint8Array, charset: Charset): string {
+  return charset.escapes && bytes.includes(0x1b)
+    ? decodeEscaped(bytes, charset.initial)
+    : decodePart(bytes, charset.initial)
+}
+
+const encoders = new Map<string, ReadonlyMap<string, readonly number[]>>()
+function encoder(label: string): ReadonlyMap<string, readonly number[]> {
+  const known = encoders.get(label)
+  if (known !== undefined) return known
+  const table = new Map<string, readonly number[]>()
+  const add = (...bytes: number[]) => {
+    const text = decoder(label).decode(Uint8Array.from(bytes))
+    if (text.length === 1 && text !== "\ufffd" && !table.has(text)) table.set(text, bytes)
+  }
+  for (let byte = 0; byte < 256; byte++) add(byte)
+  if (label === "gb18030" || label === "gbk")
+    for (let high = 0x81; high < 0xff; high++) for (let low = 0x40; low < 0xff; low++) add(high, low)
+  encoders.set(label, table)
+  return table
+}
+
+/** Bytes of a text in the initial set; undefined when that set lacks a character. Sets reached by escapes are not written. */
+export function encodeText(text: string, charset: Charset): Uint8Array | undefined {
+  // eslint-disable-next-line no-control-regex
+  if (/^[\x00-\x7f]*$/.test(text)) return Buffer.from(text, "latin1")
+  const { label } = charset.initial
+  if (label === "utf-8") return Buffer.from(text, "utf8")
+  if (label === "ascii") return undefined
+  // eslint-disable-next-line no-control-regex
+  if (label === "latin1") return /^[\x00-\xff]*$/.test(text) ? Buffer.from(text, "latin1") : undefined
+  const table = encoder(label)
+  const out: number[] = []
+  for (const character of text) {
+    const bytes = table.get(character)
+    if (bytes === undefined) return undefined
+    out.push(...bytes)
+  }
+  return Uint8Array.from(out)
+}
