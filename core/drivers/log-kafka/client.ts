@@ -77,9 +77,9 @@ export class Client {
   }
 
   /** Forgets what an error shows to be stale: connections, leaders, coordinators. */
-  async recover(error: unknown): Promise<void> {
-    if (this.#closed) throw error
-    const { host, port } = (error ?? {}) as { host?: string; port?: number }
+  async recover(thrown: unknown): Promise<void> {
+    if (this.#closed) throw thrown
+    const { host, port } = (thrown ?? {}) as { host?: string; port?: number }
     if (host !== undefined && port !== undefined && this.#cluster.isConnected())
       this.#cluster.removeBroker({ host, port })
     await this.#cluster.connect().catch(() => {})
