@@ -1,4 +1,4 @@
-import { type Admin, ConfigResourceTypes } from "kafkajs"
+import type { Admin, ConfigResourceTypes } from "kafkajs"
 import { fatal } from "../../errors.ts"
 import type { TopicSpec } from "../../ports/log.ts"
 import { patiently } from "./client.ts"
@@ -19,6 +19,8 @@ interface TopicState {
   readonly appendTime: boolean
 }
 
+// Node cannot import this constant of kafkajs by name.
+const TOPIC_RESOURCE = 2 as ConfigResourceTypes.TOPIC
 const FOREVER = "9223372036854775807"
 const NAME = /^[A-Za-z0-9._-]{1,249}$/
 
@@ -111,7 +113,7 @@ export class Topics {
     const metadata = await this.#admin.fetchTopicMetadata({ topics: [...names] })
     const { resources } = await this.#admin.describeConfigs({
       includeSynonyms: false,
-      resources: names.map((name) => ({ type: ConfigResourceTypes.TOPIC, name })),
+      resources: names.map((name) => ({ type: TOPIC_RESOURCE, name })),
     })
     const configs = new Map(
       resources.map((each) => [
