@@ -23,14 +23,15 @@ export interface FetchAnswer {
 
 const MAX_BYTES = 32 << 20
 
-/** Fetch request of version 11 (Kafka 2.3 and later), committed records only. Partitions are answered in the order given, and
+/** Fetch request of version 10 (Kafka 2.1 and later), committed records only. From 11 on a follower answers too, whose log may
+ * end before offsets that the leader gave, and who then calls them out of range. Partitions are answered in the order given, and
  * the first that has anything gives at least one whole batch. kafkajs's own would answer an error of one partition by failing
  * all of them, and tells neither the end of what is stable nor where an empty batch ends. */
 export function fetchRequest(parts: readonly FetchPart[], waitMs: number): ProtocolRequest<readonly FetchAnswer[]> {
   return {
     request: {
       apiKey: 1,
-      apiVersion: 11,
+      apiVersion: 10,
       apiName: "Fetch",
       async encode() {
         const buffer = encode(parts, waitMs)
@@ -65,8 +66,8 @@ function encode(parts: readonly FetchPart[], waitMs: number): Buffer {
   head.writeInt32BE(0, 17)
   head.writeInt32BE(-1, 21)
   head.writeInt32BE(parts.length, 25)
-  const forgottenAndRack = Buffer.alloc(6)
-  return Buffer.concat([head, ...topics, forgottenAndRack])
+  const forgotten = Buffer.alloc(4)
+  return Buffer.concat([head, ...topics, forgotten])
 }
 
 function decode(payload: Buffer): FetchAnswer[] {
@@ -92,7 +93,6 @@ function decodePartition(bytes: Bytes, topic: string): FetchAnswer {
   const aborted: Aborted[] = []
   for (let count = bytes.int32(); count > 0; count--)
     aborted.push({ producerId: bytes.int64(), firstOffset: bytes.int64() })
-  bytes.at += 4
   return {
     topic,
     partition,

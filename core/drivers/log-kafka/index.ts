@@ -14,7 +14,7 @@ export interface KafkaLogOptions extends KafkaAddress {
   readonly topicDefaults?: TopicDefaults
 }
 
-/** Opens Apache Kafka (2.3 or later) as the Log. Rejects: `unreachable` (retryable), `login-refused` (systemic). */
+/** Opens Apache Kafka (2.1 or later) as the Log. Rejects: `unreachable` (retryable), `login-refused` (systemic). */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const kafka = newKafka(options)
   const admin = kafka.admin()
