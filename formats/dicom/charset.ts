@@ -1,5 +1,7 @@
 /** Specific Character Set (0008,0005): decoding and encoding text (PS3.3 C.12.1.1.2, PS3.5 6.1, annexes H to K). */
 
+import { TextDecoder } from "node:util"
+
 interface CodeSet {
   /** WHATWG label of the decoder; `latin1` and `ascii` are done without one. */
   readonly label: string
@@ -84,7 +86,7 @@ function decoder(label: string): TextDecoder {
 }
 
 const latin1 = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice(0, bytes.byteLength)
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1")
 
 function decodePart(bytes: Uint8Array, set: CodeSet): string {
   if (set.label === "ascii" || set.label === "latin1") return latin1(bytes)

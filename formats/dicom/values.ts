@@ -1,0 +1,40 @@
+import { charsetOf, decodeText, defaultCharset } from "./charset.ts"
+import type { Charset } from "./charset.ts"
+import { find } from "./element.ts"
+import type { DataSet, Element } from "./element.ts"
+import { rawText } from "./parse.ts"
+import type { Source } from "./source.ts"
+import { charsetVrs, singleTextVrs } from "./vr.ts"
+
+/** Reads values of one file. Data of an item is in the item's own Specific Character Set, else in the enclosing one. */
+export class Values {
+  readonly source: Source
+  readonly charset: Charset
+
+  constructor(source: Source, dataSet: DataSet, inherited: Charset = defaultCharset) {
+    this.source = source
+    const own = find(dataSet, 0x00080005)
+    this.charset = own === undefined ? inherited : charsetOf(rawText(source, own).split("\\"))
+  }
+
+  /** Text without padding at its end; of charset VRs in Specific Character Set, else byte for byte. */
+  text(element: Element, vr: number = element.vr): string {
+    if (!charsetVrs.has(vr)) return rawText(this.source, element)
+    const bytes = this.source.bytes(element.valueStart, element.valueEnd)
+    // eslint-disable-next-line no-control-regex
+    return decodeText(bytes, this.charset).replace(/[\0 ]+$/, "")
+  }
+
+  /** The values of a text element, each without padding. */
+  texts(element: Element, vr: number = element.vr): readonly string[] {
+    const text = this.text(element, vr)
+    return singleTextVrs.has(vr) ? [text] : text.split("\\").map((one) => one.trim())
+  }
+
+  /** First unsigned 16-bit number; undefined when there is none. */
+  u16(element: Element, bigEndian: boolean): number | undefined {
+    const bytes = this.source.bytes(element.valueStart, element.valueEnd)
+    if (bytes.length < 2) return undefined
+    return bigEndian ? (bytes[0]! << 8) | bytes[1]! : (bytes[1]! << 8) | bytes[0]!
+  }
+}
