@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto"
+import { Kafka, logLevel } from "kafkajs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { openKafkaLog } from "../../core/drivers/log-kafka/index.ts"
 import type { Fetched, Log, Member, Message, Reader } from "../../core/ports/log.ts"
@@ -149,6 +150,22 @@ describe("Kafka as the Log", () => {
     await expect((await log.reader(name, 0, 500n)).read(LIMIT)).rejects.toMatchObject(outside)
     await expect((await log.reader(unique("none"), 0, 0n)).read(LIMIT)).rejects.toMatchObject({ code: "topic-missing" })
     await writer.close()
+  })
+
+  it("reads on, and sees leaders, after another topic was removed", async () => {
+    const [stays, goes] = [await topic(), await topic()]
+    const fresh = await open()
+    const [reader, other] = [await fresh.reader(stays, 0, 0n), await fresh.reader(goes, 0, 0n)]
+    for (const each of [reader, other]) await each.read(LIMIT)
+    const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin()
+    await admin.deleteTopics({ topics: [goes] })
+    await admin.disconnect()
+    await expect(other.read(LIMIT)).rejects.toMatchObject({ code: "topic-missing" })
+    const writer = await fresh.writer(unique("w"))
+    await writer.transact([{ topic: stays, partition: 0, messages: messages(0, 1) }])
+    expect((await reader.read(LIMIT)).messages.map(text)).toEqual(["0"])
+    expect(await fresh.bounds(stays)).toEqual([{ start: 0n, end: 2n }])
+    await fresh.close()
   })
 
   it("publishes appends and offsets together", async () => {

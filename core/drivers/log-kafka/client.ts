@@ -76,14 +76,20 @@ export class Client {
     return this.#cluster.findBroker({ nodeId })
   }
 
-  /** Forgets what an error shows to be stale: connections, leaders, coordinators. */
+  /** Forgets what an error shows to be stale: connections that do not answer, leaders, topics that were removed. */
   async recover(thrown: unknown): Promise<void> {
     if (this.#closed) throw thrown
-    const { host, port } = (thrown ?? {}) as { host?: string; port?: number }
-    if (host !== undefined && port !== undefined && this.#cluster.isConnected())
-      this.#cluster.removeBroker({ host, port })
-    await this.#cluster.connect().catch(() => {})
-    await this.#cluster.refreshMetadata().catch(() => {})
+    // kafkajs keeps a connection whose requests time out, and would ask it for ever.
+    if (faultOf(thrown).name === "KafkaJSRequestTimeoutError") await this.#cluster.disconnect().catch(() => {})
+    try {
+      await this.#cluster.connect()
+      await this.#cluster.refreshMetadata()
+    } catch (error) {
+      if (faultOf(error).type !== "UNKNOWN_TOPIC_OR_PARTITION") return
+      // One topic that is gone fails the look at all of them.
+      this.#cluster.targetTopics.clear()
+      this.#topics.clear()
+    }
   }
 
   async close(): Promise<void> {

@@ -57,10 +57,11 @@ export interface KafkaBroker {
 
 /** The calls of a kafkajs cluster that this driver makes (kafkajs 2.2.4, `src/cluster`). */
 export interface KafkaCluster {
+  /** The topics whose metadata is asked for. */
+  readonly targetTopics: Set<string>
   connect(): Promise<void>
   disconnect(): Promise<void>
   isConnected(): boolean
-  removeBroker(at: { host: string; port: number }): void
   refreshMetadata(): Promise<void>
   refreshMetadataIfNecessary(): Promise<void>
   addMultipleTargetTopics(topics: readonly string[]): Promise<void>

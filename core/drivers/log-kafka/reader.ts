@@ -8,7 +8,8 @@ interface Limit {
   readonly waitMs: number
 }
 
-const MOST_BYTES = 16 << 20
+/** Bytes of a fetch: larger ones bring no more a second, and are kept longer. */
+const MOST_BYTES = 4 << 20
 
 /** Reads one partition by fetches of its own, so that no neighbour's pace is felt. What a fetch gave beyond the limit of a
  * read is kept for the next. */
