@@ -181,3 +181,41 @@ describe.each([1, 3])("a cluster of %i brokers that are killed", (count) => {
     await log.close()
   }, 120_000)
 })
+
+describe("a cluster that asks for a login", () => {
+  const folder = mkdtempSync(join(tmpdir(), "weir-kafka-"))
+  const login = { username: "alice", password: "of-a-test" }
+  let cluster: { readonly address: string; readonly brokers: readonly Broker[] }
+  beforeAll(async () => {
+    cluster = await startKafka(folder, 1, login)
+  })
+  afterAll(async () => {
+    await Promise.all(cluster.brokers.map(({ process }) => stop(process, "SIGKILL")))
+    rmSync(folder, { recursive: true, force: true })
+  })
+  const open = (password: string) =>
+    openKafkaLog({ brokers: [cluster.address], sasl: { mechanism: "scram-sha-512", ...login, password } })
+
+  it("is written and read by who has it", async () => {
+    const log = await open(login.password)
+    const topic = unique("t")
+    await log.ensureTopics([{ name: topic, partitions: 1 }])
+    const writer = await log.writer(unique("w"))
+    await writer.transact([{ topic, partition: 0, messages: [message("0")] }])
+    expect(await toHead(await log.reader(topic, 0, 0n))).toEqual(["0"])
+    const member = await log.join({ group: unique("g"), topics: [topic], partitions: 1, onAssigned: () => {} })
+    expect(member.assigned()).toEqual([0])
+    await log.close()
+  })
+
+  it("is called a refused login, which no record is to blame for, by who has not", async () => {
+    await expect(open("wrong")).rejects.toMatchObject({ meaning: "systemic", code: "login-refused" })
+  })
+})
+
+it("says that nobody answers, which may pass", async () => {
+  await expect(openKafkaLog({ brokers: ["127.0.0.1:1"] })).rejects.toMatchObject({
+    meaning: "retryable",
+    code: "unreachable",
+  })
+}, 60_000)

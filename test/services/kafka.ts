@@ -13,17 +13,30 @@ export interface Broker {
   start(): Promise<Started>
 }
 
+/** A login by SCRAM-SHA-512, which clients then need. */
+export interface Login {
+  readonly username: string
+  readonly password: string
+}
+
 /** Starts a new cluster of Apache Kafka (KRaft) in a folder of its own, one broker unless more are asked for. */
 export async function startKafka(
   folder: string,
   count = 1,
+  login?: Login,
 ): Promise<{ readonly address: string; readonly brokers: readonly Broker[] }> {
   const libs = await kafkaLibraries()
   const nodes: Node[] = []
   for (let id = 1; id <= count; id++)
-    nodes.push({ id, port: await freePort(), controller: await freePort(), folder: join(folder, `broker-${id}`) })
+    nodes.push({
+      id,
+      port: await freePort(),
+      controller: await freePort(),
+      inner: await freePort(),
+      folder: join(folder, `broker-${id}`),
+    })
   const cluster = randomBytes(16).toString("base64url")
-  await Promise.all(nodes.map((node) => format(libs, node, nodes, cluster)))
+  await Promise.all(nodes.map((node) => format(libs, node, nodes, cluster, login)))
   const brokers = await Promise.all(nodes.map((node) => start(libs, node)))
   return { address: nodes.map(({ port }) => `127.0.0.1:${port}`).join(","), brokers }
 }
@@ -32,6 +45,8 @@ interface Node {
   readonly id: number
   readonly port: number
   readonly controller: number
+  /** Between brokers. */
+  readonly inner: number
   readonly folder: string
 }
 
@@ -64,24 +79,29 @@ async function start(libs: string, node: Node): Promise<Broker> {
 const propertiesOf = (node: Node) => join(node.folder, "server.properties")
 const logOf = (node: Node) => join(node.folder, "log.txt")
 
-async function format(libs: string, node: Node, nodes: readonly Node[], cluster: string): Promise<void> {
+async function format(libs: string, node: Node, nodes: readonly Node[], cluster: string, login?: Login): Promise<void> {
   mkdirSync(node.folder, { recursive: true })
-  writeFileSync(propertiesOf(node), properties(node, nodes))
+  writeFileSync(propertiesOf(node), properties(node, nodes, login !== undefined))
   const tool = ["-Xmx128m", "-cp", `${libs}/*`, "kafka.tools.StorageTool"]
-  await run("java", [...tool, "format", "-t", cluster, "-c", propertiesOf(node)])
+  const scram = login && ["--add-scram", `SCRAM-SHA-512=[name=${login.username},password=${login.password}]`]
+  await run("java", [...tool, "format", "-t", cluster, "-c", propertiesOf(node), ...(scram ?? [])])
 }
 
-function properties(node: Node, nodes: readonly Node[]): string {
+function properties(node: Node, nodes: readonly Node[], secure: boolean): string {
   const replicas = Math.min(3, nodes.length)
   const inSync = Math.max(1, replicas - 1)
   return Object.entries({
     "process.roles": "broker,controller",
     "node.id": node.id,
     "controller.quorum.voters": nodes.map(({ id, controller }) => `${id}@127.0.0.1:${controller}`).join(","),
-    listeners: `PLAINTEXT://127.0.0.1:${node.port},CONTROLLER://127.0.0.1:${node.controller}`,
-    "advertised.listeners": `PLAINTEXT://127.0.0.1:${node.port}`,
+    listeners: `CLIENT://127.0.0.1:${node.port},INNER://127.0.0.1:${node.inner},CONTROLLER://127.0.0.1:${node.controller}`,
+    "advertised.listeners": `CLIENT://127.0.0.1:${node.port},INNER://127.0.0.1:${node.inner}`,
+    "inter.broker.listener.name": "INNER",
     "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "listener.security.protocol.map": `CLIENT:${secure ? "SASL_PLAINTEXT" : "PLAINTEXT"},INNER:PLAINTEXT,CONTROLLER:PLAINTEXT`,
+    "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+    "listener.name.client.scram-sha-512.sasl.jaas.config":
+      "org.apache.kafka.common.security.scram.ScramLoginModule required;",
     "log.dirs": join(node.folder, "data"),
     "offsets.topic.replication.factor": replicas,
     "offsets.topic.num.partitions": 1,
