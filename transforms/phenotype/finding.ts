@@ -73,9 +73,12 @@ const turned: Readonly<Record<Value, Value>> = {
 }
 const turnedRole: Readonly<Record<Role, Role>> = { supports: "refutes", refutes: "supports", uncertain: "uncertain" }
 
+const turnedReason: Readonly<Record<string, string>> = { met: "not-met", "not-met": "met" }
+
 /** The opposite; what is uncertain or unknown stays so. */
 export const not = (finding: Finding): Finding => ({
   ...finding,
   value: turned[finding.value],
+  reason: turnedReason[finding.reason] ?? finding.reason,
   used: finding.used.map(({ fact, role }) => ({ fact, role: turnedRole[role] })),
 })
