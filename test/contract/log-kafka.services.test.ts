@@ -113,6 +113,17 @@ describe("Kafka as the Log", () => {
     await writer.close()
   })
 
+  it("shows what was committed as soon as the writer says so", async () => {
+    const name = await topic(3)
+    const writer = await log.writer(unique("w"))
+    for (let i = 1; i <= 40; i++) {
+      await writer.transact([0, 1, 2].map((partition) => ({ topic: name, partition, messages: messages(i, 1) })))
+      const ends = (await log.bounds(name)).map(({ end }) => Number(end))
+      expect(ends).toEqual([2 * i, 2 * i, 2 * i])
+    }
+    await writer.close()
+  })
+
   it("does not take what it kept for the end, when more was written since", async () => {
     const name = await topic()
     const writer = await log.writer(unique("w"))

@@ -8,6 +8,8 @@ export interface KafkaFault {
   readonly retriable: boolean
 }
 
+const LOGIN = "KafkaJSSASLAuthenticationError"
+
 const TRANSIENT_NAMES = new Set([
   "KafkaJSConnectionError",
   "KafkaJSConnectionClosedError",
@@ -53,7 +55,8 @@ export function faultOf(thrown: unknown): KafkaFault {
   const chain: { name?: string; type?: string; code?: unknown; retriable?: boolean }[] = []
   for (let each = thrown; each instanceof Error && chain.length < 5; each = each.cause) chain.push(each)
   const typed = chain.find(({ type }) => typeof type === "string")
-  const name = chain.find((each) => TRANSIENT_NAMES.has(each.name ?? ""))?.name ?? chain[0]?.name ?? typeof thrown
+  const telling = chain.find(({ name = "" }) => TRANSIENT_NAMES.has(name) || name === LOGIN)
+  const name = telling?.name ?? chain[0]?.name ?? typeof thrown
   const code = typed?.code ?? chain.find((each) => each.code !== undefined)?.code
   const type = typed?.type ?? (code === 90 ? "PRODUCER_FENCED" : undefined)
   const retriable =
@@ -78,7 +81,7 @@ export function kafkaError(thrown: unknown, what: string): WeirError {
   const told = `${what}: Kafka answered ${fault.type ?? fault.name}`
   const detail = { cause: thrown }
   if (isFencing(fault)) return fatal("fenced", told, detail)
-  if (fault.name === "KafkaJSSASLAuthenticationError" || fault.type === "SASL_AUTHENTICATION_FAILED")
+  if (fault.name === LOGIN || fault.type === "SASL_AUTHENTICATION_FAILED")
     return systemic("login-refused", told, detail)
   if (fault.type?.endsWith("AUTHORIZATION_FAILED")) return systemic("access-refused", told, detail)
   switch (fault.type) {
