@@ -62,13 +62,15 @@ describe("a folder of objects", () => {
     const putting = writer.put("slow", slow())
     await begun.promise
     const dead = [`${hostname()}~999999999~aaaa~0`, `${hostname()}~${process.pid}~of-another-run~0`]
-    for (const name of dead) writeFileSync(join(dir, "~tmp", name), "half")
+    const alive = `${hostname()}~${process.ppid}~of-another-process~0`
+    for (const name of [...dead, alive]) writeFileSync(join(dir, "~tmp", name), "half")
     const other = await openFolderObjects({ dir })
-    expect(everything(dir)).toHaveLength(1)
+    expect(everything(dir)).toHaveLength(2)
+    expect(everything(dir)).toContain(join("~tmp", alive))
     gate.resolve()
     await putting
     expect((await other.head("slow"))?.size).toBe(20)
-    expect(everything(dir)).toEqual(["slow"])
+    expect(everything(dir).sort()).toEqual(["slow", join("~tmp", alive)])
   })
 
   it("does not take the failure of a body for its own", async () => {
