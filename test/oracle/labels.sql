@@ -69,18 +69,7 @@ meant as (
     and (c.code = k.code or k.prefix and starts_with(c.code, k.code))),
 fact as materialized (
   select m.*, p.body, p.holder, l.negated, l.win_from, l.win_to, l.same_encounter, l.by_study,
-    case m.type
-      when 'Condition' then coalesce(fhir_first(body->>'onsetDateTime'),
-        fhir_first(body#>>'{onsetPeriod,start}'), fhir_first(body->>'recordedDate'))
-      else coalesce(fhir_first(body->>'effectiveDateTime'), fhir_first(body->>'effectiveInstant'),
-        fhir_first(body#>>'{effectivePeriod,start}'), fhir_first(body->>'issued')) end as first,
-    case m.type
-      when 'Condition' then coalesce(fhir_last(body->>'onsetDateTime'),
-        case when body ? 'onsetPeriod' then coalesce(fhir_last(body#>>'{onsetPeriod,end}'), 'infinity') end,
-        fhir_last(body->>'recordedDate'))
-      else coalesce(fhir_last(body->>'effectiveDateTime'), fhir_last(body->>'effectiveInstant'),
-        case when body ? 'effectivePeriod' then coalesce(fhir_last(body#>>'{effectivePeriod,end}'), 'infinity') end,
-        fhir_last(body->>'issued')) end as last,
+    t.first, t.last,
     ref_id(body#>>'{encounter,reference}') as encounter,
     array(select ref_id(r#>>'{}') from jsonb_path_query(body, '$.basedOn[*].reference') r) as requests,
     array(select ref_id(r->>'reference') from named(body) r
@@ -113,6 +102,10 @@ fact as materialized (
     exists (select from jsonb_path_query(body, '$.category[*].coding[*].code') c where c#>>'{}' = any (l.category)) as in_category,
     l.category is not null as has_category
   from meant m join part p using (person, type, id, part) join leaf l using (phenotype, leaf)
+  left join lateral fhir_span(body, case m.type
+    when 'Condition' then '{onsetDateTime,onsetPeriod,recordedDate}'::text[]
+    when 'DiagnosticReport' then '{effectiveDateTime,effectivePeriod,issued}'
+    else '{effectiveDateTime,effectiveInstant,effectivePeriod,issued}' end) t on true
   left join unit_factor u on u.phenotype = l.phenotype and u.unit = holder#>>'{valueQuantity,code}' and u.target = l.unit
   cross join lateral (select round((holder#>>'{valueQuantity,value}')::numeric * u.factor, 9) as amount) q),
 
@@ -155,20 +148,20 @@ vote as materialized (
 
 -- When a negative may be said.
 event as materialized (
-  select person, fhir_first(case type
-    when 'Encounter' then coalesce(body#>>'{period,end}', body#>>'{period,start}')
-    when 'Condition' then coalesce(body->>'recordedDate', body->>'onsetDateTime', body#>>'{onsetPeriod,start}')
-    when 'AllergyIntolerance' then body->>'recordedDate'
-    when 'ImagingStudy' then body->>'started'
-    when 'Immunization' then body->>'occurrenceDateTime'
-    when 'MedicationRequest' then body->>'authoredOn'
-    when 'ServiceRequest' then body->>'authoredOn'
-    when 'Specimen' then coalesce(body#>>'{collection,collectedDateTime}', body#>>'{collection,collectedPeriod,start}', body->>'receivedTime')
-    when 'Procedure' then coalesce(body->>'performedDateTime', body#>>'{performedPeriod,start}')
-    when 'Observation' then coalesce(body->>'effectiveDateTime', body->>'effectiveInstant', body#>>'{effectivePeriod,start}', body->>'issued')
-    when 'DiagnosticReport' then coalesce(body->>'effectiveDateTime', body#>>'{effectivePeriod,start}', body->>'issued')
-    when 'MedicationAdministration' then coalesce(body->>'effectiveDateTime', body#>>'{effectivePeriod,start}')
-    end) as time
+  select person, case type
+    when 'Encounter' then first_readable(body#>>'{period,end}', body#>>'{period,start}')
+    when 'Condition' then first_readable(body->>'recordedDate', body->>'onsetDateTime', body#>>'{onsetPeriod,start}')
+    when 'AllergyIntolerance' then fhir_first(body->>'recordedDate')
+    when 'ImagingStudy' then fhir_first(body->>'started')
+    when 'Immunization' then fhir_first(body->>'occurrenceDateTime')
+    when 'MedicationRequest' then fhir_first(body->>'authoredOn')
+    when 'ServiceRequest' then fhir_first(body->>'authoredOn')
+    when 'Specimen' then first_readable(body#>>'{collection,collectedDateTime}', body#>>'{collection,collectedPeriod,start}', body->>'receivedTime')
+    when 'Procedure' then first_readable(body->>'performedDateTime', body#>>'{performedPeriod,start}')
+    when 'Observation' then first_readable(body->>'effectiveDateTime', body->>'effectiveInstant', body#>>'{effectivePeriod,start}', body->>'issued')
+    when 'DiagnosticReport' then first_readable(body->>'effectiveDateTime', body#>>'{effectivePeriod,start}', body->>'issued')
+    when 'MedicationAdministration' then first_readable(body->>'effectiveDateTime', body#>>'{effectivePeriod,start}')
+    end as time
   from alive union all select person, first from newest_dicom),
 seen as (select person, max(time) as last_seen from event group by person),
 visit as materialized (select person, id, fhir_last(body#>>'{period,end}') as ended from alive where type = 'Encounter'),

@@ -44,3 +44,14 @@ create function verification(body jsonb) returns text[] language sql immutable a
 create function named(body jsonb) returns setof jsonb language sql immutable as $$
   select jsonb_path_query(body, '$.imagingStudy[*]') union all select jsonb_path_query(body, '$.derivedFrom[*]')
   union all select jsonb_path_query(body, '$.partOf[*]') $$;
+-- When a fact was: the first element that can be read; a fact is somewhere in a period, whose open ends are unbounded.
+create function fhir_span(body jsonb, elements text[]) returns table (first timestamp, last timestamp) language sql immutable as $$
+  select f, l from unnest(elements) with ordinality e(element, place)
+  cross join lateral (select
+    case when element like '%Period' then case when coalesce(fhir_first(body->element->>'start'), fhir_last(body->element->>'end')) is not null
+           then coalesce(fhir_first(body->element->>'start'), '-infinity') end
+         else fhir_first(body->>element) end as f,
+    case when element like '%Period' then coalesce(fhir_last(body->element->>'end'), 'infinity') else fhir_last(body->>element) end as l) t
+  where f <= l order by place limit 1 $$;
+create function first_readable(variadic texts text[]) returns timestamp language sql immutable as $$
+  select fhir_first(t) from unnest(texts) with ordinality x(t, place) where fhir_first(t) is not null order by place limit 1 $$;

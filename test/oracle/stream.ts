@@ -1,9 +1,9 @@
 import { label, rowId } from "../../core/index.ts"
-import type { Label, PersonEvent, Rec } from "../../core/index.ts"
+import type { Label, PersonEvent, Rec, Study } from "../../core/index.ts"
 import { phenotype } from "../../transforms/phenotype/index.ts"
 import { memoryState, record, runComplete, runStateful, testContext } from "../kit/index.ts"
 import type { Collected, MemoryState } from "../kit/index.ts"
-import type { OracleResource } from "./index.ts"
+import type { OracleResource, OracleStudy } from "./index.ts"
 
 type Input = Rec & { readonly input: string }
 type Options = Parameters<typeof phenotype.create>[0]
@@ -28,6 +28,28 @@ export const personEventOf = (resource: OracleResource, op: "upsert" | "retract"
     { key: person, id: rowId(["resource", type, id]), version, op, value: op === "retract" ? null : value },
     "facts",
   )
+}
+
+const precision = ({ first, last }: OracleStudy): string =>
+  first === null || last === null ? "none" : last === first ? "second" : "day"
+
+/** An assembled study as `assemble-study` would hand it on. */
+export const studyRecordOf = (study: OracleStudy, op: "upsert" | "retract" = "upsert"): Input => {
+  const value: Study = {
+    studyInstanceUid: study.uid,
+    accessionNumber: study.accession,
+    accessionIssuer: study.issuer,
+    modalities: study.modalities,
+    bodyParts: study.bodyParts,
+    started: study.first,
+    startedPrecision: precision(study),
+    series: [],
+    instances: [],
+    expectedInstances: null,
+    complete: true,
+  }
+  const { person, uid, version } = study
+  return record({ key: person, id: rowId([uid]), version, op, value: op === "retract" ? null : value }, "studies")
 }
 
 /** The labels that stand after a history; checks on the way that revisions of each row are 1, 2, 3 ... */

@@ -16,12 +16,13 @@ function ofText(value: unknown, zone: ZoneOffset): Span | undefined {
   return { from: found.from, last: found.precision === "second" ? found.from : found.to - 1 }
 }
 
-/** A fact somewhere in a period; an end that is not stated is open. */
+/** A fact somewhere in a period; an end that is not stated is open. One that ends before it starts cannot be read. */
 function ofPeriod(value: unknown, zone: ZoneOffset): Span | undefined {
   const { start, end } = object(value)
   const [first, final] = [ofText(start, zone), ofText(end, zone)]
   if (first === undefined && final === undefined) return undefined
-  return { from: first?.from ?? earliest, last: Math.max(final?.last ?? latest, first?.from ?? earliest) }
+  const [from, last] = [first?.from ?? earliest, final?.last ?? latest]
+  return from <= last ? { from, last } : undefined
 }
 
 /** The elements that say when a fact was, the first readable one counts (FHIR R4). A Condition without a readable onset counts

@@ -27,13 +27,13 @@ export interface Finding {
 
 const gradeRank = (grade: Grade) => grades.indexOf(grade)
 
-const better = (a: Finding, b: Finding): number =>
-  rank(b.rung) - rank(a.rung) || a.candidates - b.candidates || gradeRank(b.grade) - gradeRank(a.grade)
+const better = (a: Finding, b: Finding): number => rank(b.rung) - rank(a.rung) || a.candidates - b.candidates
 
-/** One of the findings would do: the best tied speaks. */
+/** One of the findings would do: the best tied speaks, in the order of the rule where several are. */
 function best(value: Value, carriers: readonly Finding[]): Finding {
   const first = carriers.toSorted(better)[0]!
-  return { ...first, value, used: carriers.flatMap(({ used }) => used) }
+  const grade = carriers.map((carrier) => carrier.grade).toSorted((a, b) => gradeRank(b) - gradeRank(a))[0]!
+  return { ...first, value, grade, used: carriers.flatMap(({ used }) => used) }
 }
 
 /** All of them are needed: as good as the worst tied that has evidence. */
