@@ -1,0 +1,150 @@
+import fc from "fast-check"
+import { expect, it } from "vitest"
+import type { DicomInstance, Draft, PersonEvent } from "../../core/index.ts"
+import { resolvePatient } from "../../transforms/identity/index.ts"
+import { memoryState, record, runStateful, testContext } from "../kit/index.ts"
+import type { MemoryState } from "../kit/index.ts"
+
+const context = () =>
+  testContext({
+    identity: {
+      namespaces: [
+        { namespace: "mrn", dicomIssuers: ["HOSP"], fhirSystems: ["urn:mrn"] },
+        { namespace: "clinic", dicomIssuers: ["CLINIC"], fhirSystems: ["urn:clinic"] },
+      ],
+      key: () => new Uint8Array(32).fill(1),
+    },
+  })
+
+const small = fc.constantFrom("1", "2", "3", "4")
+const version = fc.integer({ min: 1, max: 3 })
+
+const patient = fc
+  .record({
+    id: small,
+    version,
+    mrn: fc.option(small, { nil: undefined }),
+    clinic: fc.option(small, { nil: undefined }),
+    link: fc.option(fc.tuple(fc.constantFrom("replaced-by", "replaces"), small), { nil: undefined }),
+    birthDate: fc.option(fc.constantFrom("1980", "1990-01-02"), { nil: undefined }),
+    op: fc.constantFrom("upsert" as const, "upsert" as const, "upsert" as const, "retract" as const),
+    source: fc.constantFrom("a", "b"),
+  })
+  .map((given) => {
+    const identifier = [
+      ...(given.mrn === undefined ? [] : [{ system: "urn:mrn", value: given.mrn }]),
+      ...(given.clinic === undefined ? [] : [{ system: "urn:clinic", value: given.clinic }]),
+    ]
+    const link =
+      given.link === undefined ? [] : [{ type: given.link[0], other: { reference: `Patient/${given.link[1]}` } }]
+    const resource = { resourceType: "Patient", id: given.id, identifier, link, birthDate: given.birthDate }
+    return arrival(given.source, `Patient/${given.id}`, resource, given.version, given.op)
+  })
+
+const observation = fc
+  .record({
+    id: small,
+    version,
+    subject: small,
+    status: fc.constantFrom("final", "amended"),
+    source: fc.constantFrom("a", "b"),
+  })
+  .map(({ id, version, subject, status, source }) =>
+    arrival(
+      source,
+      `Patient/${subject}`,
+      { resourceType: "Observation", id, status, subject: { reference: `Patient/${subject}` } },
+      version,
+    ),
+  )
+
+const instance = fc
+  .record({
+    sop: small,
+    version,
+    patientId: fc.constantFrom("", "1", "2", "3"),
+    issuer: fc.constantFrom("HOSP", "CLINIC", "?"),
+  })
+  .map(({ sop, version, patientId, issuer }) => {
+    const value = {
+      object: { key: "k", size: 1, sha256: `${sop}-${patientId}-${issuer}`, transferSyntax: "1" },
+      sopInstanceUid: sop,
+      studyInstanceUid: "9",
+      patientId,
+      issuerOfPatientId: issuer,
+      studyDate: "20200101",
+      studyTime: null,
+      timezoneOffset: null,
+    } as unknown as DicomInstance
+    return record({ key: "9", id: sop, version: BigInt(version), value }, "dicom")
+  })
+
+function arrival(
+  source: string,
+  key: string,
+  resource: { readonly resourceType: string; readonly id: string },
+  version: number,
+  op: "upsert" | "retract" = "upsert",
+) {
+  const { resourceType, id } = resource
+  const value = {
+    source,
+    resourceType,
+    resourceId: id,
+    versionId: null,
+    lastUpdated: null,
+    body: JSON.stringify(resource),
+    file: "f",
+    line: 1,
+  }
+  return record({ key, id: `${resourceType}/${id}`, op, version: BigInt(version), value }, "fhir")
+}
+
+type Arrival = ReturnType<typeof record>
+type Final = Map<string, { readonly draft: Draft; readonly value: unknown }>
+
+/** Runs chunks on two tasks in turn; gives the newest draft of each row, as a reader keeps it. */
+async function run(
+  batches: readonly (readonly Arrival[])[],
+): Promise<{ final: Final; revisions: Map<string, bigint[]> }> {
+  const first = memoryState()
+  const states = [first, { ...memoryState(), shared: first.shared } as MemoryState]
+  const made = await Promise.all(states.map(() => resolvePatient.create({}, context())))
+  const final: Final = new Map()
+  const revisions = new Map<string, bigint[]>()
+  for (const [at, batch] of batches.entries()) {
+    const { emitted } = await runStateful(made[at % 2]!, states[at % 2]!, batch as never)
+    for (const { draft } of emitted) {
+      const row = `${draft.key} ${draft.id}`
+      revisions.set(row, [...(revisions.get(row) ?? []), draft.version])
+      const { sourceVersion: _, ...value } = (draft.value ?? {}) as PersonEvent
+      final.set(row, { draft, value })
+    }
+  }
+  return { final, revisions }
+}
+
+const standing = (final: Final): string[] =>
+  [...final]
+    .flatMap(([row, { draft, value }]) => (draft.op === "upsert" ? [`${row} ${JSON.stringify(value)}`] : []))
+    .sort()
+
+const history = fc.array(fc.oneof(patient, patient, observation, instance), { maxLength: 25 })
+
+it("any order, chunks, repeats and division between tasks end with the same people, and revisions have no gap", async () => {
+  await fc.assert(
+    fc.asyncProperty(history, fc.infiniteStream(fc.nat()), fc.integer({ min: 1, max: 8 }), async (all, dice, size) => {
+      const shuffled = [...all, ...all.slice(0, 5).map((one) => ({ ...one }))]
+        .map((one) => [dice.next().value as number, one] as const)
+        .sort(([a], [b]) => a - b)
+        .map(([, one]) => one)
+      const chunks = Array.from({ length: Math.ceil(shuffled.length / size) }, (_, at) =>
+        shuffled.slice(at * size, (at + 1) * size),
+      )
+      const [whole, parts] = [await run([all]), await run(chunks)]
+      expect(standing(parts.final)).toEqual(standing(whole.final))
+      for (const numbers of parts.revisions.values()) expect(numbers).toEqual(numbers.map((_, at) => BigInt(at + 1)))
+    }),
+    { numRuns: 400 },
+  )
+})

@@ -1,0 +1,109 @@
+import { createHash } from "node:crypto"
+import { badRecord, rowId } from "../../core/index.ts"
+import type { Context, DicomInstance, FhirResource, Rec } from "../../core/index.ts"
+import { studyStarted } from "../../formats/dicom/study-time.ts"
+import { clinicalTime } from "./clinical-time.ts"
+import { interval } from "../../formats/fhir/time.ts"
+import type { ZoneOffset } from "../../formats/fhir/time.ts"
+import type { Fact } from "./facts.ts"
+import { memberOf, patientMember, studyNamespace } from "./members.ts"
+import type { Namespaces } from "./members.ts"
+import { statementOf } from "./patient.ts"
+import type { Statement } from "./patient.ts"
+
+/** A record of the batch, understood. */
+export interface Arrival<R> {
+  readonly record: R
+  /** Row id of its person event. */
+  readonly row: string
+  /** Which of the row's records it is: the source, or the study of an instance. */
+  readonly slot: string
+  readonly fact: Fact
+  /** Of a Patient; without names when it is retracted. */
+  readonly statement?: Statement
+}
+
+/** What reading a record needs. */
+export interface Reading {
+  readonly namespaces: Namespaces
+  readonly zone: ZoneOffset
+  readonly count: Context["count"]
+}
+
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("base64url")
+
+/** Reads an instance. Without a patient id of a declared issuer it is about the person of its study. */
+export function instanceArrival<R extends Rec<DicomInstance>>(record: R, reading: Reading): Arrival<R> {
+  const value = record.value
+  if (value === null) throw retractWithoutValue()
+  const { namespaces, zone, count } = reading
+  const known = value.patientId.trim() === "" ? undefined : namespaces.ofDicom(value.patientId, value.issuerOfPatientId)
+  if (known === undefined && value.patientId.trim() !== "") count("identifiers-ignored", "undeclared-issuer")
+  const started = studyStarted(value.studyDate, value.studyTime, value.timezoneOffset, zone)
+  return {
+    record,
+    row: rowId(["instance", "dicom", value.sopInstanceUid.toWellFormed()]),
+    slot: `study:${value.studyInstanceUid}`,
+    fact: {
+      version: String(record.version),
+      hash: value.object.sha256,
+      op: record.op,
+      member: known ?? memberOf(studyNamespace, value.studyInstanceUid),
+      time: started?.from ?? record.time,
+      source: "dicom",
+      instance: value,
+    },
+  }
+}
+
+/** Reads a resource; undefined when it names no person.
+ * @throws bad record `body-not-json` */
+export function resourceArrival<R extends Rec<FhirResource>>(record: R, reading: Reading): Arrival<R> | undefined {
+  const value = record.value
+  if (value === null) throw retractWithoutValue()
+  const { source, resourceType, body } = value
+  const isPatient = resourceType === "Patient"
+  const subject = isPatient ? value.resourceId : /^Patient\/(.+)$/s.exec(record.key)?.[1]
+  if (subject === undefined) return undefined
+  const resource = parsed(body)
+  const time = interval(clinicalTime(resource) ?? "", reading.zone)
+  const fact: Fact = {
+    version: String(record.version),
+    hash: sha256(body),
+    op: record.op,
+    member: patientMember(source, subject),
+    time: time?.from ?? record.time,
+    source,
+    body,
+  }
+  const slot = `source:${source}`
+  const row = rowId([isPatient ? "person" : "resource", resourceType.toWellFormed(), value.resourceId.toWellFormed()])
+  if (!isPatient) return { record, row, slot, fact }
+  return { record, row, slot, fact, statement: statement(resource, record, reading) }
+}
+
+function statement(resource: Json, record: Rec<FhirResource>, { namespaces, count }: Reading): Statement {
+  if (record.op === "retract") return { names: [] }
+  return statementOf({ ...resource, id: record.value!.resourceId }, record.value!.source, namespaces, () =>
+    count("identifiers-ignored", "undeclared-issuer"),
+  )
+}
+
+type Json = Readonly<Record<string, unknown>>
+
+function parsed(body: string): Json {
+  let found: unknown
+  try {
+    found = JSON.parse(body)
+  } catch {
+    // The parser's text quotes the body, so it goes nowhere.
+    throw badRecord("body-not-json", "the body of a resource is not JSON", { path: "body" })
+  }
+  if (typeof found === "object" && found !== null && !Array.isArray(found)) return found as Json
+  throw badRecord("body-not-object", "the body of a resource is not a JSON object", { path: "body" })
+}
+
+const retractWithoutValue = () =>
+  badRecord("retract-without-value", "a retract of an arrival must carry its value, which says whose it is", {
+    hint: "let the source send the last value with the retract",
+  })

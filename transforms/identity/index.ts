@@ -1,0 +1,37 @@
+import { Schema, defineStateful, dicomInstance, fatal, fhirResource, personEvent, port } from "../../core/index.ts"
+import { zoneOffset } from "../../formats/fhir/time.ts"
+import { Namespaces } from "./members.ts"
+import { resolve } from "./resolve.ts"
+
+const options = Schema.Struct({
+  "time-zone": Schema.optionalKey(
+    Schema.String.annotate({
+      description: "zone of dates and times that state none: an IANA name, Z or +hh:mm (default Z)",
+    }),
+  ),
+})
+
+export const inputs = {
+  dicom: port(dicomInstance, "study", "phi"),
+  fhir: port(fhirResource, "patient-reference", "phi"),
+}
+export const outputs = { out: port(personEvent, "person", "phi") }
+
+/** Finds the person of each instance and resource. A person is a connected set of identifiers, as current Patients state it; the
+ * person key is a function of the set alone. Identity spans partitions, so all of it lives in state that the stage's tasks
+ * share: whichever task reads a merge or unmerge emits what was known of the one under the other and takes it from the first. */
+export const resolvePatient = defineStateful({
+  name: "resolve-patient",
+  summary: "Resolves patients and keys everything by person; merges, unmerges and corrections move what was known",
+  options,
+  inputs,
+  outputs,
+  async create(given, context) {
+    const zone = zoneOffset(given["time-zone"] ?? "Z")
+    if (zone === undefined)
+      throw fatal("time-zone-unknown", "the time zone is no IANA name, Z or +hh:mm", { path: "time-zone" })
+    const namespaces = new Namespaces(context.identity)
+    const reading = { namespaces, zone, count: context.count }
+    return { apply: (batch, out, state) => resolve(batch, out, state, reading) }
+  },
+})
