@@ -89,13 +89,17 @@ function readMeta(source: Source, at: number): { readonly meta: DataSet; readonl
   return { meta, end: walker.end }
 }
 
+/** Without spaces and NULs at the end; a loop, as a pattern would take quadratic time on hostile padding. */
+export function withoutPadding(text: string): string {
+  let end = text.length
+  while (end > 0 && (text.charCodeAt(end - 1) === 0x20 || text.charCodeAt(end - 1) === 0)) end--
+  return end === text.length ? text : text.slice(0, end)
+}
+
 /** Text of a value without padding, byte for byte. */
 export function rawText(source: Source, element: { readonly valueStart: number; readonly valueEnd: number }): string {
   const bytes = source.bytes(element.valueStart, element.valueEnd)
-  // eslint-disable-next-line no-control-regex
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    .toString("latin1")
-    .replace(/[\0 ]+$/, "")
+  return withoutPadding(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1"))
 }
 
 /** The stated transfer syntax, unless it is missing or the first element cannot be read with it. */

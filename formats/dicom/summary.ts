@@ -23,12 +23,14 @@ export interface Summary {
   readonly modality: string
   /** (0018,0015), upper case. */
   readonly bodyPart: string
-  /** Code values and meanings of Anatomic Region Sequence (0008,2218) and (0008,2228), and of the shared functional groups. */
-  readonly anatomicRegions: readonly string[]
+  /** Codes of (0008,2218) Anatomic Region and (0008,2228) Primary Anatomic Structure, those of functional groups included. */
+  readonly anatomicRegions: readonly { readonly code: string; readonly meaning: string }[]
   readonly studyDate: string
   readonly studyTime: string
   readonly timezoneOffset: string
   readonly imageType: readonly string[]
+  /** Frame Types (0008,9007) of multi-frame objects, each as its values joined by backslashes, without repeats. */
+  readonly frameTypes: readonly string[]
   /** (0028,0301), upper case. */
   readonly burnedInAnnotation: string
   readonly conversionType: string
@@ -96,13 +98,23 @@ function accessionIssuer(reader: Reader): string {
 }
 
 /** Anatomy is stated as a code at the top, or in the frame anatomy macro of multi-frame objects (PS3.3 C.7.6.16.2.8). */
-function anatomicRegions(reader: Reader): readonly string[] {
+function anatomicRegions(reader: Reader): Summary["anatomicRegions"] {
   const groups = [...reader.items(0x52009229), ...reader.items(0x52009230)]
   const frames = groups.flatMap((group) => group.items(0x00209071))
   return [reader, ...frames]
     .flatMap((holder) => [...holder.items(0x00082218), ...holder.items(0x00082228)])
-    .flatMap((code) => [code.text(0x00080100), code.text(0x00080104)])
-    .filter((text) => text !== "")
+    .map((code) => ({ code: code.text(0x00080100), meaning: code.text(0x00080104) }))
+}
+
+const frameTypeHolders = [
+  0x00189226, 0x00189329, 0x00189504, 0x00189751, 0x00189835, 0x00400710, 0x00409092, 0x00480116, 0x00520025,
+]
+
+/** Each frame type macro has a sequence of its own (PS3.3 C.8, "Frame Type Macro"). */
+function frameTypes(reader: Reader): readonly string[] {
+  const groups = [...reader.items(0x52009229), ...reader.items(0x52009230)]
+  const holders = groups.flatMap((group) => frameTypeHolders.flatMap((tag) => group.items(tag)))
+  return [...new Set(holders.map((holder) => holder.texts(0x00089007).join("\\")))]
 }
 
 /** The summary of a file that was read. */
@@ -127,6 +139,7 @@ export function summaryOf(parsed: Parsed): Summary {
     studyTime: reader.text(0x00080030),
     timezoneOffset: reader.text(0x00080201),
     imageType: reader.texts(0x00080008),
+    frameTypes: frameTypes(reader),
     burnedInAnnotation: reader.upper(0x00280301),
     conversionType: reader.upper(0x00080064),
     studyDescription: reader.text(0x00081030),

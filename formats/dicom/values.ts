@@ -2,7 +2,7 @@ import { charsetOf, decodeText, defaultCharset } from "./charset.ts"
 import type { Charset } from "./charset.ts"
 import { find } from "./element.ts"
 import type { DataSet, Element } from "./element.ts"
-import { rawText } from "./parse.ts"
+import { rawText, withoutPadding } from "./parse.ts"
 import type { Source } from "./source.ts"
 import { charsetVrs, singleTextVrs } from "./vr.ts"
 
@@ -21,8 +21,7 @@ export class Values {
   text(element: Element, vr: number = element.vr): string {
     if (!charsetVrs.has(vr)) return rawText(this.source, element)
     const bytes = this.source.bytes(element.valueStart, element.valueEnd)
-    // eslint-disable-next-line no-control-regex
-    return decodeText(bytes, this.charset).replace(/[\0 ]+$/, "")
+    return withoutPadding(decodeText(bytes, this.charset))
   }
 
   /** The values of a text element, each without padding. */

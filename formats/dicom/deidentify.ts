@@ -1,0 +1,234 @@
+import { deflateRawSync } from "node:zlib"
+import type { Coding } from "./element.ts"
+import { DicomFormatError } from "./errors.ts"
+import { isRegisteredUid } from "./dictionary.ts"
+import { writeFileMeta } from "./file-meta.ts"
+import { searchFor } from "./identifiers.ts"
+import { Output } from "./output.ts"
+import { parse } from "./parse.ts"
+import type { Input, NeedMore, Parsed } from "./parse.ts"
+import { methodCodes, profileEdition, rulesFor } from "./profile.ts"
+import type { ProfileOption, Rule } from "./profile.ts"
+import { refuse, refusalOf } from "./refusal.ts"
+import type { Refused } from "./refusal.ts"
+import { seriesRisk } from "./region.ts"
+import { noCounts, RefusedInside, rewrite, sequenceValue } from "./rewrite.ts"
+import type { Counts, Insertion, Job, Pseudonyms } from "./rewrite.ts"
+import { summaryOf } from "./summary.ts"
+import type { Summary } from "./summary.ts"
+import { isPixelData } from "./tag.ts"
+import { CS, LO, PN, SH, SQ } from "./vr.ts"
+
+/** What is the same for all instances of a project. */
+export interface Policy {
+  readonly options: readonly ProfileOption[]
+  /** What to do with series that could be rendered as a face: `allow` releases them and says so in the object. */
+  readonly faces: "refuse" | "allow"
+}
+
+/** What is known of one instance from outside its bytes. */
+export interface InstanceContext {
+  /** The pseudonyms of the person; without them the instance is refused, `no-person`. */
+  readonly person: Pseudonyms | undefined
+  /** What `seriesRisk` says of all instances of the series; decided by the instance alone when not given. */
+  readonly series?: { readonly risk: ReturnType<typeof seriesRisk> }
+  /** Identifiers of the person that must not be found in the result: else `identifier-left`. */
+  readonly identifiers?: readonly string[]
+}
+
+export interface Report {
+  readonly counts: Readonly<Counts>
+  readonly options: readonly ProfileOption[]
+  /** Whether a series that may show a face was let through. */
+  readonly facesAllowed: boolean
+}
+
+/** What a released instance is now: mapped UIDs, pseudonyms, and the attributes that are kept. */
+export interface ReleasedSummary {
+  readonly transferSyntax: string
+  readonly sopClassUid: string
+  readonly sopInstanceUid: string
+  readonly studyInstanceUid: string
+  readonly seriesInstanceUid: string
+  readonly accessionNumber: string
+  readonly modality: string
+  readonly bodyPart: string
+  readonly seriesNumber: number | undefined
+  readonly instanceNumber: number | undefined
+}
+
+/** A released instance is `prefix`, then the bytes [copy.from, copy.to) of the input untouched, then `suffix`. */
+export interface Released {
+  readonly kind: "released"
+  readonly prefix: Uint8Array
+  readonly copy: { readonly from: number; readonly to: number }
+  readonly suffix: Uint8Array
+  readonly report: Report
+  readonly summary: ReleasedSummary
+}
+
+export type Verdict = Released | Refused | NeedMore
+
+/** Decides on an instance and takes identity out of it. */
+export type Deidentify = (input: Input, context: InstanceContext) => Verdict
+
+const latin1 = (text: string): Uint8Array => Buffer.from(text.length % 2 === 0 ? text : `${text} `, "latin1")
+
+/** Values of (0012,0063), at most 64 characters each. */
+function methodText(policy: Policy, facesAllowed: boolean): string {
+  const profile = `Weir PS3.15 ${profileEdition} Basic Application Confidentiality Profile`
+  return [profile, ...policy.options, ...(facesAllowed ? ["faces allowed"] : [])].join("\\")
+}
+
+function methodSequence(policy: Policy, coding: Coding): Uint8Array {
+  const items = ["basic" as const, ...policy.options].map((option) => {
+    const [code, meaning] = methodCodes.get(option)!
+    return [
+      { tag: 0x00080100, vr: SH, value: latin1(code) },
+      { tag: 0x00080102, vr: SH, value: latin1("DCM") },
+      { tag: 0x00080104, vr: LO, value: latin1(meaning) },
+    ]
+  })
+  return sequenceValue(new Output(512), items, coding)
+}
+
+/** What every released data set says of itself: PS3.15 E.1.1, PS3.3 C.7.1.1 and C.12.1. */
+function statements(policy: Policy, coding: Coding, facesAllowed: boolean): readonly Insertion[] {
+  const dates = policy.options.includes("retain-longitudinal-modified-dates") ? "MODIFIED" : "REMOVED"
+  return [
+    { tag: 0x00120062, vr: CS, value: latin1("YES") },
+    { tag: 0x00120063, vr: LO, value: latin1(methodText(policy, facesAllowed)) },
+    { tag: 0x00120064, vr: SQ, value: methodSequence(policy, coding) },
+    { tag: 0x00280303, vr: CS, value: latin1(dates) },
+  ]
+}
+
+function released(summary: Summary, person: Pseudonyms, retainUids: boolean): ReleasedSummary {
+  const uid = (value: string) => (retainUids || value === "" || isRegisteredUid(value) ? value : person.uid(value))
+  const { accessionNumber, accessionIssuer } = summary
+  return {
+    transferSyntax: summary.transferSyntax,
+    sopClassUid: summary.sopClassUid,
+    sopInstanceUid: uid(summary.sopInstanceUid),
+    studyInstanceUid: uid(summary.studyInstanceUid),
+    seriesInstanceUid: uid(summary.seriesInstanceUid),
+    accessionNumber: accessionNumber === "" ? "" : person.accession(accessionNumber, accessionIssuer),
+    modality: summary.modality,
+    bodyPart: summary.bodyPart,
+    seriesNumber: summary.seriesNumber,
+    instanceNumber: summary.instanceNumber,
+  }
+}
+
+/** Where the pixel data stays in the input; a deflated data set has to be written whole. */
+function splice(parsed: Parsed, output: Output, bodyStart: number): Pick<Released, "prefix" | "copy" | "suffix"> {
+  const pixelData = parsed.dataSet.elements.find(({ tag }) => isPixelData(tag))
+  const suffix = new Uint8Array(0)
+  if (!parsed.encoding.deflated) {
+    const copy = pixelData === undefined ? { from: 0, to: 0 } : { from: pixelData.start, to: pixelData.end }
+    return { prefix: output.bytes(), copy, suffix }
+  }
+  if (pixelData !== undefined) output.append(parsed.source.bytes(pixelData.start, pixelData.end))
+  const whole = output.bytes()
+  const body = deflateRawSync(whole.subarray(bodyStart))
+  // PS3.5 A.5: a stream of odd length is padded.
+  const prefix = Buffer.concat([whole.subarray(0, bodyStart), body, Buffer.alloc(body.length % 2)])
+  return { prefix, copy: { from: 0, to: 0 }, suffix }
+}
+
+class Deidentifier {
+  private readonly policy: Policy
+  private readonly rules: ReadonlyMap<number, Rule>
+  private readonly retainUids: boolean
+  private readonly said = new Map<string, readonly Insertion[]>()
+
+  constructor(policy: Policy) {
+    const options = [...new Set(policy.options)].sort()
+    if (options.some((option) => !methodCodes.has(option))) throw new RangeError("an option is not known")
+    if (policy.faces !== "refuse" && policy.faces !== "allow") throw new RangeError("faces is refuse or allow")
+    this.policy = { ...policy, options }
+    this.rules = rulesFor(new Set(options))
+    this.retainUids = options.includes("retain-uids")
+  }
+
+  private statements(coding: Coding, facesAllowed: boolean): readonly Insertion[] {
+    const key = `${coding.explicit} ${coding.bigEndian} ${facesAllowed}`
+    const known = this.said.get(key)
+    if (known !== undefined) return known
+    const made = statements(this.policy, coding, facesAllowed)
+    this.said.set(key, made)
+    return made
+  }
+
+  private release(parsed: Parsed, summary: Summary, person: Pseudonyms, facesAllowed: boolean): Released {
+    const shifting = this.policy.options.includes("retain-longitudinal-modified-dates")
+    if (shifting && !(Number.isInteger(person.shiftDays) && person.shiftDays > 0))
+      throw new RangeError("shiftDays is a whole number of days, 1 or more")
+    const output = new Output(this.capacity(parsed))
+    const now = released(summary, person, this.retainUids)
+    writeFileMeta(output, now.sopClassUid, now.sopInstanceUid, now.transferSyntax)
+    const bodyStart = output.length
+    const counts = noCounts()
+    const job: Job = {
+      source: parsed.source,
+      output,
+      rules: this.rules,
+      sopClass: summary.sopClassUid,
+      pseudonyms: person,
+      retainUids: this.retainUids,
+      shiftDates: shifting,
+      counts,
+    }
+    const { coding } = parsed.dataSet
+    const identity: readonly Insertion[] = [
+      { tag: 0x00100010, vr: PN, value: latin1(person.patientName()) },
+      { tag: 0x00100020, vr: LO, value: latin1(person.patientId()) },
+    ]
+    rewrite(job, parsed.dataSet, [...identity, ...this.statements(coding, facesAllowed)])
+    const report = { counts, options: this.policy.options, facesAllowed }
+    return { kind: "released", ...splice(parsed, output, bodyStart), report, summary: now }
+  }
+
+  private capacity(parsed: Parsed): number {
+    const pixelData = parsed.dataSet.elements.find(({ tag }) => isPixelData(tag))
+    return (pixelData?.start ?? parsed.source.size) + 2048
+  }
+
+  private decide(input: Input, context: InstanceContext): Verdict {
+    const parsed = parse(input, { skipPrivate: true })
+    if (parsed.kind === "more") return parsed
+    const summary = summaryOf(parsed)
+    const { person, series } = context
+    const { faces } = this.policy
+    const refusal = refusalOf(parsed, summary, {
+      hasPerson: person !== undefined,
+      faces,
+      ...(series === undefined ? {} : { series }),
+    })
+    if (refusal !== undefined) return refusal
+    if (person === undefined) return refuse("no-person")
+    const risk = series === undefined ? seriesRisk([summary]) : series.risk
+    const facesAllowed = faces === "allow" && risk === "face-risk"
+    const verdict = this.release(parsed, summary, person, facesAllowed)
+    const left = context.identifiers === undefined ? [] : searchFor(context.identifiers)(verdict)
+    return left.length === 0 ? verdict : refuse("identifier-left", left[0])
+  }
+
+  readonly deidentify: Deidentify = (input, context) => {
+    try {
+      return this.decide(input, context)
+    } catch (thrown) {
+      if (thrown instanceof DicomFormatError) return refuse("unparsable", thrown.path, thrown.code)
+      if (thrown instanceof RefusedInside) return thrown.refused
+      throw thrown
+    }
+  }
+}
+
+/** A de-identifier for a policy: PS3.15 Table E.1-1, basic profile and the options named. It is pure; give it the bytes around the
+ * pixel data (see `parse`), and more of them when it asks. Throws RangeError for pseudonyms that are not ASCII. */
+export const deidentifier = (policy: Policy): Deidentify => new Deidentifier(policy).deidentify
+
+/** The same for one instance; rules are made anew, so use `deidentifier` for many. */
+export const deidentifyInstance = (input: Input, policy: Policy, context: InstanceContext): Verdict =>
+  deidentifier(policy)(input, context)

@@ -1,0 +1,125 @@
+import type { DataSet, Element } from "./element.ts"
+import { lookup } from "./dictionary.ts"
+import { DicomFormatError } from "./errors.ts"
+import { parse } from "./parse.ts"
+import type { Parsed } from "./parse.ts"
+import { isPixelData, tagText } from "./tag.ts"
+import { Values } from "./values.ts"
+import { PN, SQ, UI, vrCode } from "./vr.ts"
+
+/** Words that attributes have by definition: a person of that name must not make every object a hit. */
+const definedTerms = new Set(
+  `ORIGINAL DERIVED PRIMARY SECONDARY AXIAL LOCALIZER OTHER NONE YES NO MODIFIED REMOVED UNMODIFIED ANONYMOUS MALE FEMALE
+  HEAD NECK CHEST ABDOMEN PELVIS BREAST HEART HAND FOOT KNEE SPINE BRAIN SKULL LEG ARM LEFT RIGHT BOTH ANTERIOR POSTERIOR
+  SUPINE PRONE STANDARD BONE SOFT LUNG NORMAL CHILD ADULT GRAY GREY GREEN BLUE WHITE BLACK BROWN ROSE AMBER SAGITTAL CORONAL
+  FIELD VOLUME SLICE FRAME IMAGE SERIES STUDY PATIENT LINE POINT STEP SHARP YOUNG LONG SHORT SMALL LARGE BODY EXTREMITY
+  MONOCHROME1 MONOCHROME2 PALETTE FIRST GATED PHASE DIASTOLIC SYSTOLIC PET MRI SCAN WEIR BASIC APPLICATION PROFILE`.split(
+    /\s+/,
+  ),
+)
+
+const freeText: ReadonlySet<number> = new Set("LO SH LT ST UT UC PN".split(" ").map(vrCode))
+const numeric: ReadonlySet<number> = new Set("DS IS TM DA DT AS US SS UL SL FL FD".split(" ").map(vrCode))
+const largestSearched = 1 << 20
+
+const normal = (text: string): string => text.normalize("NFKD").replace(/\p{M}/gu, "").toUpperCase()
+const tokensOf = (text: string): readonly string[] => normal(text).match(/[\p{L}\p{N}]+/gu) ?? []
+
+interface Needles {
+  /** Tokens joined by one space, searched in values with a space at both ends. */
+  readonly anywhere: readonly string[]
+  /** Short ones and defined terms: as the whole of a free text, a name or a component of a name. */
+  readonly whole: ReadonlySet<string>
+  readonly uids: ReadonlySet<string>
+}
+
+const isUid = (text: string): boolean => /^\d+(?:\.\d+){3,}$/.test(text)
+
+/** Names count component by component, and each component's words (PS3.5 6.2.1). */
+function parts(identifier: string): readonly string[] {
+  if (!/[\^=]/.test(identifier)) return [identifier]
+  return [...identifier.split(/[\^=]/), ...identifier.split(/[\^=\s]+/), identifier]
+}
+
+function needles(identifiers: readonly string[]): Needles {
+  const anywhere = new Set<string>()
+  const whole = new Set<string>()
+  const uids = new Set<string>()
+  for (const identifier of identifiers) {
+    if (isUid(identifier.trim())) {
+      uids.add(identifier.trim())
+      continue
+    }
+    for (const part of parts(identifier)) {
+      const text = tokensOf(part).join(" ")
+      if (text === "") continue
+      if (text.length < 4 || definedTerms.has(text)) whole.add(text)
+      else anywhere.add(text)
+    }
+  }
+  return { anywhere: [...anywhere], whole, uids }
+}
+
+function hits(text: string, vr: number, { anywhere, whole, uids }: Needles): boolean {
+  if (vr === UI) return text.split("\\").some((uid) => uids.has(uid.trim()))
+  for (const uid of uids) if (text.includes(uid)) return true
+  const tokens = tokensOf(text)
+  const padded = ` ${tokens.join(" ")} `
+  const isNumber = numeric.has(vr)
+  if (anywhere.some((needle) => (!isNumber || needle.length >= 6) && padded.includes(` ${needle} `))) return true
+  if (!freeText.has(vr)) return false
+  const values = vr === PN ? text.split(/[\\^=]/) : text.split("\\")
+  return values.some((value) => whole.has(tokensOf(value).join(" ")))
+}
+
+class Search {
+  private readonly wanted: Needles
+  private readonly found: string[] = []
+
+  constructor(wanted: Needles) {
+    this.wanted = wanted
+  }
+
+  run(parsed: Parsed): readonly string[] {
+    this.dataSet(parsed.dataSet, new Values(parsed.source, parsed.dataSet), "")
+    return this.found
+  }
+
+  private dataSet(dataSet: DataSet, values: Values, path: string): void {
+    for (const element of dataSet.elements) {
+      if (element.items === undefined) this.element(element, values, path)
+      else
+        element.items.forEach((item, index) => {
+          const inner = `${path}${tagText(element.tag)}[${index}].`
+          this.dataSet(item, new Values(values.source, item, values.charset), inner)
+        })
+    }
+  }
+
+  private element(element: Element, values: Values, path: string): void {
+    const size = element.valueEnd - element.valueStart
+    if (size === 0 || size > largestSearched || element.fragments !== undefined) return
+    if (isPixelData(element.tag) && path === "") return
+    const known = lookup(element.tag)?.vr
+    const vr = known === undefined || known === SQ ? element.vr : known
+    if (hits(values.text(element, vr), vr, this.wanted)) this.found.push(path + tagText(element.tag))
+  }
+}
+
+/** Searches written objects (up to their pixel data) for a person's identifiers: at token boundaries, without regard to case and
+ * accents; names by component; short tokens and defined terms only as whole values of free text or names. Gives the tag paths of
+ * the hits. Throws DicomFormatError for bytes that cannot be read back. */
+export function searchFor(
+  identifiers: readonly string[],
+): (written: { readonly prefix: Uint8Array }) => readonly string[] {
+  const wanted = needles(identifiers)
+  return ({ prefix }) => {
+    const parsed = parse({ header: prefix, size: prefix.length }, { stopAtPixelData: true })
+    if (parsed.kind === "more") throw new DicomFormatError("truncated", "", prefix.length)
+    return new Search(wanted).run(parsed)
+  }
+}
+
+/** The tag paths at which a file, or the header of one, still holds any of a person's identifiers; see {@link searchFor}. */
+export const findIdentifiers = (header: Uint8Array, identifiers: readonly string[]): readonly string[] =>
+  searchFor(identifiers)({ prefix: header })

@@ -1,0 +1,168 @@
+import type { DataSet, Element } from "./element.ts"
+import { framesAreClean } from "./frames.ts"
+import type { Parsed } from "./parse.ts"
+import { seriesRisk } from "./region.ts"
+import { isRefusal, showingOf } from "./sop-class.ts"
+import type { ClassRefusal, Showing } from "./sop-class.ts"
+import type { Summary } from "./summary.ts"
+import { isCurve, isOverlay, isPixelData, tagText } from "./tag.ts"
+import { frameCoding } from "./transfer-syntax.ts"
+import { Values } from "./values.ts"
+
+/** Why an instance is not released. */
+export type RefusalReason =
+  | "unparsable"
+  | ClassRefusal
+  | "unsupported-transfer-syntax"
+  | "missing-uid"
+  | "overlay"
+  | "curve"
+  | "unexpected-pixel-data"
+  | "app-segment"
+  | "burned-in-text-risk"
+  | "no-person"
+  | "face-risk"
+  | "identifier-left"
+
+/** A refusal. `path` is a tag path, `detail` a code; neither holds a value. */
+export interface Refused {
+  readonly kind: "refused"
+  readonly reason: RefusalReason
+  readonly path?: string
+  readonly detail?: string
+}
+
+export const refuse = (reason: RefusalReason, path?: string, detail?: string): Refused => ({
+  kind: "refused",
+  reason,
+  ...(path === undefined ? {} : { path }),
+  ...(detail === undefined ? {} : { detail }),
+})
+
+/** Modalities (0008,0060) whose pictures are made on screens or carry text as a rule (PS3.3 C.7.3.1.1.1). */
+const textModalities = new Set(
+  "US BDUS EC DD IVUS ES ES HC OT XC DOC RG FS DG CD LP CP CS DF DM MA MS PI SC TG VF VI FID".split(" "),
+)
+
+/** Image Type values of screens and reports of scanners. */
+const textTypes =
+  /SCREEN|CAPTURE|DOSE[ _]?INFO|DOSE[ _]?REPORT|REPORT|PROTOCOL|PRINT|SECONDARY CAPTURE|SNAPSHOT|SCANNED/
+
+const textDescriptions =
+  /SCREEN ?(?:SAVE|SHOT|CAP)|SNAPSHOT|DOSE (?:REPORT|INFO|RECORD|SUMMARY|SHEET)|PATIENT PROTOCOL|SECONDARY CAPTURE|SCANNED|DIGITI[SZ]ED FILM|FILM DIGITI[SZ]ER/
+
+/** Classes whose pictures are grey by definition; colour in them is an annotation. */
+const colourless =
+  /^1\.2\.840\.10008\.5\.1\.4\.1\.1\.(?:1|1\.1|1\.1\.1|1\.2|1\.2\.1|1\.3|1\.3\.1|2|2\.1|2\.2|4|4\.1|4\.4|12\.1|12\.1\.1|12\.2|12\.2\.1|128|128\.1|130|13\.1\.[1-5]|20|481\.1)$/
+
+const derivedSecondary = (type: readonly string[]): boolean =>
+  type[0]?.toUpperCase() === "DERIVED" && type[1]?.toUpperCase() === "SECONDARY"
+
+/** Why a picture may carry burned-in text, as a code; undefined when nothing says so. */
+function textRisk(summary: Summary, showing: Showing): string | undefined {
+  if (summary.burnedInAnnotation !== "" && summary.burnedInAnnotation !== "NO") return "burned-in-annotation"
+  if (showing === "photo" && summary.burnedInAnnotation !== "NO") return "burned-in-annotation"
+  if (textModalities.has(summary.modality)) return "modality"
+  const types = [summary.imageType, ...summary.frameTypes.map((type) => type.split("\\"))]
+  if (types.some(derivedSecondary)) return "derived-secondary"
+  if (types.some((type) => type.some((value) => textTypes.test(value.toUpperCase())))) return "image-type"
+  if (showing === "slide" && types.some((type) => /LABEL|OVERVIEW/.test(type.join("\\")))) return "slide-label"
+  if (summary.conversionType !== "") return "conversion-type"
+  if (summary.detectorType === "FILM") return "digitized-film"
+  const coloured = !summary.photometricInterpretation.startsWith("MONOCHROME")
+  if (colourless.test(summary.sopClassUid) && coloured && summary.rows !== undefined) return "colour"
+  return textDescriptions.test(`${summary.seriesDescription} ${summary.studyDescription}`.toUpperCase())
+    ? "description"
+    : undefined
+}
+
+/** Secondary capture device and hard copy attributes (PS3.3 C.8.6.1): the picture went through a screen, paper or film. */
+const captureDevice = (tag: number): boolean => tag >= 0x00181010 && tag <= 0x0018101b && tag !== 0x00181014
+
+const hasValue = (element: Element): boolean => element.valueEnd > element.valueStart
+
+/** Overlay planes with data of their own, or in unused bits of the pixel data (PS3.3 C.9.2). */
+function overlay(parsed: Parsed, values: Values): Element | undefined {
+  const { elements, coding } = parsed.dataSet
+  return elements.find((element) => {
+    const low = element.tag & 0xffff
+    if (!isOverlay(element.tag) || !hasValue(element)) return false
+    if (low === 0x3000) return true
+    if (low === 0x0100) return values.u16(element, coding.bigEndian) !== 1
+    if (low === 0x0102) return values.u16(element, coding.bigEndian) !== 0
+    return low === 0x0010 && !elements.some(({ tag }) => tag === ((element.tag & 0xffff0000) | 0x3000) >>> 0)
+  })
+}
+
+/** Pixel data besides the one element that is spliced through, and coefficient and variable pixel data (retired). */
+function unexpectedPixels(dataSet: DataSet): Element | undefined {
+  const pixels = dataSet.elements.filter(({ tag }) => isPixelData(tag))
+  if (pixels.length > 1) return pixels[1]
+  return dataSet.elements.find(
+    ({ tag }) => tag > 0x7fe00010 && tag < 0x80000000 && ((tag >>> 16) & 1) === 0 && (tag & 0xffff) !== 0,
+  )
+}
+
+/** Bytes that native pixel data has by its description (PS3.5 8.1.1, YBR_FULL_422 halved); undefined when it cannot be told. */
+function expectedBytes(summary: Summary): number | undefined {
+  const { rows, columns, bitsAllocated, samplesPerPixel = 1, numberOfFrames = 1 } = summary
+  if (rows === undefined || columns === undefined || bitsAllocated === undefined) return undefined
+  const samples = summary.photometricInterpretation === "YBR_FULL_422" ? 2 : samplesPerPixel
+  return Math.ceil((rows * columns * samples * Math.max(1, numberOfFrames) * bitsAllocated) / 8)
+}
+
+function pixelRefusal(parsed: Parsed, summary: Summary): Refused | undefined {
+  const unexpected = unexpectedPixels(parsed.dataSet)
+  if (unexpected !== undefined) return refuse("unexpected-pixel-data", tagText(unexpected.tag))
+  const pixelData = parsed.dataSet.elements.find(({ tag }) => isPixelData(tag))
+  const coding = frameCoding(parsed.transferSyntax)
+  if (coding === undefined) return refuse("unsupported-transfer-syntax", "(0002,0010)")
+  if (pixelData === undefined) return undefined
+  if (pixelData.items !== undefined) return refuse("unexpected-pixel-data", tagText(pixelData.tag))
+  if ((coding === "native") !== (pixelData.fragments === undefined))
+    return refuse("unsupported-transfer-syntax", tagText(pixelData.tag))
+  if (coding !== "native")
+    return framesAreClean(parsed.source, pixelData, coding) ? undefined : refuse("app-segment", tagText(pixelData.tag))
+  const expected = expectedBytes(summary)
+  const length = pixelData.valueEnd - pixelData.valueStart
+  if (expected === undefined || length > expected + (expected % 2))
+    return refuse("unexpected-pixel-data", tagText(pixelData.tag), "length")
+  return undefined
+}
+
+function dataSetRefusal(parsed: Parsed): Refused | undefined {
+  const found = overlay(parsed, new Values(parsed.source, parsed.dataSet))
+  if (found !== undefined) return refuse("overlay", tagText(found.tag))
+  const curve = parsed.dataSet.elements.find((element) => isCurve(element.tag) && hasValue(element))
+  return curve === undefined ? undefined : refuse("curve", tagText(curve.tag))
+}
+
+function missingUid(summary: Summary): Refused | undefined {
+  if (summary.sopInstanceUid === "") return refuse("missing-uid", "(0008,0018)")
+  if (summary.studyInstanceUid === "") return refuse("missing-uid", "(0020,000D)")
+  return summary.seriesInstanceUid === "" ? refuse("missing-uid", "(0020,000E)") : undefined
+}
+
+export interface RefusalContext {
+  readonly hasPerson: boolean
+  readonly faces: "refuse" | "allow"
+  /** What `seriesRisk` said of the whole series; decided by the instance alone when not given. */
+  readonly series?: { readonly risk: ReturnType<typeof seriesRisk> }
+}
+
+/** The first reason that applies not to release an instance; undefined when none does. */
+export function refusalOf(parsed: Parsed, summary: Summary, context: RefusalContext): Refused | undefined {
+  const showing = showingOf(summary.sopClassUid)
+  const byClass = isRefusal(showing) ? refuse(showing, "(0008,0016)") : undefined
+  if (byClass !== undefined && showing !== "burned-in-text-risk") return byClass
+  const early = missingUid(summary) ?? dataSetRefusal(parsed) ?? pixelRefusal(parsed, summary)
+  if (early !== undefined || byClass !== undefined) return early ?? byClass
+  const text = showing === "data" || isRefusal(showing) ? undefined : textRisk(summary, showing)
+  if (text !== undefined) return refuse("burned-in-text-risk", undefined, text)
+  const capture = parsed.dataSet.elements.find((element) => captureDevice(element.tag) && hasValue(element))
+  if (capture !== undefined) return refuse("burned-in-text-risk", tagText(capture.tag), "capture-device")
+  if (!context.hasPerson) return refuse("no-person")
+  const risk = context.series === undefined ? seriesRisk([summary]) : context.series.risk
+  if (risk === undefined || (risk === "face-risk" && context.faces === "allow")) return undefined
+  return refuse(risk)
+}

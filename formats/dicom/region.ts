@@ -1,0 +1,67 @@
+import { isRefusal, showingOf } from "./sop-class.ts"
+import type { Summary } from "./summary.ts"
+
+/** Body Part Examined (PS3.16 annex L) and anatomic region meanings below the neck, letters only: nothing of a face is in them.
+ * Whatever is not listed counts as unknown. */
+const below: ReadonlySet<string> = new Set(
+  `ABDOMEN ABDOMENPELVIS ADRENAL ADRENALGLAND ANKLE ANUS AORTA ARM ARMPIT AXILLA BACK BILEDUCT BLADDER BREAST BRONCHUS
+  BUTTOCK CALCANEUS CALF CHEST CHESTABDOMEN CHESTABDPELVIS CHESTABDOMENPELVIS CLAVICLE COCCYX COLON CORONARYARTERY DUODENUM
+  ELBOW ESOPHAGUS EXTREMITY FEMUR FINGER FOOT FOREARM GALLBLADDER HAND HEART HEEL HIP HUMERUS ILEUM ILIUM JEJUNUM KIDNEY
+  KNEE LARGEINTESTINE LEG LIVER LOWEREXTREMITY LOWERLIMB LOWERLEG LSPINE LUMBARSPINE LUNG LUNGS MEDIASTINUM OVARY PANCREAS
+  PATELLA PELVIS PENIS PROSTATE RADIUS RECTUM RIB RIBS SACRUM SCAPULA SCROTUM SHOULDER SMALLINTESTINE SPLEEN SSPINE STERNUM
+  STOMACH TESTIS THIGH THORAX THORACICSPINE THUMB THYMUS TIBIA TLSPINE TOE TSPINE UPPEREXTREMITY UPPERLIMB UTERUS VAGINA
+  WRIST KIDNEYS BREASTS HIPS KNEES HANDS FEET ABDOMENANDPELVIS CHESTABDOMENANDPELVIS THORAXABDOMEN UPPERARM LOWERARM
+  RIGHTBREAST LEFTBREAST RENAL CARDIAC URINARYBLADDER THORACICAORTA ABDOMINALAORTA`.split(/\s+/),
+)
+
+/** Codes of such regions, SNOMED RT and SNOMED CT (PS3.16 CID 4 and annex L). */
+const belowCodes: ReadonlySet<string> = new Set(
+  `T-D3000 T-D4000 T-D6000 T-04000 T-32000 T-62000 T-28000 T-65000 T-71000 T-9200B T-D9200 T-D9700 T-D8700
+  51185008 818981001 818982008 818983003 113345001 12921003 816092008 76752008 80891009 10200004 39607008 15776009 64033007
+  41216001 72696002 7569003 16982005 56459004 24136001 71341001 122495006 122496007 29836001 78961009 85562004 40983000
+  14975008 71854001 34402009 69695003`.split(/\s+/),
+)
+
+/** Words in descriptions that place a series at or above the neck, or over the whole body, in the languages of common scanners. */
+const above =
+  /HEAD|BRAIN|NECK|SINUS|ORBIT|FACE|FACIAL|SKULL|CRANI|DENTAL|DENTA|PITUIT|HYPOPHY|CERVIC|C[ -]?SPINE|CAROTI|WHOLE ?BODY|TOTAL ?BODY|STROKE|TMJ|MAXILL|MANDIB|THYROID|TEMPORAL|PETROUS|MASTOID|INTERNAL AUDITORY|NASO|NASAL|LARYN|PHARYN|PAROTID|TONGUE|JAW|OCULAR|CEREB|INTRACRAN|CIRCLE OF WILLIS|KOPF|SCH(?:AE|Ä)DEL|HALS|HIRN|GESICHT|CR(?:A|Â)NE|T(?:E|Ê)TE|CERVEAU|ROCHER|VISAGE|TESTA|CABEZA|CEREBRO|CRANEO|CRÁNEO|CUELLO|COLLO|ENCEFAL|HERSEN|HOOFD|MPRAGE/
+
+const word = /(?:^|[^A-Z])(?:IAC|IAM|EYE|EYES|EAR|EARS|NOSE|WB|COW|NCCT|CTA ?HN|H&N|HN|TOF|SKULL)(?:[^A-Z]|$)/
+
+const letters = (text: string): string => text.toUpperCase().replace(/[^A-Z]/g, "")
+
+const isBelow = (code: string, meaning: string): boolean =>
+  (belowCodes.has(code) || below.has(letters(meaning))) && !above.test(meaning.toUpperCase())
+
+type Region = "below" | "above" | "unknown"
+
+function statedRegion(summary: Summary): Region {
+  const parts = summary.bodyPart === "" ? [] : [below.has(letters(summary.bodyPart))]
+  const codes = summary.anatomicRegions.map(({ code, meaning }) => isBelow(code, meaning))
+  const all = [...parts, ...codes]
+  if (all.length === 0) return "unknown"
+  return all.every((safe) => safe) ? "below" : "above"
+}
+
+function described(summary: Summary): boolean {
+  const text = [summary.studyDescription, summary.seriesDescription, summary.protocolName].join(" | ").toUpperCase()
+  return above.test(text) || word.test(text)
+}
+
+/** Whether pictures of this class can be rendered or seen as a face. */
+export function canShowFace(summary: Summary): boolean {
+  const showing = showingOf(summary.sopClassUid)
+  return !isRefusal(showing) && (showing === "volume" || showing === "photo")
+}
+
+/** What holds for a whole series, given all its instances: `face-risk` when a face could be rendered from it, as its region is head,
+ * face, neck or unknown, or its descriptions speak of one; `burned-in-text-risk` when any instance says that it has burned-in
+ * text. A region that some instances state counts for those that state none. */
+export function seriesRisk(summaries: readonly Summary[]): "face-risk" | "burned-in-text-risk" | undefined {
+  if (summaries.some((summary) => summary.burnedInAnnotation === "YES")) return "burned-in-text-risk"
+  const visible = summaries.filter(canShowFace)
+  if (visible.length === 0) return undefined
+  const regions = new Set(visible.map(statedRegion))
+  if (regions.has("above") || !regions.has("below")) return "face-risk"
+  return visible.some(described) ? "face-risk" : undefined
+}
