@@ -145,7 +145,7 @@ describe("Kafka in trouble", () => {
 
 describe.each([1, 3])("a cluster of %i brokers that are killed", (count) => {
   const folder = mkdtempSync(join(tmpdir(), "weir-kafka-"))
-  let cluster: { readonly address: string; readonly brokers: readonly Broker[] }
+  let cluster: { readonly address: string; readonly brokers: readonly Broker[] } = { address: "", brokers: [] }
   const running = new Map<Broker, Started>()
   beforeAll(async () => {
     cluster = await startKafka(folder, count)
@@ -185,7 +185,7 @@ describe.each([1, 3])("a cluster of %i brokers that are killed", (count) => {
 describe("a cluster that asks for a login", () => {
   const folder = mkdtempSync(join(tmpdir(), "weir-kafka-"))
   const login = { username: "alice", password: "of-a-test" }
-  let cluster: { readonly address: string; readonly brokers: readonly Broker[] }
+  let cluster: { readonly address: string; readonly brokers: readonly Broker[] } = { address: "", brokers: [] }
   beforeAll(async () => {
     cluster = await startKafka(folder, 1, login)
   })

@@ -35,7 +35,8 @@ export async function startKafka(
       inner: await freePort(),
       folder: join(folder, `broker-${id}`),
     })
-  const cluster = randomBytes(16).toString("base64url")
+  // A first character "-" would be taken for an option.
+  const cluster = `w${randomBytes(16).toString("base64url").slice(1)}`
   await Promise.all(nodes.map((node) => format(libs, node, nodes, cluster, login)))
   const brokers = await Promise.all(nodes.map((node) => start(libs, node)))
   return { address: nodes.map(({ port }) => `127.0.0.1:${port}`).join(","), brokers }

@@ -25,6 +25,8 @@ interface Want extends FetchPart {
   readonly waitUntil: number
   /** When to give up on errors that may pass. */
   readonly giveUpAt: number
+  /** When a broker first called the offset out of range. */
+  doubtedAt?: number
 }
 
 type Kind = "now" | "wait"
@@ -187,7 +189,7 @@ class Lane {
     if (want.signal.aborted) return
     const where = `${want.topic}[${want.partition}]`
     if (answer === undefined) return this.#on.failed(want, transient("REPLICA_NOT_AVAILABLE"))
-    if (answer.error === OFFSET_OUT_OF_RANGE) return want.reject(outOfRange(where, want.from))
+    if (answer.error === OFFSET_OUT_OF_RANGE) return this.#doubt(want, where)
     if (answer.error !== 0) return this.#on.failed(want, errorOf(answer.error))
     const { lastStable, highWatermark } = answer
     try {
@@ -198,14 +200,19 @@ class Lane {
     }
     // Others took the room of the answer: it is this one's turn.
     if (want.from < lastStable) return this.add(want, true)
-    const now = performance.now()
-    if (want.from > highWatermark) {
-      if (now > want.giveUpAt - PATIENCE + 3000) return want.reject(outOfRange(where, want.from))
-      return this.#on.failed(want, transient("OFFSET_NOT_AVAILABLE"))
-    }
-    if (now >= want.waitUntil)
+    // A leader that was just elected has not learnt yet how far its predecessor had come.
+    if (want.from > highWatermark) return this.#on.failed(want, transient("OFFSET_NOT_AVAILABLE"))
+    if (performance.now() >= want.waitUntil)
       return want.resolve({ messages: [], next: want.from, head: max(lastStable, highWatermark) })
     this.#on.empty(want)
+  }
+
+  /** Believed when it is still said a second later: it stops the reader until somebody sets the position. */
+  #doubt(want: Want, where: string): void {
+    const now = performance.now()
+    want.doubtedAt ??= now
+    if (now - want.doubtedAt > 1000) want.reject(outOfRange(where, want.from))
+    else this.#on.failed(want, transient("OFFSET_NOT_AVAILABLE"))
   }
 }
 
