@@ -82,7 +82,7 @@ const instance = fc
 function arrival(
   source: string,
   key: string,
-  resource: { readonly resourceType: string; readonly id: string },
+  resource: { readonly resourceType: string; readonly id: string; readonly [element: string]: unknown },
   version: number,
   op: "upsert" | "retract" = "upsert",
 ) {
