@@ -225,6 +225,15 @@ describe("values", () => {
     expect(it.last()).toMatchObject({ value: "positive" })
   })
 
+  it("a day that the window cuts through is uncertain on both of its sides", async () => {
+    for (const days of [-30, 0]) {
+      const it = await labelling(lab)
+      const date = at(days).slice(0, 10)
+      await it.give(study(), event("Observation", "o1", creatinine(2, 0, { effectiveDateTime: date })))
+      expect(it.last(), date).toMatchObject({ value: "uncertain", reason: "time-undecided" })
+    }
+  })
+
   it("a mapped code counts when the record implies it, and leaves open what it may mean", async () => {
     const mapped = (relationship: string) => {
       const made = event("Condition", "c1", {

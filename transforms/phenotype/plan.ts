@@ -42,8 +42,16 @@ function readsOf(definition: Definition, subject: Subject, all: ReadonlyMap<stri
   return [...new Map(ranges.map((range) => [`${range.from}\u0000${range.to}`, range])).values()]
 }
 
-const touches = (changed: readonly Row[], { from, to }: Range): boolean =>
-  changed.some(([sort]) => sort >= from && sort < to)
+/** Whether one of the sorts, which are in order, lies in a range. */
+function touches(sorts: readonly string[], { from, to }: Range): boolean {
+  let [low, high] = [0, sorts.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (sorts[middle]! < from) low = middle + 1
+    else high = middle
+  }
+  return low < sorts.length && sorts[low]! < to
+}
 
 /** The labels of a person that changed rows may change: those whose reads hold one of them. */
 export function labelUnits(
@@ -53,6 +61,7 @@ export function labelUnits(
 ): readonly LabelUnit[] {
   const all = subjects(studies)
   const gone = subjects((changed ?? []).filter(([sort]) => sort.startsWith("s/")))
+  const sorts = changed?.map(([sort]) => sort).sort()
   const units: LabelUnit[] = []
   for (const definition of definitions) {
     const unit = (uid: string, reads: readonly Range[]) => ({
@@ -63,7 +72,7 @@ export function labelUnits(
     })
     for (const subject of all.values()) {
       const reads = readsOf(definition, subject, all)
-      if (changed === undefined || reads.some((range) => touches(changed, range))) units.push(unit(subject.uid, reads))
+      if (sorts === undefined || reads.some((range) => touches(sorts, range))) units.push(unit(subject.uid, reads))
     }
     for (const uid of gone.keys()) if (!all.has(uid)) units.push(unit(uid, []))
   }
