@@ -52,7 +52,7 @@ export function shiftDates(text: string, days: number): string | undefined {
 
 /** An age string (AS) with all from 90 years on as `090Y`; undefined for what is none. */
 export function capAge(text: string): string | undefined {
-  const found = /^(\d{3})([DWMY])$/.exec(text.trim())
+  const found = /^(\d{1,3})([DWMY])$/.exec(text.trim())
   if (found === null) return undefined
   const perYear = { D: 365.25, W: 52.18, M: 12, Y: 1 }[found[2] as "D" | "W" | "M" | "Y"]
   return Number(found[1]) / perYear >= 90 ? "090Y" : text.trim()

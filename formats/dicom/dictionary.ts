@@ -40,8 +40,12 @@ export function lookup(tag: number): DictionaryEntry | undefined {
 
 const registered: ReadonlySet<string> = new Set((uids.rows as string[][]).map((row) => row[0]!))
 
-/** Whether PS3.6 annex A registers a UID: SOP classes, transfer syntaxes, well-known frames of reference, coding schemes. */
-export const isRegisteredUid = (uid: string): boolean => registered.has(uid)
+/** UIDs of context groups: table A-3 gives them to CIDs one by one. */
+const contextGroup = /^1\.2\.840\.10008\.6\.1\.[1-9]\d{0,3}$/
+
+/** Whether PS3.6 annex A registers a UID: SOP classes, transfer syntaxes, well-known frames of reference, coding schemes, context
+ * groups. */
+export const isRegisteredUid = (uid: string): boolean => registered.has(uid) || contextGroup.test(uid)
 
 /** Tags by keyword, for those who write data sets by hand. */
 export const tagOf = (keyword: string): number | undefined => byKeyword().get(keyword)

@@ -46,5 +46,16 @@ export interface DataSet {
 export type Item = DataSet
 
 /** The element of a tag, at the top of a data set. */
-export const find = (dataSet: DataSet, tag: number): Element | undefined =>
-  dataSet.elements.find((element) => element.tag === tag)
+export function find({ elements, sorted }: DataSet, tag: number): Element | undefined {
+  if (!sorted) return elements.find((element) => element.tag === tag)
+  let low = 0
+  let high = elements.length - 1
+  while (low <= high) {
+    const middle = (low + high) >> 1
+    const element = elements[middle]!
+    if (element.tag === tag) return element
+    if (element.tag < tag) low = middle + 1
+    else high = middle - 1
+  }
+  return undefined
+}

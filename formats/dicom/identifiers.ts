@@ -18,11 +18,14 @@ const definedTerms = new Set(
   ),
 )
 
-const freeText: ReadonlySet<number> = new Set("LO SH LT ST UT UC PN".split(" ").map(vrCode))
+const freeText: ReadonlySet<number> = new Set("LO LT ST UT UC PN".split(" ").map(vrCode))
 const numeric: ReadonlySet<number> = new Set("DS IS TM DA DT AS US SS UL SL FL FD".split(" ").map(vrCode))
 const largestSearched = 1 << 20
 
-const normal = (text: string): string => text.normalize("NFKD").replace(/\p{M}/gu, "").toUpperCase()
+// eslint-disable-next-line no-control-regex
+const beyondAscii = /[^\x00-\x7f]/
+const normal = (text: string): string =>
+  (beyondAscii.test(text) ? text.normalize("NFKD").replace(/\p{M}/gu, "") : text).toUpperCase()
 const tokensOf = (text: string): readonly string[] => normal(text).match(/[\p{L}\p{N}]+/gu) ?? []
 
 interface Needles {
@@ -60,14 +63,25 @@ function needles(identifiers: readonly string[]): Needles {
   return { anywhere: [...anywhere], whole, uids }
 }
 
+/** Whether any needle's tokens follow one another in the text; words are compared only where the first word occurs at all. */
+function hasTokens(text: string, anywhere: readonly string[], shortest: number): boolean {
+  const upper = normal(text)
+  const possible = anywhere.filter((needle) => needle.length >= shortest && upper.includes(firstWord(needle)))
+  if (possible.length === 0) return false
+  const padded = ` ${tokensOf(text).join(" ")} `
+  return possible.some((needle) => padded.includes(` ${needle} `))
+}
+
+const firstWord = (needle: string): string => {
+  const space = needle.indexOf(" ")
+  return space < 0 ? needle : needle.slice(0, space)
+}
+
 function hits(text: string, vr: number, { anywhere, whole, uids }: Needles): boolean {
   if (vr === UI) return text.split("\\").some((uid) => uids.has(uid.trim()))
   for (const uid of uids) if (text.includes(uid)) return true
-  const tokens = tokensOf(text)
-  const padded = ` ${tokens.join(" ")} `
-  const isNumber = numeric.has(vr)
-  if (anywhere.some((needle) => (!isNumber || needle.length >= 6) && padded.includes(` ${needle} `))) return true
-  if (!freeText.has(vr)) return false
+  if (hasTokens(text, anywhere, numeric.has(vr) ? 6 : 0)) return true
+  if (whole.size === 0 || !freeText.has(vr)) return false
   const values = vr === PN ? text.split(/[\\^=]/) : text.split("\\")
   return values.some((value) => whole.has(tokensOf(value).join(" ")))
 }

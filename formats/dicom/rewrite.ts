@@ -95,6 +95,12 @@ const distinct: ReadonlySet<number> = new Set([0x00400512, 0x00400551])
 /** Group lengths and Length to End are retired (PS3.5 7.2) and would be wrong. */
 const isLength = (tag: number): boolean => (tag & 0xffff) === 0 || tag === 0x00080001
 
+/** Groups below 0008 belong to commands, file meta information and media directories (PS3.5 7.1). */
+const firstDataSetTag = 0x00080000
+/** Rows of Table E.1-1 for repeating groups, all of them X: curves, overlay data and overlay comments; what has data was refused. */
+const repeatingRow = (tag: number): boolean =>
+  isCurve(tag) || (isOverlay(tag) && ((tag & 0xffff) === 0x3000 || (tag & 0xffff) === 0x4000))
+
 const timeOrOffset = /^(?:\d{2,6}(?:\.\d{1,6})?|\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?|[+-]\d{4})?$/
 
 const ascii = (text: string): Uint8Array => {
@@ -293,8 +299,9 @@ class Rewriter {
   private offTable(element: Element): void {
     const { tag } = element
     const entry = lookup(tag)
-    if (entry === undefined || tag >>> 16 === 0x0002) return this.unknown()
+    if (entry === undefined || tag < firstDataSetTag) return this.unknown()
     this.refusePictures(element)
+    if (repeatingRow(tag)) return void this.job.counts.removed++
     if (element.items !== undefined) return entry.vr === SQ ? this.clean(element) : this.unknown()
     if (this.strange(element, entry.vr)) return this.unknown()
     if (entry.vr === UI || element.vr === UI) return this.uids(element, UI)

@@ -107,8 +107,8 @@ export class Walker {
 
   /** Makes [pos, to) readable, moving to the tail when the header ends. */
   private require(to: number, bound: number): void {
+    if (to > bound) this.overrun(bound)
     if (to <= this.base + this.bytes.length) return
-    if (to > bound) this.fail(bound >= this.source.size ? "truncated" : "length-overflow")
     if (this.base === 0 && this.source.tail.length > 0 && this.pos >= this.source.tailStart) {
       this.bytes = this.source.tail
       this.base = this.source.tailStart
@@ -181,6 +181,7 @@ export class Walker {
   private stepDataSet(frame: Frame, dataSet: OpenDataSet): void {
     const { elements } = dataSet
     while (this.pos !== frame.limit) {
+      if (this.stack.length === 1 && frame.limit - this.pos < 8 && this.zerosFollow()) break
       this.readHeader(frame)
       if (this.endsDataSet(frame)) return this.closeDataSet(dataSet, this.stopsAt())
       const element = this.openElement(frame)
@@ -354,9 +355,11 @@ export class Walker {
 
   /** Fragments have no total length: what is missing of them may be the rest of the file. */
   private requireFragment(at: number, length: number, frame: Frame): void {
+    if (at + length > frame.bound) {
+      this.pos = at
+      this.overrun(frame.bound)
+    }
     if (at + length <= this.base + this.bytes.length) return
-    this.pos = at
-    if (at + length > frame.bound) this.overrun(frame.bound)
     throw new Unread({ kind: "more", part: "header", from: 0, to: this.source.size })
   }
 }
