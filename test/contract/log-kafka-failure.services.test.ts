@@ -144,16 +144,17 @@ describe("Kafka in trouble", () => {
 })
 
 describe.each([1, 3])("a cluster of %i brokers that are killed", (count) => {
-  const folder = mkdtempSync(join(tmpdir(), "weir-kafka-"))
+  let folder = ""
   let cluster: { readonly address: string; readonly brokers: readonly Broker[] } = { address: "", brokers: [] }
   const running = new Map<Broker, Started>()
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "weir-kafka-"))
     cluster = await startKafka(folder, count)
     for (const broker of cluster.brokers) running.set(broker, broker.process)
   })
   afterAll(async () => {
     await Promise.all([...running.values()].map((each) => stop(each, "SIGKILL")))
-    rmSync(folder, { recursive: true, force: true })
+    if (folder !== "") rmSync(folder, { recursive: true, force: true })
   })
 
   it("loses nothing, doubles nothing, and keeps the order; a follower and a member go on by themselves", async () => {
@@ -183,15 +184,16 @@ describe.each([1, 3])("a cluster of %i brokers that are killed", (count) => {
 })
 
 describe("a cluster that asks for a login", () => {
-  const folder = mkdtempSync(join(tmpdir(), "weir-kafka-"))
+  let folder = ""
   const login = { username: "alice", password: "of-a-test" }
   let cluster: { readonly address: string; readonly brokers: readonly Broker[] } = { address: "", brokers: [] }
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "weir-kafka-"))
     cluster = await startKafka(folder, 1, login)
   })
   afterAll(async () => {
     await Promise.all(cluster.brokers.map(({ process }) => stop(process, "SIGKILL")))
-    rmSync(folder, { recursive: true, force: true })
+    if (folder !== "") rmSync(folder, { recursive: true, force: true })
   })
   const open = (password: string) =>
     openKafkaLog({ brokers: [cluster.address], sasl: { mechanism: "scram-sha-512", ...login, password } })
