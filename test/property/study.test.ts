@@ -1,4 +1,4 @@
-import fc from "fast-check"
+import * as fc from "fast-check"
 import { expect, it } from "vitest"
 import type { DicomInstance, Draft, PersonEvent } from "../../core/index.ts"
 import { assembleStudy } from "../../transforms/study/index.ts"

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto"
 import { badRecord, rowId } from "../../core/index.ts"
 import type { Context, DicomInstance, FhirResource, Rec } from "../../core/index.ts"
 import { studyStarted } from "../../formats/dicom/study-time.ts"
-import { clinicalTime } from "./clinical-time.ts"
+import { clinicalTime } from "../../formats/fhir/resource.ts"
+import type { Resource } from "../../formats/fhir/resource.ts"
 import { interval } from "../../formats/fhir/time.ts"
 import type { ZoneOffset } from "../../formats/fhir/time.ts"
 import type { Fact } from "./facts.ts"
@@ -82,16 +83,14 @@ export function resourceArrival<R extends Rec<FhirResource>>(record: R, reading:
   return { record, row, slot, fact, statement: statement(resource, record, reading) }
 }
 
-function statement(resource: Json, record: Rec<FhirResource>, { namespaces, count }: Reading): Statement {
+function statement(resource: Resource, record: Rec<FhirResource>, { namespaces, count }: Reading): Statement {
   if (record.op === "retract") return { names: [] }
   return statementOf({ ...resource, id: record.value!.resourceId }, record.value!.source, namespaces, () =>
     count("identifiers-ignored", "undeclared-issuer"),
   )
 }
 
-type Json = Readonly<Record<string, unknown>>
-
-function parsed(body: string): Json {
+function parsed(body: string): Resource {
   let found: unknown
   try {
     found = JSON.parse(body)
@@ -99,7 +98,7 @@ function parsed(body: string): Json {
     // The parser's text quotes the body, so it goes nowhere.
     throw badRecord("body-not-json", "the body of a resource is not JSON", { path: "body" })
   }
-  if (typeof found === "object" && found !== null && !Array.isArray(found)) return found as Json
+  if (typeof found === "object" && found !== null && !Array.isArray(found)) return found as Resource
   throw badRecord("body-not-object", "the body of a resource is not a JSON object", { path: "body" })
 }
 

@@ -1,0 +1,52 @@
+import { interval } from "../time.ts"
+
+const dayMs = 86_400_000
+
+const dayText = (ms: number): string | undefined => {
+  const date = new Date(ms)
+  return Number.isFinite(ms) && date.getUTCFullYear() >= 1 ? date.toISOString().slice(0, 10) : undefined
+}
+
+/** Moves a FHIR date, dateTime or instant back by whole days, at its own precision; undefined for what is none. The local time of
+ * day stays; an offset becomes `Z`, because offsets change with summer time and so would tell the true season. A year or month
+ * is moved by its middle day and cut again, so that no true year comes out. */
+export function shiftDate(text: string, days: number): string | undefined {
+  const [date, time] = text.split("T") as [string, string | undefined]
+  const found = interval(date)
+  if (found === undefined || (time !== undefined && interval(text) === undefined)) return undefined
+  const middle = found.precision === "day" ? found.from : Math.floor((found.from + found.to) / 2)
+  const shifted = dayText(middle - days * dayMs)
+  if (shifted === undefined) return undefined
+  if (time === undefined) return shifted.slice(0, date.length)
+  return `${shifted}T${time.replace(/(?:Z|[+-]\d\d:\d\d)$/, "Z")}`
+}
+
+/** An age in whole years as it may be told: 90 stands for 90 and more. */
+export interface ToldAge {
+  readonly years: number
+  readonly orMore?: true
+}
+
+/** The greatest age that is told as it is (45 CFR 164.514(b)(2)(i)(C)). */
+export const greatestAge = 89
+
+const localDay = (ms: number): readonly [number, number] => {
+  const date = new Date(ms)
+  return [date.getUTCFullYear(), date.getUTCMonth() * 100 + date.getUTCDate()]
+}
+
+function yearsBetween(birth: number, at: number): number {
+  const [[bornYear, bornDay], [year, day]] = [localDay(birth), localDay(at)]
+  return year - bornYear - (day < bornDay ? 1 : 0)
+}
+
+/** The age at an event, from the local days of a birth date and a date or dateTime. Whoever may be 90 is told as 90 or more;
+ * undefined when the texts leave it open or name a day before birth. */
+export function ageAt(birthDate: string, event: string): ToldAge | undefined {
+  const [born, at] = [interval(birthDate.slice(0, 10)), interval(event.slice(0, 10))]
+  if (born === undefined || at === undefined) return undefined
+  const [least, greatest] = [yearsBetween(born.to - dayMs, at.from), yearsBetween(born.from, at.to - dayMs)]
+  if (greatest < 0) return undefined
+  if (greatest > greatestAge) return { years: greatestAge + 1, orMore: true }
+  return least === greatest ? { years: least } : undefined
+}

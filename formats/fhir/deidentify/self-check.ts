@@ -1,0 +1,84 @@
+import { definedTerms, isStandardSystem } from "./allow-list.ts"
+import { isObject, objects, text } from "./json.ts"
+import type { Json } from "./json.ts"
+
+/** Shorter texts are met by chance. */
+const shortest = 4
+const shortestNumber = 6
+
+/** Words of letters and digits, lower case, between single spaces: a text is found only at the bounds of words. */
+const words = (value: string): string =>
+  ` ${
+    value
+      .toLowerCase()
+      .match(/[\p{L}\p{N}]+/gu)
+      ?.join(" ") ?? ""
+  } `
+
+const terms: ReadonlySet<string> = new Set([...definedTerms].map(words))
+
+function phrases(values: readonly string[]): readonly string[] {
+  const found = new Set(values.map(words))
+  return [...found].filter((phrase) => phrase.replaceAll(" ", "").length >= shortest && !terms.has(phrase))
+}
+
+const strings = (value: unknown): readonly string[] =>
+  (Array.isArray(value) ? value : [value]).filter((item) => typeof item === "string")
+
+const values = (value: unknown): readonly string[] => objects(value).map((one) => text(one["value"]))
+
+function namesOf(resource: Json): readonly string[] {
+  const people = [resource, ...objects(resource["contact"])]
+  const names = people.flatMap((person) => objects(person["name"]))
+  const addresses = people.flatMap((person) => objects(person["address"]))
+  return [
+    ...names.flatMap(({ family, given, text: whole }) => [...strings(family), ...strings(given), text(whole)]),
+    ...addresses.flatMap(({ line, city, district, postalCode, text: whole }) => [
+      ...strings(line),
+      ...[city, district, postalCode, whole].map(text),
+    ]),
+  ]
+}
+
+function idsOf(resource: Json): readonly string[] {
+  const people = [resource, ...objects(resource["contact"])]
+  const references = [resource["subject"], resource["patient"]].map((reference) =>
+    isObject(reference) ? text(reference["reference"]).replace(/^.*[/:]/, "") : "",
+  )
+  const telecom = people.flatMap((person) => values(person["telecom"]))
+  return [text(resource["id"]), ...references, ...values(resource["identifier"]), ...telecom]
+}
+
+interface Own {
+  readonly ids: readonly string[]
+  readonly all: readonly string[]
+}
+
+/** Shifted dates, mapped UIDs and pseudonyms are made here; their parts are met by chance. */
+const madeHere =
+  /^(?:\d{4}(?:-\d\d(?:-\d\d(?:T.*)?)?)?|\d\d:\d\d:\d\d.*|(?:urn:oid:)?2\.25\.\d+|(?:[A-Za-z]+\/)?[a-z2-7]{26})$/
+
+function found(value: unknown, name: string, standard: boolean, own: Own): boolean {
+  if (Array.isArray(value)) return value.some((item) => found(item, name, standard, own))
+  if (isObject(value)) {
+    const inner = isStandardSystem(text(value["system"]))
+    return Object.entries(value).some(([key, item]) => found(item, key, inner, own))
+  }
+  if (typeof value === "number") {
+    const digits = String(value)
+    return digits.length >= shortestNumber && own.ids.includes(words(digits))
+  }
+  if (typeof value !== "string" || definedTerms.has(value)) return false
+  if (name === "code" ? standard : madeHere.test(value)) return false
+  const told = words(value)
+  return (name === "system" ? own.ids : own.all).some((phrase) => told.includes(phrase))
+}
+
+/** True when a de-identified resource still says an identifier of its own person: one that is known of the person, or an id, name,
+ * number or address in the resource as it was. Found at the bounds of words; texts under four characters, published codes and
+ * the allow-list's own terms are left aside. */
+export function findsOwn(output: Json, resource: Json, identifiers: readonly string[]): boolean {
+  const ids = phrases([...identifiers, ...idsOf(resource)])
+  const own = { ids, all: [...new Set([...ids, ...phrases(namesOf(resource))])] }
+  return found(output, "", false, own)
+}

@@ -1,0 +1,112 @@
+import { greatestAge, shiftDate } from "./date.ts"
+import { isObject, objects, text } from "./json.ts"
+import type { Json } from "./json.ts"
+import type { Mapping } from "./mapping.ts"
+
+const systemPattern =
+  /^(?:https?:\/\/[A-Za-z0-9.-]{1,100}(?::\d{1,5})?(?:\/[A-Za-z0-9._~%/#-]{0,150})?|urn:[a-z0-9-]{2,20}:[A-Za-z0-9._:-]{1,150})$/
+const codePattern = /^[A-Za-z0-9[{(%<>"'*/+-][A-Za-z0-9._:|/+*^()[\]{}%'"<>=,#-]{0,63}$/
+const datePattern = /\d{4}-\d\d-\d\d/
+const uidPattern = /^(?=.{3,64}$)\d+(?:\.\d+)+$/
+const dicomRoot = /^(?:urn:oid:)?1\.2\.840\.10008\.[0-9.]{1,50}$/
+const uris = "urn:ietf:rfc:3986"
+const dicomUid = "urn:dicom:uid"
+const identifierTypes = "http://terminology.hl7.org/CodeSystem/v2-0203"
+
+/** True for what can be a code: no white space, no date, no mail address, 64 characters at most. */
+export const isCode = (system: string, code: string): boolean =>
+  systemPattern.test(system) && codePattern.test(code) && !datePattern.test(code)
+
+/** A Coding: system and code; a display is free text in practice and goes. */
+export function coding(value: unknown, { left }: Mapping): Json | undefined {
+  if (!isObject(value)) return undefined
+  const [system, code] = [text(value["system"]), text(value["code"])]
+  if (!isCode(system, code) || (system === uris && !dicomRoot.test(code))) {
+    left("coding-not-a-code")
+    return undefined
+  }
+  return { system, code }
+}
+
+/** A class of DICOM instances, as a Coding; private ones go, their UID has a maker's root. */
+export function sopClass(value: unknown, mapping: Mapping): Json | undefined {
+  const found = coding(value, mapping)
+  return found !== undefined && dicomRoot.test(text(found["code"])) ? found : undefined
+}
+
+const comparators = new Set(["<", "<=", ">=", ">"])
+
+/** A Quantity; its unit stays only when it is the code or valid UCUM. */
+export function quantity(value: unknown, { isUnit, left }: Mapping): Json | undefined {
+  if (!isObject(value) || typeof value["value"] !== "number") return undefined
+  const [system, code, unit] = [text(value["system"]), text(value["code"]), text(value["unit"])]
+  const coded = isCode(system, code)
+  const readable = unit !== "" && ((coded && unit === code) || isUnit(unit))
+  if (unit !== "" && !readable && !coded) left("unit-not-a-unit")
+  return {
+    value: value["value"],
+    ...(comparators.has(text(value["comparator"])) ? { comparator: value["comparator"] } : {}),
+    ...(readable ? { unit } : {}),
+    ...(coded ? { system, code } : {}),
+  }
+}
+
+// UCUM codes of time, in years; what an age is stated in.
+const years: Readonly<Record<string, number>> = {
+  a: 1,
+  mo: 1 / 12,
+  wk: 7 / 365.25,
+  d: 1 / 365.25,
+  h: 1 / 8766,
+  min: 1 / 525_960,
+}
+
+/** An age: 90 years and more become `>= 90 a`; an age without a readable unit is taken for years.
+ * @param value a Quantity that `quantity` made */
+export function cappedAge(value: Json): Json {
+  const unit = text(value["code"]) || text(value["unit"]) || "a"
+  const inYears = Number(value["value"]) * (years[unit] ?? 1) + 1e-9
+  const open = text(value["comparator"]).startsWith(">")
+  if (inYears < (open ? greatestAge : greatestAge + 1)) return value
+  return { value: greatestAge + 1, comparator: ">=", unit: "a", system: "http://unitsofmeasure.org", code: "a" }
+}
+
+/** A date, dateTime or instant, shifted. */
+export function date(value: unknown, { shiftDays, left }: Mapping): string | undefined {
+  if (typeof value !== "string") return undefined
+  const shifted = shiftDate(value, shiftDays)
+  if (shifted === undefined) left("date-unreadable")
+  return shifted
+}
+
+/** A UID, bare or as `urn:oid:`. */
+export function uid(value: unknown, mapping: Mapping): string | undefined {
+  const whole = text(value)
+  const prefix = whole.startsWith("urn:oid:") ? "urn:oid:" : ""
+  const bare = whole.slice(prefix.length)
+  return uidPattern.test(bare) ? prefix + mapping.uid(bare) : undefined
+}
+
+/** An identifier that names a DICOM object by UID. */
+export function uidIdentifier(identifier: Json, mapping: Mapping): Json | undefined {
+  const [system, value] = [text(identifier["system"]), text(identifier["value"])]
+  if (system !== dicomUid && !(system === uris && value.startsWith("urn:oid:"))) return undefined
+  const mapped = uid(value, mapping)
+  return mapped === undefined ? undefined : { system, value: mapped }
+}
+
+/** An accession number, as its pseudonym; the system goes into the pseudonym as its issuer. */
+export function accession(identifier: unknown, mapping: Mapping): Json | undefined {
+  if (!isObject(identifier) || text(identifier["value"]) === "") return undefined
+  const value = mapping.accession(text(identifier["system"]), text(identifier["value"]))
+  return { type: { coding: [{ system: identifierTypes, code: "ACSN" }] }, value }
+}
+
+const isAccession = (identifier: Json): boolean =>
+  isObject(identifier["type"]) && objects(identifier["type"]["coding"]).some(({ code }) => code === "ACSN")
+
+/** An identifier that is a UID or an accession number; all others go. */
+export const identifier = (value: unknown, mapping: Mapping): Json | undefined => {
+  if (!isObject(value)) return undefined
+  return isAccession(value) ? accession(value, mapping) : uidIdentifier(value, mapping)
+}

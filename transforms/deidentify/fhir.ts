@@ -1,0 +1,192 @@
+import {
+  WeirError,
+  Schema,
+  badRecord,
+  curatedResource,
+  defaultShift,
+  defineTransform,
+  fatal,
+  personEvent,
+  port,
+  pseudonymizer,
+  refused,
+  rowId,
+  rowIdParts,
+} from "../../core/index.ts"
+import type { Context, CuratedResource, Draft, PersonEvent, Pseudonymizer, Rec } from "../../core/index.ts"
+import {
+  FhirDeidentifyError,
+  allowed,
+  deidentifyResource,
+  findsOwn,
+  isCode,
+} from "../../formats/fhir/deidentify/index.ts"
+import type { Mapping } from "../../formats/fhir/deidentify/index.ts"
+import { clinicalTime, codings } from "../../formats/fhir/resource.ts"
+import type { Resource } from "../../formats/fhir/resource.ts"
+import { interval } from "../../formats/fhir/time.ts"
+import { isUnit } from "../../formats/ucum/index.ts"
+
+const text = (description: string) => Schema.String.annotate({ description })
+const days = (description: string) => Schema.Int.annotate({ description })
+
+const options = Schema.Struct({
+  key: text("name of the secret that holds the project key, 32 bytes or more"),
+  shift: Schema.optionalKey(
+    Schema.Struct({ "min-days": days("least days back, 1 or more"), "max-days": days("most days back") }).annotate({
+      description:
+        "range of the date shift, backwards in whole days (default 365 to 3650); the same in all of a project",
+    }),
+  ),
+  "accession-issuers": Schema.optionalKey(
+    Schema.Array(Schema.Array(Schema.String)).annotate({
+      description:
+        "lists of issuers of accession numbers (DICOM issuers, FHIR systems) that mean the same one; the first gives the pseudonym",
+    }),
+  ),
+})
+type Options = typeof options.Type
+
+const profile = "weir-fhir-r4-1"
+
+/** What de-identifying needs, made once an instance. */
+interface Setting {
+  readonly pseudonyms: Pseudonymizer
+  readonly issuer: (issuer: string) => string
+  readonly count: Context["count"]
+}
+
+function settingOf(given: Options, context: Context): Setting {
+  const key = context.secret(given.key)
+  if (key.length < 32)
+    throw fatal("key-too-short", "the project key has less than 32 bytes", {
+      path: "key",
+      hint: "make one of 32 random bytes",
+    })
+  const shift = given.shift ?? { "min-days": defaultShift.minDays, "max-days": defaultShift.maxDays }
+  const range = { minDays: shift["min-days"], maxDays: shift["max-days"] }
+  if (range.minDays < 1 || range.maxDays < range.minDays)
+    throw fatal("shift-range", "the date shift needs 1 <= min-days <= max-days", { path: "shift" })
+  const names = new Map((given["accession-issuers"] ?? []).flatMap((same) => same.map((issuer) => [issuer, same[0]!])))
+  return {
+    pseudonyms: pseudonymizer(key, range),
+    issuer: (issuer) => names.get(issuer) ?? issuer,
+    count: context.count,
+  }
+}
+
+function mappingOf(person: string, { pseudonyms, issuer, count }: Setting): Mapping {
+  return {
+    person: pseudonyms.person(person),
+    shiftDays: pseudonyms.shiftDays(person),
+    identifier: pseudonyms.identifier,
+    uid: pseudonyms.uid,
+    accession: (system, value) => pseudonyms.accession(issuer(system), value),
+    isUnit,
+    left: (reason) => count("elements-dropped", reason),
+  }
+}
+
+function parsed(event: PersonEvent): unknown {
+  try {
+    return JSON.parse(event.body ?? "")
+  } catch {
+    // The parser's text quotes the body, so it goes nowhere.
+    throw badRecord("body-not-json", "the body of a resource is not JSON", { path: "body" })
+  }
+}
+
+function deidentified(event: PersonEvent, mapping: Mapping): Resource {
+  const resource = parsed(event)
+  try {
+    const output = deidentifyResource(resource, event.birthDate, mapping)
+    if (
+      findsOwn(
+        output,
+        resource as Resource,
+        event.identifiers.map(({ value }) => value),
+      )
+    )
+      throw refused("self-check", "the de-identified resource still holds an identifier of its person")
+    return output as Resource
+  } catch (error) {
+    if (error instanceof FhirDeidentifyError) throw refused(error.code, error.message)
+    throw error
+  }
+}
+
+/** Codes as recorded, where they may be told, and as mapped. */
+function codesOf(event: PersonEvent, output: Resource): readonly string[] {
+  const mapped = event.codes.flatMap(({ system, code, fromSystem, fromCode }) => [
+    { system, code },
+    { system: fromSystem, code: fromCode },
+  ])
+  const told = [...codings(output), ...mapped].filter(({ system, code }) => isCode(system, code))
+  return [...new Set(told.map(({ system, code }) => `${system}|${code}`))].sort()
+}
+
+/** A record without a readable clinical time gets none, and event time 0: the time that stands in for it in `phi` is when it came,
+ * and beside its arrival below that would tell the shift. */
+function curated(record: Rec<PersonEvent>, event: PersonEvent, mapping: Mapping): Draft<CuratedResource> {
+  const output = deidentified(event, mapping)
+  const time = interval(clinicalTime(output) ?? "")?.from
+  const resourceType = output.resourceType
+  const value: CuratedResource = {
+    resourceType,
+    resourceId: output.id!,
+    time: time ?? null,
+    codes: codesOf(event, output),
+    body: JSON.stringify(output),
+    profile,
+  }
+  const id = rowId([resourceType, output.id!])
+  return { key: mapping.person, id, op: "upsert", version: record.version, value, time: time ?? 0 }
+}
+
+function draftOf(record: Rec<PersonEvent>, mapping: Mapping): Draft<CuratedResource> | undefined {
+  const [, type, name] = rowIdParts(record.id) as [string, string, string]
+  if (record.op === "upsert") {
+    if (record.value === null) throw badRecord("value-missing", "an upsert has no value")
+    return curated(record, record.value, mapping)
+  }
+  if (!allowed.has(type)) return undefined
+  const id = rowId([type, mapping.identifier(type, name)])
+  return { key: mapping.person, id, op: "retract", version: record.version, value: null, time: 0 }
+}
+
+/** De-identifies FHIR resources by an allow-list of elements, with the pseudonyms, UIDs and date shift of the project. */
+export const deidentifyFhir = defineTransform({
+  name: "deidentify-fhir",
+  summary: "De-identifies FHIR resources: allowed elements only, ids mapped, dates shifted, ages for birth dates",
+  options,
+  secrets: ({ key }) => [key],
+  inputs: { in: port(personEvent, "person", "phi") },
+  outputs: { out: port(curatedResource, "pseudonym") },
+  privacy: true,
+  async create(given, context) {
+    const setting = settingOf(given, context)
+    return {
+      apply(batch, out) {
+        const mappings = new Map<string, Mapping>()
+        for (const record of batch) {
+          const [kind] = rowIdParts(record.id)
+          if (kind === "instance") {
+            out.drop(record, "not-read")
+            continue
+          }
+          try {
+            if (record.key === "") throw refused("no-person", "a record without a person does not pass")
+            const mapping = mappings.get(record.key) ?? mappingOf(record.key, setting)
+            mappings.set(record.key, mapping)
+            const draft = draftOf(record, mapping)
+            if (draft === undefined) out.drop(record, "never-released")
+            else out.emit("out", record, draft)
+          } catch (error) {
+            if (!(error instanceof WeirError) || error.meaning !== "bad-record") throw error
+            out.fail(record, error)
+          }
+        }
+      },
+    }
+  },
+})
