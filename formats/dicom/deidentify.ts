@@ -32,7 +32,7 @@ export interface InstanceContext {
   readonly person: Pseudonyms | undefined
   /** What `seriesRisk` says of all instances of the series; decided by the instance alone when not given. */
   readonly series?: { readonly risk: ReturnType<typeof seriesRisk> }
-  /** Identifiers of the person that must not be found in the result: else `identifier-left`. */
+  /** More identifiers of the person, besides those in the object, that must not be found in the result: else `identifier-left`. */
   readonly identifiers?: readonly string[]
 }
 
@@ -210,8 +210,15 @@ class Deidentifier {
     const risk = series === undefined ? seriesRisk([summary]) : series.risk
     const facesAllowed = faces === "allow" && risk === "face-risk"
     const verdict = this.release(parsed, summary, person, facesAllowed)
-    const left = context.identifiers === undefined ? [] : searchFor(context.identifiers)(verdict)
+    const left = searchFor([...this.own(summary), ...(context.identifiers ?? [])])(verdict)
     return left.length === 0 ? verdict : refuse("identifier-left", left[0])
+  }
+
+  /** The identifiers that the object itself had, for the search of the result. */
+  private own(summary: Summary): readonly string[] {
+    const { patientId, patientName, accessionNumber, sopInstanceUid, studyInstanceUid, seriesInstanceUid } = summary
+    const uids = [sopInstanceUid, studyInstanceUid, seriesInstanceUid].filter((uid) => !isRegisteredUid(uid))
+    return [patientId, patientName, accessionNumber, ...(this.retainUids ? [] : uids)].filter((text) => text !== "")
   }
 
   readonly deidentify: Deidentify = (input, context) => {

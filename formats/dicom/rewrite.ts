@@ -101,6 +101,9 @@ const firstDataSetTag = 0x00080000
 const repeatingRow = (tag: number): boolean =>
   isCurve(tag) || (isOverlay(tag) && ((tag & 0xffff) === 0x3000 || (tag & 0xffff) === 0x4000))
 
+/** Encrypted Attributes Sequence: originals, under keys that are not ours. The table passes over it (docs/decisions/0011). */
+const ENCRYPTED_ATTRIBUTES = 0x04000500
+
 const timeOrOffset = /^(?:\d{2,6}(?:\.\d{1,6})?|\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?|[+-]\d{4})?$/
 
 const ascii = (text: string): Uint8Array => {
@@ -301,7 +304,7 @@ class Rewriter {
     const entry = lookup(tag)
     if (entry === undefined || tag < firstDataSetTag) return this.unknown()
     this.refusePictures(element)
-    if (repeatingRow(tag)) return void this.job.counts.removed++
+    if (repeatingRow(tag) || tag === ENCRYPTED_ATTRIBUTES) return void this.job.counts.removed++
     if (element.items !== undefined) return entry.vr === SQ ? this.clean(element) : this.unknown()
     if (this.strange(element, entry.vr)) return this.unknown()
     if (entry.vr === UI || element.vr === UI) return this.uids(element, UI)
