@@ -76,10 +76,17 @@ function settingOf(given: Options, context: Context): Setting {
 }
 
 function mappingOf(person: string, { pseudonyms, issuer, count }: Setting): Mapping {
+  const told = new Map<string, string>()
   return {
     person: pseudonyms.person(person),
     shiftDays: pseudonyms.shiftDays(person),
-    identifier: pseudonyms.identifier,
+    // Many resources of a person refer to one encounter.
+    identifier(type, id) {
+      const slot = `${type}/${id}`
+      const known = told.get(slot) ?? pseudonyms.identifier(type, id)
+      told.set(slot, known)
+      return known
+    },
     uid: pseudonyms.uid,
     accession: (system, value) => pseudonyms.accession(issuer(system), value),
     isUnit,

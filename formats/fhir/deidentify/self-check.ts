@@ -40,13 +40,17 @@ function namesOf(resource: Json): readonly string[] {
   ]
 }
 
+/** The id of a resource that is not the Patient names its person only when it is a number of some kind: "lipid" is a word. */
+const ownId = ({ resourceType, id }: Json): readonly string[] =>
+  resourceType === "Patient" || /\d/.test(text(id)) ? [text(id)] : []
+
 function idsOf(resource: Json): readonly string[] {
   const people = [resource, ...objects(resource["contact"])]
   const references = [resource["subject"], resource["patient"]].map((reference) =>
     isObject(reference) ? text(reference["reference"]).replace(/^.*[/:]/, "") : "",
   )
   const telecom = people.flatMap((person) => values(person["telecom"]))
-  return [text(resource["id"]), ...references, ...values(resource["identifier"]), ...telecom]
+  return [...ownId(resource), ...references, ...values(resource["identifier"]), ...telecom]
 }
 
 interface Own {
