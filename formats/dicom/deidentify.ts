@@ -12,8 +12,12 @@ import type { ProfileOption, Rule } from "./profile.ts"
 import { refuse, refusalOf } from "./refusal.ts"
 import type { Refused } from "./refusal.ts"
 import { seriesRisk } from "./region.ts"
-import { noCounts, RefusedInside, rewrite, sequenceValue } from "./rewrite.ts"
-import type { Counts, Insertion, Job, Pseudonyms } from "./rewrite.ts"
+import { ascii, noCounts } from "./pseudonyms.ts"
+import type { Counts, Pseudonyms } from "./pseudonyms.ts"
+import { rewrite, sequenceValue } from "./rewrite.ts"
+import type { Insertion } from "./rewrite.ts"
+import { RefusedInside } from "./treatment.ts"
+import type { Case } from "./treatment.ts"
 import { summaryOf } from "./summary.ts"
 import type { Summary } from "./summary.ts"
 import { isPixelData } from "./tag.ts"
@@ -169,9 +173,8 @@ class Deidentifier {
     writeFileMeta(output, now.sopClassUid, now.sopInstanceUid, now.transferSyntax)
     const bodyStart = output.length
     const counts = noCounts()
-    const job: Job = {
+    const its: Case = {
       source: parsed.source,
-      output,
       rules: this.rules,
       sopClass: summary.sopClassUid,
       pseudonyms: person,
@@ -181,10 +184,10 @@ class Deidentifier {
     }
     const { coding } = parsed.dataSet
     const identity: readonly Insertion[] = [
-      { tag: 0x00100010, vr: PN, value: latin1(person.patientName()) },
-      { tag: 0x00100020, vr: LO, value: latin1(person.patientId()) },
+      { tag: 0x00100010, vr: PN, value: ascii(person.patientName()) },
+      { tag: 0x00100020, vr: LO, value: ascii(person.patientId()) },
     ]
-    rewrite(job, parsed.dataSet, [...identity, ...this.statements(coding, facesAllowed)])
+    rewrite(its, output, parsed.dataSet, [...identity, ...this.statements(coding, facesAllowed)])
     const report = { counts, options: this.policy.options, facesAllowed }
     return { kind: "released", ...splice(parsed, output, bodyStart), report, summary: now }
   }

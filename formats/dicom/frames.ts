@@ -117,6 +117,8 @@ function* images(source: Source, fragments: readonly Fragment[], start: number):
 export function framesAreClean(source: Source, pixelData: Element, coding: FrameCoding): boolean {
   if (coding === "native") return pixelData.fragments === undefined
   if (pixelData.fragments === undefined || pixelData.fragments.length < 2) return false
+  const offsets = pixelData.fragments[0]!
+  if (offsets.to - offsets.from > 4 * (pixelData.fragments.length - 1)) return false
   if (coding === "rle") return true
   const isClean = coding === "jpeg" ? cleanJpeg : cleanJpeg2000
   for (const image of images(source, pixelData.fragments, starts[coding])) if (!isClean(image)) return false

@@ -58,6 +58,9 @@ const colourless =
 const derivedSecondary = (type: readonly string[]): boolean =>
   type[0]?.toUpperCase() === "DERIVED" && type[1]?.toUpperCase() === "SECONDARY"
 
+const hasSlideLabel = ({ specimenLabelInImage, imageType }: Summary): boolean =>
+  specimenLabelInImage !== "NO" || imageType.some((value) => /LABEL|OVERVIEW/.test(value.toUpperCase()))
+
 /** Why a picture may carry burned-in text, as a code; undefined when nothing says so. */
 function textRisk(summary: Summary, showing: Showing): string | undefined {
   if (summary.burnedInAnnotation !== "" && summary.burnedInAnnotation !== "NO") return "burned-in-annotation"
@@ -66,7 +69,7 @@ function textRisk(summary: Summary, showing: Showing): string | undefined {
   const types = [summary.imageType, ...summary.frameTypes.map((type) => type.split("\\"))]
   if (types.some(derivedSecondary)) return "derived-secondary"
   if (types.some((type) => type.some((value) => textTypes.test(value.toUpperCase())))) return "image-type"
-  if (showing === "slide" && types.some((type) => /LABEL|OVERVIEW/.test(type.join("\\")))) return "slide-label"
+  if (showing === "slide" && hasSlideLabel(summary)) return "slide-label"
   if (summary.conversionType !== "") return "conversion-type"
   if (summary.detectorType === "FILM") return "digitized-film"
   const coloured = !summary.photometricInterpretation.startsWith("MONOCHROME")

@@ -39,6 +39,8 @@ export interface Summary {
   readonly protocolName: string
   readonly manufacturer: string
   readonly detectorType: string
+  /** (0048,0010), upper case. */
+  readonly specimenLabelInImage: string
   readonly photometricInterpretation: string
   readonly samplesPerPixel: number | undefined
   readonly bitsAllocated: number | undefined
@@ -147,6 +149,7 @@ export function summaryOf(parsed: Parsed): Summary {
     protocolName: reader.text(0x00181030),
     manufacturer: reader.text(0x00080070),
     detectorType: reader.upper(0x00187004),
+    specimenLabelInImage: reader.upper(0x00480010),
     photometricInterpretation: reader.upper(0x00280004),
     samplesPerPixel: reader.u16(0x00280002),
     bitsAllocated: reader.u16(0x00280100),

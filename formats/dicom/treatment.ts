@@ -1,0 +1,260 @@
+import { capAge, shiftDates } from "./dates.ts"
+import { isRegisteredUid, lookup } from "./dictionary.ts"
+import { dummyValue } from "./dummy.ts"
+import { find } from "./element.ts"
+import type { DataSet, Element } from "./element.ts"
+import { rawText } from "./parse.ts"
+import { basicAction } from "./profile.ts"
+import type { BasicAction, Rule } from "./profile.ts"
+import { ascii } from "./pseudonyms.ts"
+import type { Counts, Pseudonyms } from "./pseudonyms.ts"
+import { refuse } from "./refusal.ts"
+import type { Refused } from "./refusal.ts"
+import type { Source } from "./source.ts"
+import { isCurve, isOverlay, isPrivate, tagText } from "./tag.ts"
+import { Values } from "./values.ts"
+import { AS, DA, DT, numberWidth, OB, PN, SQ, UI, UN } from "./vr.ts"
+
+/** What becomes of an element: `keep` as it stands, `drop`, `clean` a sequence item by item, `dummies` for all that its first item
+ * holds, or another value. */
+export type Treatment = "keep" | "drop" | "clean" | "dummies" | Replacement
+
+export interface Replacement {
+  readonly vr: number
+  /** Of any length; padded when written. */
+  readonly value: Uint8Array
+}
+
+/** One instance on its way: what is the same for all its data sets. */
+export interface Case {
+  readonly source: Source
+  readonly rules: ReadonlyMap<number, Rule>
+  readonly sopClass: string
+  readonly pseudonyms: Pseudonyms
+  readonly retainUids: boolean
+  readonly shiftDates: boolean
+  readonly counts: Counts
+}
+
+/** Thrown to unwind when something inside a sequence must not pass. */
+export class RefusedInside extends Error {
+  readonly refused: Refused
+  constructor(refused: Refused) {
+    super(refused.reason)
+    this.refused = refused
+  }
+}
+
+const PATIENT_NAME = 0x00100010
+const PATIENT_ID = 0x00100020
+const ACCESSION_NUMBER = 0x00080050
+const ACCESSION_ISSUER = 0x00080051
+/** Encrypted Attributes Sequence: originals, under keys that are not ours. The table passes over it (docs/decisions/0011). */
+const ENCRYPTED_ATTRIBUTES = 0x04000500
+/** Groups below 0008 belong to commands, file meta information and media directories (PS3.5 7.1). */
+const firstDataSetTag = 0x00080000
+/** Container Identifier and Specimen Identifier: type 1, and different for each container and specimen. */
+const distinct: ReadonlySet<number> = new Set([0x00400512, 0x00400551])
+
+/** Group lengths and Length to End are retired (PS3.5 7.2) and would be wrong. */
+export const isLength = (tag: number): boolean => (tag & 0xffff) === 0 || tag === 0x00080001
+
+/** Rows of Table E.1-1 for repeating groups, all of them X: curves, overlay data and overlay comments; what has data was refused. */
+const repeatingRow = (tag: number): boolean =>
+  isCurve(tag) || (isOverlay(tag) && ((tag & 0xffff) === 0x3000 || (tag & 0xffff) === 0x4000))
+
+/** HHMMSS.F, the old HH:MM:SS, an offset from UTC, or nothing. */
+const timeOrOffset = /^(?:\d{2,6}(?:\.\d{1,6})?|\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?|[+-]\d{4})?$/
+
+const nothing = new Uint8Array(0)
+const isEmpty = (element: Element): boolean => element.valueEnd === element.valueStart
+const isDate = (vr: number): boolean => vr === DA || vr === DT
+const isOpaque = (element: Element): boolean => element.items !== undefined || element.fragments !== undefined
+
+/** Decides on the elements of one data set, by PS3.15 Table E.1-1 under the options that are on. */
+export class Treatments {
+  private readonly its: Case
+  private readonly dataSet: DataSet
+  /** Tag of the enclosing sequence, 0 at the top. */
+  private readonly parent: number
+
+  constructor(its: Case, dataSet: DataSet, parent: number) {
+    this.its = its
+    this.dataSet = dataSet
+    this.parent = parent
+  }
+
+  /** The treatment of an element, counted. Throws `RefusedInside` for pictures inside items. */
+  of(element: Element): Treatment {
+    const { tag } = element
+    if (isLength(tag)) return "drop"
+    if (isPrivate(tag)) return this.drop("removedPrivate")
+    const rule = this.its.rules.get(tag)
+    return rule === undefined ? this.offTable(element) : this.byRule(element, rule)
+  }
+
+  /** A dummy of the attribute's VR, for what must have a value but may not say anything. */
+  dummyOf(element: Element): Treatment {
+    const vr = lookup(element.tag)?.vr
+    if (vr === undefined || isLength(element.tag) || isPrivate(element.tag)) return "drop"
+    return this.dummy(element, vr)
+  }
+
+  private drop(count: "removed" | "removedPrivate" | "removedUnknown"): Treatment {
+    this.its.counts[count]++
+    return "drop"
+  }
+
+  private value(
+    vr: number,
+    value: Uint8Array,
+    count: "replaced" | "emptied" | "datesShifted" | "uidsMapped",
+  ): Treatment {
+    this.its.counts[count]++
+    return { vr, value }
+  }
+
+  private text(element: Element): string {
+    return rawText(this.its.source, element)
+  }
+
+  private byRule(element: Element, rule: Rule): Treatment {
+    const basic = basicAction(rule.basic, this.its.sopClass, this.parent, element.tag)
+    if (rule.option === undefined) return this.act(element, basic)
+    if (rule.option === "date") return this.date(element, basic)
+    if (rule.option === "age") return this.age(element, basic)
+    if (element.items !== undefined) return "clean"
+    const vr = lookup(element.tag)?.vr ?? element.vr
+    const claims = element.vr === PN || element.vr === UI || isDate(element.vr)
+    if (this.strange(element, vr) || (claims && element.vr !== vr)) return this.drop("removedUnknown")
+    return "keep"
+  }
+
+  private act(element: Element, action: BasicAction): Treatment {
+    const { tag } = element
+    const vr = lookup(tag)?.vr ?? element.vr
+    if (tag === PATIENT_ID) return this.value(vr, ascii(this.its.pseudonyms.patientId()), "replaced")
+    if (tag === PATIENT_NAME) return this.value(vr, ascii(this.its.pseudonyms.patientName()), "replaced")
+    if (tag === ACCESSION_NUMBER) return this.accession(element, vr)
+    if (action === "X") return this.drop("removed")
+    if (action === "Z") return this.value(vr, nothing, "emptied")
+    return action === "U" ? this.uids(element, vr) : this.dummy(element, vr)
+  }
+
+  private accession(element: Element, vr: number): Treatment {
+    if (isOpaque(element)) return this.drop("removedUnknown")
+    const value = new Values(this.its.source, this.dataSet).text(element, vr).trim()
+    if (value === "") return this.value(vr, nothing, "emptied")
+    return this.value(vr, ascii(this.its.pseudonyms.accession(value, this.issuer())), "replaced")
+  }
+
+  /** Local Namespace Entity ID, else Universal Entity ID, of the issuer beside the accession number. */
+  private issuer(): string {
+    const item = find(this.dataSet, ACCESSION_ISSUER)?.items?.[0]
+    if (item === undefined) return ""
+    const values = new Values(this.its.source, item)
+    const text = (tag: number) => {
+      const element = find(item, tag)
+      return element === undefined || isOpaque(element) ? "" : values.text(element, lookup(tag)!.vr).trim()
+    }
+    return text(0x00400031) || text(0x00400032)
+  }
+
+  private uid(value: string): string {
+    return value === "" || isRegisteredUid(value) ? value : this.its.pseudonyms.uid(value)
+  }
+
+  private uids(element: Element, vr: number): Treatment {
+    if (element.items !== undefined) return "clean"
+    if (element.fragments !== undefined || vr !== UI) return this.drop("removedUnknown")
+    if (this.its.retainUids) return "keep"
+    const values = this.text(element)
+      .split("\\")
+      .map((value) => value.trim())
+    if (values.every((value) => value === "" || isRegisteredUid(value))) return "keep"
+    return this.value(UI, ascii(values.map((value) => this.uid(value)).join("\\")), "uidsMapped")
+  }
+
+  private date(element: Element, basic: BasicAction): Treatment {
+    const vr = lookup(element.tag)?.vr ?? element.vr
+    if (isOpaque(element)) return this.drop("removedUnknown")
+    if (isDate(vr)) return this.shifted(element, vr) ?? this.unreadable(element, basic)
+    // Times of day and the offset from UTC stay; anything else that the option would have cleaned takes the basic action.
+    if (vr === OB) return this.act(element, basic)
+    const isTime = this.text(element)
+      .split("\\")
+      .every((value) => timeOrOffset.test(value.trim()))
+    return isTime ? "keep" : this.unreadable(element, basic)
+  }
+
+  /** Undefined when the value cannot be read as dates. */
+  private shifted(element: Element, vr: number): Treatment | undefined {
+    const text = this.text(element)
+    if (text.trim() === "") return "keep"
+    const moved = shiftDates(text, this.its.pseudonyms.shiftDays)
+    return moved === undefined ? undefined : this.value(vr, ascii(moved), "datesShifted")
+  }
+
+  private unreadable(element: Element, basic: BasicAction): Treatment {
+    this.its.counts.unreadableDates++
+    return this.act(element, basic)
+  }
+
+  private age(element: Element, basic: BasicAction): Treatment {
+    if (isOpaque(element)) return this.drop("removedUnknown")
+    const text = this.text(element).trim()
+    if (text === "") return "keep"
+    const capped = capAge(text)
+    if (capped === undefined) return this.unreadable(element, basic)
+    if (capped === text) return "keep"
+    this.its.counts.agesCapped++
+    return { vr: AS, value: ascii(capped) }
+  }
+
+  private offTable(element: Element): Treatment {
+    const { tag } = element
+    const entry = lookup(tag)
+    if (entry === undefined || tag < firstDataSetTag) return this.drop("removedUnknown")
+    this.refusePictures(element)
+    if (repeatingRow(tag) || tag === ENCRYPTED_ATTRIBUTES) return this.drop("removed")
+    if (element.items !== undefined) return entry.vr === SQ ? "clean" : this.drop("removedUnknown")
+    if (this.strange(element, entry.vr)) return this.drop("removedUnknown")
+    if (entry.vr === UI || element.vr === UI) return this.uids(element, UI)
+    if (isEmpty(element)) return "keep"
+    // The table passes over some names and dates, but a name is never kept, and a date that stays would tell the shift.
+    if (entry.vr === PN || element.vr === PN) return this.value(PN, nothing, "emptied")
+    return isDate(entry.vr) || isDate(element.vr) ? this.offTableDate(element, entry.vr) : "keep"
+  }
+
+  private offTableDate(element: Element, vr: number): Treatment {
+    if (!this.its.shiftDates) return this.drop("removed")
+    return this.shifted(element, isDate(vr) ? vr : element.vr) ?? this.unreadable(element, "X")
+  }
+
+  /** A value of another kind than the attribute's: a sequence that is none, encapsulated bytes, text where numbers belong. */
+  private strange(element: Element, vr: number): boolean {
+    if (element.fragments !== undefined) return true
+    if (vr === SQ) return !isEmpty(element)
+    return numberWidth.has(vr) && !numberWidth.has(element.vr) && element.vr !== UN
+  }
+
+  private refusePictures(element: Element): void {
+    const { tag } = element
+    if (this.parent === 0 || isEmpty(element)) return
+    if (tag >>> 24 === 0x7f) throw new RefusedInside(refuse("unexpected-pixel-data", tagText(tag), "nested"))
+    if (isCurve(tag)) throw new RefusedInside(refuse("curve", tagText(tag), "nested"))
+    if (isOverlay(tag) && (tag & 0xffff) === 0x3000) throw new RefusedInside(refuse("overlay", tagText(tag), "nested"))
+  }
+
+  private dummy(element: Element, vr: number): Treatment {
+    if (vr === SQ && element.items === undefined) return isEmpty(element) ? "keep" : this.drop("removedUnknown")
+    if (vr !== SQ && element.items !== undefined) return this.drop("removedUnknown")
+    this.its.counts.replaced++
+    if (vr === SQ) return "dummies"
+    const text = element.fragments === undefined ? this.text(element).trim() : ""
+    if (vr === UI) return { vr, value: ascii(this.its.retainUids && /^[\d.]*$/.test(text) ? text : this.uid(text)) }
+    if (distinct.has(element.tag) && text !== "")
+      return { vr, value: ascii(this.its.pseudonyms.identifier(tagText(element.tag), text)) }
+    return { vr, value: dummyValue(vr) }
+  }
+}
