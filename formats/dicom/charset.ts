@@ -70,12 +70,16 @@ function codeSet(term: string): CodeSet | undefined {
   return number === undefined ? undefined : single.get(number)
 }
 
+/** Sets of two bytes, which are only reached by escapes; alone (against PS3.3 C.12.1.1.2) they mean ISO 646 and escapes. */
+const twoBytes = /^ISO[ _]2022[ _]IR[ _](?:58|87|149|159)$/
+
 /** @param terms the values of (0008,0005), in order; none or one empty value mean ISO 646 */
 export function charsetOf(terms: readonly string[]): Charset {
-  const first = (terms[0] ?? "").trim().toUpperCase()
-  const initial = codeSet(first)
+  const names = terms.map((term) => term.trim().toUpperCase())
+  const initial = twoBytes.test(names[0] ?? "") ? ascii : codeSet(names[0] ?? "")
   const alone = initial?.label === "utf-8" || initial?.label === "gb18030" || initial?.label === "gbk"
-  return { initial: initial ?? plain("latin1"), escapes: terms.length > 1 && !alone, known: initial !== undefined }
+  const escapes = !alone && names.some((name) => name.startsWith("ISO 2022") || name.startsWith("ISO_2022"))
+  return { initial: initial ?? plain("latin1"), escapes, known: initial !== undefined }
 }
 
 const decoders = new Map<string, TextDecoder>()

@@ -24,19 +24,34 @@ const belowCodes: ReadonlySet<string> = new Set(
 
 /** Words in descriptions that place a series at or above the neck, or over the whole body, in the languages of common scanners. */
 const above =
-  /HEAD|BRAIN|NECK|SINUS|ORBIT|FACE|FACIAL|SKULL|CRANI|DENTAL|DENTA|PITUIT|HYPOPHY|CERVIC|C[ -]?SPINE|CAROTI|WHOLE ?BODY|TOTAL ?BODY|STROKE|TMJ|MAXILL|MANDIB|THYROID|TEMPORAL|PETROUS|MASTOID|INTERNAL AUDITORY|NASO|NASAL|LARYN|PHARYN|PAROTID|TONGUE|JAW|OCULAR|CEREB|INTRACRAN|CIRCLE OF WILLIS|KOPF|SCH(?:AE|Ä)DEL|HALS|HIRN|GESICHT|CR(?:A|Â)NE|T(?:E|Ê)TE|CERVEAU|ROCHER|VISAGE|TESTA|CABEZA|CEREBRO|CRANEO|CRÁNEO|CUELLO|COLLO|ENCEFAL|HERSEN|HOOFD|MPRAGE/
+  /HEAD|BRAIN|NECK|SINUS|ORBIT|\bFACE\b|FACIAL|MAXILLOFAC|SKULL|CRANI|\bDENTA|PITUIT|HYPOPHY|CERVIC|C[ -]?SPINE|CAROTI|WHOLE ?BODY|TOTAL ?BODY|STROKE|TMJ|MAXILL|MANDIB|THYROID|TEMPORAL|PETROUS|MASTOID|INTERNAL AUDITORY|NASO|NASAL|LARYN|PHARYN|PAROTID|TONGUE|JAW|OCULAR|CEREB|INTRACRAN|CIRCLE OF WILLIS|KOPF|SCH(?:AE|Ä)DEL|\bHALS|HIRN|GESICHT|CR(?:A|Â)NE|T(?:E|Ê)TE|CERVEAU|ROCHER|VISAGE|\bTESTA\b|CABEZA|CEREBRO|CRANEO|CRÁNEO|CUELLO|\bCOLLO\b|ENCEFAL|HERSEN|HOOFD|MPRAGE/
 
-const word = /(?:^|[^A-Z])(?:IAC|IAM|EYE|EYES|EAR|EARS|NOSE|WB|COW|NCCT|CTA ?HN|H&N|HN|TOF|SKULL)(?:[^A-Z]|$)/
+const word = /(?:^|[^A-Z])(?:IAC|IAM|EYE|EYES|EAR|EARS|NOSE|WB|COW|NCCT|CTA ?HN|H&N|HN)(?:[^A-Z]|$)/
+
+/** What may stand between regions, and short forms that scanners write. */
+const connectors: ReadonlySet<string> = new Set(
+  "AND TO WITH OF RIGHT LEFT RT LT R L BILATERAL UPPER LOWER ABD PEL ABDO THX".split(" "),
+)
+
+/** Whether a text names regions below the neck and nothing else, as `CHEST`, `T SPINE` or `CHEST/ABD/PELVIS`. */
+function isBelowText(text: string): boolean {
+  if (below.has(letters(text))) return true
+  const words = text
+    .toUpperCase()
+    .split(/[^A-Z]+/)
+    .filter((word) => word !== "")
+  return words.some((word) => below.has(word)) && words.every((word) => below.has(word) || connectors.has(word))
+}
 
 const letters = (text: string): string => text.toUpperCase().replace(/[^A-Z]/g, "")
 
 const isBelow = (code: string, meaning: string): boolean =>
-  (belowCodes.has(code) || below.has(letters(meaning))) && !above.test(meaning.toUpperCase())
+  (belowCodes.has(code) || isBelowText(meaning)) && !above.test(meaning.toUpperCase())
 
 type Region = "below" | "above" | "unknown"
 
 function statedRegion(summary: Summary): Region {
-  const parts = summary.bodyPart === "" ? [] : [below.has(letters(summary.bodyPart))]
+  const parts = summary.bodyPart === "" ? [] : [isBelowText(summary.bodyPart)]
   const codes = summary.anatomicRegions.map(({ code, meaning }) => isBelow(code, meaning))
   const all = [...parts, ...codes]
   if (all.length === 0) return "unknown"
