@@ -171,6 +171,27 @@ describe("assemble-study", () => {
     expect(done.dropped.map(({ reason }) => reason)).toEqual(["older-version"])
   })
 
+  it("says the start that is stated most finely, of several the earliest", async () => {
+    const start = async (...times: (string | null)[]) => {
+      await run(times.map((studyTime, at) => instanceEvent(`${at}`, { studyTime }, BigInt(++revision))))
+      const { started, startedPrecision } = studies(await quiet()).at(-1)!.value!
+      return `${new Date(started!).toISOString()} ${startedPrecision}`
+    }
+    let revision = 0
+    expect(await start("12", "1130", null)).toBe("2020-01-02T10:30:00.000Z minute")
+    expect(await start("1201", "1130", null)).toBe("2020-01-02T10:30:00.000Z minute")
+    expect(await start(null, null, "not a time")).toBe("2020-01-01T23:00:00.000Z day")
+  })
+
+  it("forgets the count that only an instance expected which left", async () => {
+    await run([instanceEvent("1", { expectedInstances: 9 }), instanceEvent("2")])
+    await quiet()
+    await run([left("1", 2n)])
+    expect(studies(await quiet()).map(({ value }) => value!.complete)).toEqual([true])
+    const done = await run([instanceEvent("3", { expectedInstances: 2 })])
+    expect(studies(done).map(({ value }) => value!.complete)).toEqual([true])
+  })
+
   it("passes over persons and resources", async () => {
     const done = await run([record({ key: "p", id: "resource/Observation/o", value: null, op: "retract" as const })])
     expect(done.dropped.map(({ reason }) => reason)).toEqual(["not-read"])

@@ -273,6 +273,7 @@ describe("deidentify-fhir", () => {
       contained: [
         { resourceType: "Medication", id: "jane-med", code: loinc("1-8"), batch: { lotNumber: "L" } },
         { resourceType: "Practitioner", id: "dr", name: [{ family: "House" }] },
+        { resourceType: "Patient", id: "me", gender: "female" },
       ],
       medicationReference: { reference: "#jane-med" },
       requester: { reference: "#dr" },
@@ -282,6 +283,15 @@ describe("deidentify-fhir", () => {
     ])
     expect(output["medicationReference"]).toEqual({ reference: "#c1" })
     expect(output).not.toHaveProperty("requester")
+  })
+
+  it("keeps a quantity with its code, and a unit only when it is one", async () => {
+    const value = async (valueQuantity: unknown) => (await body(observation({ valueQuantity })))["valueQuantity"]
+    const coded = { value: 7.5, comparator: "<", unit: "mmol/L", system: "http://unitsofmeasure.org", code: "mmol/L" }
+    expect(await value(coded)).toEqual(coded)
+    expect(await value({ value: 7, unit: "mg/dL" })).toEqual({ value: 7, unit: "mg/dL" })
+    expect(await value({ value: 7, unit: "Zebra" })).toEqual({ value: 7 })
+    expect(await value({ value: "7 Zebra" })).toBeUndefined()
   })
 
   it("refuses types that are not listed, and bodies that are no resource, without a word of them", async () => {

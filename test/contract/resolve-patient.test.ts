@@ -164,6 +164,23 @@ describe("resolve-patient", () => {
     expect(counts.get("identifiers-ignored/undeclared-issuer")).toBe(4)
   })
 
+  it("knows identifiers and issuers without the spaces that pad them", async () => {
+    const padded = instance("1", { patientId: " 100 ", issuerOfPatientId: "CLINIC " })
+    expect((await step(padded)).emitted[0]!.draft.key).toBe(person("clinic", "100"))
+  })
+
+  it("believes the birth date of a Patient that was not replaced", async () => {
+    const link = { link: [{ type: "replaced-by", other: { reference: "Patient/b" } }] }
+    const done = await step(
+      patient("a", "100", { ...link, birthDate: "1900-01-01" }),
+      patient("b", "200", { birthDate: "1980-05-06" }),
+    )
+    expect(done.emitted.map(({ draft }) => (draft.value as PersonEvent).birthDate)).toEqual([
+      "1980-05-06",
+      "1980-05-06",
+    ])
+  })
+
   it("keeps Patients of two sources apart though their ids are equal", async () => {
     const done = await step(patient("p", "1", {}, { source: "a" }), patient("p", "2", {}, { source: "b" }))
     expect(short(done)).toEqual(

@@ -101,6 +101,7 @@ const planted: fc.Arbitrary<unknown> = fc.letrec<{ any: unknown }>((tie) => ({
   any: fc.oneof(
     { depthSize: "small", withCrossShrink: true },
     fc.constantFrom<unknown>(
+      7,
       canary,
       `<div>${canary}</div>`,
       `${canary}@example.org`,

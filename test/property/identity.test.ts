@@ -106,6 +106,25 @@ function arrival(
 type Arrival = ReturnType<typeof record>
 type Final = Map<string, { readonly draft: Draft; readonly value: unknown }>
 
+/** Shared state that may only be touched under the locks of one step. */
+function underLock(state: MemoryState): MemoryState {
+  const locked = new Set<string>()
+  const check = (keys: readonly string[]) => {
+    for (const one of keys) if (!locked.has(one)) throw new Error("a row of shared state was touched without its lock")
+  }
+  const { shared } = state
+  return {
+    ...state,
+    shared: {
+      lock: async (keys) => keys.forEach((one) => locked.add(one)),
+      get: (keys) => (check(keys.map(([one]) => one)), shared.get(keys)),
+      scan: (ranges) => (check(ranges.map((range) => range.key)), shared.scan(ranges)),
+      put: (rows) => (check(rows.map(([one]) => one)), shared.put(rows)),
+      delete: (keys) => (check(keys.map(([one]) => one)), shared.delete(keys)),
+    },
+  }
+}
+
 /** Runs chunks on two tasks in turn; gives the newest draft of each row, as a reader keeps it. */
 async function run(
   batches: readonly (readonly Arrival[])[],
@@ -116,7 +135,7 @@ async function run(
   const final: Final = new Map()
   const revisions = new Map<string, bigint[]>()
   for (const [at, batch] of batches.entries()) {
-    const { emitted } = await runStateful(made[at % 2]!, states[at % 2]!, batch as never)
+    const { emitted } = await runStateful(made[at % 2]!, underLock(states[at % 2]!), batch as never)
     for (const { draft } of emitted) {
       const row = `${draft.key} ${draft.id}`
       revisions.set(row, [...(revisions.get(row) ?? []), draft.version])
