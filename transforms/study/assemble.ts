@@ -1,31 +1,18 @@
-import { createHash } from "node:crypto"
-import { rowId, rowIdParts } from "../../core/index.ts"
-import type { DicomInstance, In, Out, State, Timer } from "../../core/index.ts"
+import { rowId } from "../../core/index.ts"
+import type { In, Out, State, Timer } from "../../core/index.ts"
 import { studyStarted } from "../../formats/dicom/study-time.ts"
 import type { ZoneOffset } from "../../formats/fhir/time.ts"
+import { readChanges } from "./changes.ts"
+import type { Change } from "./changes.ts"
 import { expectedOf, studyOf } from "./derive.ts"
 import type { inputs, outputs } from "./index.ts"
 import { partOf } from "./instance.ts"
 import type { Held, Part } from "./instance.ts"
+import { assemblySort, hashOf, heldSort, noAssembly, partSort, partsOf } from "./rows.ts"
+import type { Assembly } from "./rows.ts"
 
 type Input = In<typeof inputs>
 type Output = Out<Input | Timer, Input, typeof outputs>
-
-/** What a study's assembly keeps; its instances are rows beside it. */
-interface Assembly {
-  readonly uid: string
-  /** Instances now. */
-  count: number
-  /** At least the greatest expected count among them; exact after each derivation. */
-  expected: number | null
-  /** When it last changed, by the engine's clock; absent when nothing changed since it was derived. */
-  changed?: number
-  /** When its timer fires; absent when none is armed. */
-  armed?: number
-  /** Of the study as it was emitted last. */
-  revision: string
-  hash: string
-}
 
 export interface Settings {
   readonly quiet: number
@@ -33,29 +20,9 @@ export interface Settings {
   readonly count: (name: string, label: string, by?: number) => void
 }
 
-const hashOf = (value: unknown): string => createHash("sha256").update(JSON.stringify(value)).digest("base64url")
-
-// Rows under a person: i/<SOP UID>, s/<study>/<SOP UID> and t/<study>, parts percent-encoded.
-const encoded = (uid: string): string => encodeURIComponent(uid.toWellFormed())
-const heldSort = (sop: string): string => `i/${encoded(sop)}`
-const partSort = (study: string, sop: string): string => `s/${encoded(study)}/${encoded(sop)}`
-const assemblySort = (study: string): string => `t/${encoded(study)}`
-const partsOf = (key: string, study: string) => {
-  const prefix = `s/${encoded(study)}`
-  return { key, from: `${prefix}/`, to: `${prefix}0` }
-}
-
 /** How many instance rows are read at once when timers fire. */
 const rowsAtOnce = 50_000
 
-interface Change {
-  readonly record: Input
-  readonly sop: string
-  readonly held: Held | undefined
-  /** undefined: the instance left. */
-  readonly value: DicomInstance | undefined
-  readonly hash: string
-}
 interface Touched {
   readonly key: string
   readonly stem: Input | Timer
@@ -72,7 +39,7 @@ export class Assembler {
   }
 
   async apply(batch: readonly Input[], out: Output, state: State): Promise<void> {
-    const changes = await this.#changes(batch, out, state)
+    const changes = await readChanges(batch, out, state)
     if (changes.length === 0) return
     const touched = await this.#load(changes, state)
     const before = new Map([...touched].map(([slot, { assembly }]) => [slot, assembly.count]))
@@ -110,38 +77,6 @@ export class Assembler {
     for (const { key, assembly } of due) state.put([[key, assemblySort(assembly.uid), assembly]])
   }
 
-  /** The newest record of each instance, where it changes something; all others end here. */
-  async #changes(batch: readonly Input[], out: Output, state: State): Promise<readonly Change[]> {
-    const newest = new Map<string, Input>()
-    for (const record of batch) {
-      const [kind] = rowIdParts(record.id)
-      if (kind !== "instance" || (record.op === "upsert" && record.value?.instance == null)) {
-        out.drop(record, "not-read")
-        continue
-      }
-      const slot = `${record.key} ${record.id}`
-      const rival = newest.get(slot)
-      if (rival === undefined || record.version > rival.version) {
-        if (rival !== undefined) out.drop(rival, "older-version")
-        newest.set(slot, record)
-      } else out.drop(record, record.version === rival.version ? "duplicate" : "older-version")
-    }
-    const records = [...newest.values()]
-    const sops = records.map(({ id }) => rowIdParts(id)[2] ?? "")
-    const found = await state.get<Held>(records.map(({ key }, at) => [key, heldSort(sops[at]!)]))
-    return records.flatMap((record, at): readonly Change[] => {
-      const held = found[at]
-      const known = held === undefined ? -1n : BigInt(held.version)
-      if (record.version <= known) {
-        out.drop(record, record.version === known ? "duplicate" : "older-version")
-        return []
-      }
-      const value = record.op === "upsert" ? (record.value!.instance as DicomInstance) : undefined
-      const hash = value === undefined ? "" : hashOf([value, record.time])
-      return [{ record, sop: sops[at]!, held, value, hash }]
-    })
-  }
-
   /** The assemblies of the studies that the changes leave and enter. */
   async #load(changes: readonly Change[], state: State): Promise<Map<string, Touched>> {
     const wanted = new Map<string, { readonly key: string; readonly uid: string; readonly stem: Input }>()
@@ -155,8 +90,7 @@ export class Assembler {
     const found = await state.get<Assembly>(list.map(([, { key, uid }]) => [key, assemblySort(uid)]))
     return new Map(
       list.map(([slot, { key, uid, stem }], at) => {
-        const none: Assembly = { uid, count: 0, expected: null, revision: "0", hash: "" }
-        return [slot, { key, stem, assembly: { ...(found[at] ?? none) } }]
+        return [slot, { key, stem, assembly: { ...(found[at] ?? noAssembly(uid)) } }]
       }),
     )
   }
