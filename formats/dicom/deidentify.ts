@@ -7,21 +7,22 @@ import { searchFor } from "./identifiers.ts"
 import { Output } from "./output.ts"
 import { parse } from "./parse.ts"
 import type { Input, NeedMore, Parsed } from "./parse.ts"
-import { methodCodes, profileEdition, rulesFor } from "./profile.ts"
+import { methodCodes, rulesFor } from "./profile.ts"
 import type { ProfileOption, Rule } from "./profile.ts"
 import { refuse, refusalOf } from "./refusal.ts"
 import type { Refused } from "./refusal.ts"
 import { seriesRisk } from "./region.ts"
 import { ascii, noCounts } from "./pseudonyms.ts"
 import type { Counts, Pseudonyms } from "./pseudonyms.ts"
-import { rewrite, sequenceValue } from "./rewrite.ts"
+import { rewrite } from "./rewrite.ts"
 import type { Insertion } from "./rewrite.ts"
 import { RefusedInside } from "./treatment.ts"
 import type { Case } from "./treatment.ts"
+import { statements } from "./statements.ts"
 import { summaryOf } from "./summary.ts"
 import type { Summary } from "./summary.ts"
 import { isPixelData } from "./tag.ts"
-import { CS, LO, PN, SH, SQ } from "./vr.ts"
+import { LO, PN } from "./vr.ts"
 
 /** What is the same for all instances of a project. */
 export interface Policy {
@@ -76,37 +77,6 @@ export type Verdict = Released | Refused | NeedMore
 /** Decides on an instance and takes identity out of it. */
 export type Deidentify = (input: Input, context: InstanceContext) => Verdict
 
-const latin1 = (text: string): Uint8Array => Buffer.from(text.length % 2 === 0 ? text : `${text} `, "latin1")
-
-/** Values of (0012,0063), at most 64 characters each. */
-function methodText(policy: Policy, facesAllowed: boolean): string {
-  const profile = `Weir PS3.15 ${profileEdition} Basic Application Confidentiality Profile`
-  return [profile, ...policy.options, ...(facesAllowed ? ["faces allowed"] : [])].join("\\")
-}
-
-function methodSequence(policy: Policy, coding: Coding): Uint8Array {
-  const items = ["basic" as const, ...policy.options].map((option) => {
-    const [code, meaning] = methodCodes.get(option)!
-    return [
-      { tag: 0x00080100, vr: SH, value: latin1(code) },
-      { tag: 0x00080102, vr: SH, value: latin1("DCM") },
-      { tag: 0x00080104, vr: LO, value: latin1(meaning) },
-    ]
-  })
-  return sequenceValue(new Output(512), items, coding)
-}
-
-/** What every released data set says of itself: PS3.15 E.1.1, PS3.3 C.7.1.1 and C.12.1. */
-function statements(policy: Policy, coding: Coding, facesAllowed: boolean): readonly Insertion[] {
-  const dates = policy.options.includes("retain-longitudinal-modified-dates") ? "MODIFIED" : "REMOVED"
-  return [
-    { tag: 0x00120062, vr: CS, value: latin1("YES") },
-    { tag: 0x00120063, vr: LO, value: latin1(methodText(policy, facesAllowed)) },
-    { tag: 0x00120064, vr: SQ, value: methodSequence(policy, coding) },
-    { tag: 0x00280303, vr: CS, value: latin1(dates) },
-  ]
-}
-
 function released(summary: Summary, person: Pseudonyms, retainUids: boolean): ReleasedSummary {
   const uid = (value: string) => (retainUids || value === "" || isRegisteredUid(value) ? value : person.uid(value))
   const { accessionNumber, accessionIssuer } = summary
@@ -159,7 +129,7 @@ class Deidentifier {
     const key = `${coding.explicit} ${coding.bigEndian} ${facesAllowed}`
     const known = this.said.get(key)
     if (known !== undefined) return known
-    const made = statements(this.policy, coding, facesAllowed)
+    const made = statements(this.policy.options, coding, facesAllowed)
     this.said.set(key, made)
     return made
   }

@@ -1,3 +1,4 @@
+import { Cursor } from "./cursor.ts"
 import { lookup } from "./dictionary.ts"
 import type { Coding, DataSet, Element, Fragment } from "./element.ts"
 import { DicomFormatError } from "./errors.ts"
@@ -40,24 +41,20 @@ const implicitLittle: Coding = { explicit: false, bigEndian: false }
 const encapsulated: ReadonlySet<number> = new Set(["OB", "OW", "OV", "OL", "OF", "OD"].map(vrCode))
 
 /** Reads elements from bytes without recursion: nesting costs heap, not stack. */
-export class Walker {
-  private readonly source: Source
+export class Walker extends Cursor {
   private readonly options: WalkOptions
   private readonly stack: Frame[] = []
-  private bytes: Uint8Array
-  private base = 0
   private count = 0
-  private pos = 0
   private stopped = false
   // The header that was read last; fields, as an object for each would be garbage on the hot path.
   private tag = 0
   private vr = 0
   private length = 0
+  private headerLength = 8
 
   constructor(source: Source, options: WalkOptions = {}) {
-    this.source = source
+    super(source)
     this.options = options
-    this.bytes = source.header
   }
 
   /** The data set from an offset to the end of the file. `Unread` when bytes are missing. */
@@ -96,41 +93,13 @@ export class Walker {
     }
   }
 
-  private fail(code: DicomFormatCode, tag?: number): never {
+  protected override fail(code: DicomFormatCode, tag?: number): never {
     let path = ""
     for (const { sequence, dataSet } of this.stack) {
       if (sequence !== undefined && dataSet === undefined) path += `${path && "."}${tagText(sequence.tag)}`
       else if (sequence !== undefined) path += `[${(sequence.items?.length ?? 1) - 1}]`
     }
     throw new DicomFormatError(code, tag === undefined ? path : `${path && `${path}.`}${tagText(tag)}`, this.pos)
-  }
-
-  /** Makes [pos, to) readable, moving to the tail when the header ends. */
-  private require(to: number, bound: number): void {
-    if (to > bound) this.overrun(bound)
-    if (to <= this.base + this.bytes.length) return
-    if (this.base === 0 && this.source.tail.length > 0 && this.pos >= this.source.tailStart) {
-      this.bytes = this.source.tail
-      this.base = this.source.tailStart
-      return
-    }
-    throw new Unread({ kind: "more", part: "header", from: 0, to: Math.min(this.source.size, to) })
-  }
-
-  private u16(at: number, bigEndian: boolean): number {
-    const i = at - this.base
-    const a = this.bytes[i]!
-    const b = this.bytes[i + 1]!
-    return bigEndian ? (a << 8) | b : (b << 8) | a
-  }
-
-  private u32(at: number, bigEndian: boolean): number {
-    const low = this.u16(bigEndian ? at + 2 : at, bigEndian)
-    return this.u16(bigEndian ? at : at + 2, bigEndian) * 0x10000 + low
-  }
-
-  private readTag(at: number, bigEndian: boolean): number {
-    return this.u16(at, bigEndian) * 0x10000 + this.u16(at + 2, bigEndian)
   }
 
   private stepSequence(frame: Frame, sequence: OpenElement): void {
@@ -158,10 +127,6 @@ export class Walker {
     const dataSet = this.openDataSet(start, this.pos, open, frame.coding)
     sequence.items!.push(dataSet)
     this.stack.push({ sequence, dataSet, coding: frame.coding, limit, bound: open ? frame.bound : limit })
-  }
-
-  private overrun(bound: number): never {
-    return this.fail(bound >= this.source.size ? "truncated" : "length-overflow")
   }
 
   private closeSequence(sequence: OpenElement, valueEnd: number): void {
@@ -214,13 +179,6 @@ export class Walker {
     return this.tag === 0 && this.zerosFollow()
   }
 
-  /** Some writers fill the last block of a file with zeros; there is nothing in them to lose. */
-  private zerosFollow(): boolean {
-    this.require(this.source.size, this.source.size)
-    for (let at = this.pos - this.base; at < this.bytes.length; at++) if (this.bytes[at] !== 0) return false
-    return true
-  }
-
   /** Tag, VR and length at the position; `valueAt` tells where the value starts. */
   private readHeader(frame: Frame): void {
     const { explicit, bigEndian } = frame.coding
@@ -239,8 +197,6 @@ export class Walker {
     this.vr = this.u16(at + 4, true)
     this.explicitLength(frame, at, bigEndian)
   }
-
-  private headerLength = 8
 
   /** A header that ends the top level needs no VR. */
   private leaves(tag: number): boolean {
@@ -327,7 +283,7 @@ export class Walker {
     }
     if (element.undefinedLength) return this.passFragments(element, frame)
     this.pos = element.end
-    if (this.pos === this.source.size || this.pos + 8 <= this.base + this.bytes.length) return
+    if (this.pos === this.source.size || this.pos + 8 <= this.available) return
     if (this.source.tail.length > 0 && this.pos >= this.source.tailStart) return
     if (this.source.header.length === this.source.size) return
     throw new Unread({ kind: "more", part: "tail", from: this.pos, to: this.source.size })
@@ -359,7 +315,7 @@ export class Walker {
       this.pos = at
       this.overrun(frame.bound)
     }
-    if (at + length <= this.base + this.bytes.length) return
+    if (at + length <= this.available) return
     throw new Unread({ kind: "more", part: "header", from: 0, to: this.source.size })
   }
 }

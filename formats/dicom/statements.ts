@@ -1,0 +1,42 @@
+import type { Coding } from "./element.ts"
+import { Output } from "./output.ts"
+import { methodCodes, profileEdition } from "./profile.ts"
+import type { ProfileOption } from "./profile.ts"
+import { sequenceValue } from "./rewrite.ts"
+import type { Insertion } from "./rewrite.ts"
+import { CS, LO, SH, SQ } from "./vr.ts"
+
+const latin1 = (text: string): Uint8Array => Buffer.from(text.length % 2 === 0 ? text : `${text} `, "latin1")
+
+/** Values of (0012,0063), at most 64 characters each. */
+function methodText(options: readonly ProfileOption[], facesAllowed: boolean): string {
+  const profile = `Weir PS3.15 ${profileEdition} Basic Application Confidentiality Profile`
+  return [profile, ...options, ...(facesAllowed ? ["faces allowed"] : [])].join("\\")
+}
+
+function methodSequence(options: readonly ProfileOption[], coding: Coding): Uint8Array {
+  const items = ["basic" as const, ...options].map((option) => {
+    const [code, meaning] = methodCodes.get(option)!
+    return [
+      { tag: 0x00080100, vr: SH, value: latin1(code) },
+      { tag: 0x00080102, vr: SH, value: latin1("DCM") },
+      { tag: 0x00080104, vr: LO, value: latin1(meaning) },
+    ]
+  })
+  return sequenceValue(new Output(512), items, coding)
+}
+
+/** What every released data set says of itself: PS3.15 E.1.1, PS3.3 C.7.1.1 and C.12.1. */
+export function statements(
+  options: readonly ProfileOption[],
+  coding: Coding,
+  facesAllowed: boolean,
+): readonly Insertion[] {
+  const dates = options.includes("retain-longitudinal-modified-dates") ? "MODIFIED" : "REMOVED"
+  return [
+    { tag: 0x00120062, vr: CS, value: latin1("YES") },
+    { tag: 0x00120063, vr: LO, value: latin1(methodText(options, facesAllowed)) },
+    { tag: 0x00120064, vr: SQ, value: methodSequence(options, coding) },
+    { tag: 0x00280303, vr: CS, value: latin1(dates) },
+  ]
+}
