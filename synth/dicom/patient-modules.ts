@@ -37,7 +37,7 @@ export function patientModules(plan: PersonPlan, study: StudyPlan, mrn: string):
     el("00101020", "DS", "1.72"),
     el("00101030", "DS", String(60 + (plan.index % 30))),
     el("00101040", "LO", `${person.street}, ${person.city} ${person.state} ${person.postalCode}`),
-    el("00101060", "PN", person.mother),
+    el("00101060", "PN", `${person.mother}^M`),
     el("00102154", "SH", person.phone.slice(0, 16)),
     el("00102160", "SH", "UNKNOWN"),
     el("001021B0", "LT", `Pt ${person.family} seen in the emergency room, insurance ${person.insurance}`),

@@ -7,10 +7,11 @@ import { fractureStories } from "../stories.ts"
 import type { FractureStory } from "../stories.ts"
 import { systems } from "../systems.ts"
 import { doctorOf, location, organization } from "./directory.ts"
-import { accessionIdentifier, concept, meta, reference, told } from "./resource.ts"
+import { accessionIdentifier, meta, reference, told } from "./resource.ts"
 import type { Line, Resource } from "./resource.ts"
 
-const subjectOf = (plan: PersonPlan) => ({ subject: reference("Patient", plan.person.patientId) })
+/** The element that says whom a resource is about. */
+export const subjectOf = (plan: PersonPlan) => ({ subject: reference("Patient", plan.person.patientId) })
 const actCode = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 
 interface Visit {
@@ -126,7 +127,7 @@ const order = (plan: PersonPlan, study: StudyPlan): Resource => ({
 
 /** An order that wave 2 revokes. */
 function revoked(plan: PersonPlan): readonly Line[] {
-  if (plan.index % 5 !== 3) return []
+  if (plan.index % 5 !== 3 || plan.has("lost")) return []
   const { random } = plan.person
   const resource = (version: number, status: string, day: number): Resource => ({
     resourceType: "ServiceRequest",
@@ -161,4 +162,3 @@ export function visitLines(plan: PersonPlan): readonly Line[] {
     ...last,
   ]
 }
-export { subjectOf }

@@ -71,7 +71,7 @@ describe("assemble-study", () => {
     state = memoryState(1000)
     counts = new Map()
     const context = testContext({ count: (name, label, by = 1) => counts.set(`${name}/${label}`, by) })
-    const made = await assembleStudy.create({ quiet: "60s" }, context)
+    const made = await assembleStudy.create({ quiet: "60s", "time-zone": "Z" }, context)
     run = (batch, fired) => runStateful(made, state, batch as never, fired)
   })
 
@@ -181,6 +181,14 @@ describe("assemble-study", () => {
     expect(await start("12", "1130", null)).toBe("2020-01-02T10:30:00.000Z minute")
     expect(await start("1201", "1130", null)).toBe("2020-01-02T10:30:00.000Z minute")
     expect(await start(null, null, "not a time")).toBe("2020-01-01T23:00:00.000Z day")
+  })
+
+  it("takes the time that the source read, at the precision of the study time", async () => {
+    const own = memoryState()
+    const made = await assembleStudy.create({}, testContext())
+    await runStateful(made, own, [instanceEvent("1", { studyTime: "10", timezoneOffset: null })] as never)
+    const done = await runStateful(made, own, [], own.due("quiet", Infinity))
+    expect(studies(done)[0]!.value).toMatchObject({ started: 5, startedPrecision: "hour" })
   })
 
   it("forgets the count that only an instance expected which left", async () => {

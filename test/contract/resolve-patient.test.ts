@@ -337,14 +337,22 @@ describe("resolve-patient", () => {
     expect(counts.get("waiting/patient-unknown")).toBe(1)
   })
 
-  it("says the time of an instance by its offset, and of a resource by its clinical time", async () => {
-    const done = await step(
-      patient("p", "100"),
-      observation("o", "p", { effectiveDateTime: "2020-01-02T03:04:05+01:00" }),
-      instance("1", { timezoneOffset: "+0100" }),
-    )
-    const times = done.emitted.filter(({ draft }) => !draft.id.startsWith("person")).map(({ draft }) => draft.time)
-    expect(times).toEqual([Date.parse("2020-01-02T02:04:05Z"), Date.parse("2020-01-02T02:04:05Z")])
+  it("keeps times as the source read them, or reads them in the zone that it is given", async () => {
+    const times = async (zone: string | undefined, offset: string | null, effectiveDateTime: string) => {
+      const made = await resolvePatient.create(zone === undefined ? {} : { "time-zone": zone }, context(new Map()))
+      const batch = [
+        patient("p", "100"),
+        observation("o", "p", { effectiveDateTime }),
+        instance("1", { timezoneOffset: offset }),
+      ]
+      const { emitted } = await runStateful(made, memoryState(), batch as never)
+      return emitted.filter(({ draft }) => !draft.id.startsWith("person")).map(({ draft }) => draft.time)
+    }
+    const utc = Date.parse("2020-01-02T02:04:05Z")
+    expect(await times(undefined, null, "2020-01-02T03:04:05")).toEqual([0, 0])
+    expect(await times("Europe/Berlin", null, "2020-01-02T03:04:05")).toEqual([utc, utc])
+    expect(await times("Z", "+0100", "2020-01-02T03:04:05+01:00")).toEqual([utc, utc])
+    await expect(times("Atlantis", null, "2020")).rejects.toMatchObject({ code: "time-zone-unknown" })
   })
 
   it("sets a resource that is not JSON aside, and goes on", async () => {
