@@ -18,6 +18,10 @@ const definedTerms = new Set(
   ),
 )
 
+/** What the de-identifier itself writes is no hit: its dummy, and the statements that it makes of the object. */
+const ownDummy = "ANONYMOUS"
+const ownStatements: ReadonlySet<number> = new Set([0x00120062, 0x00120063, 0x00120064, 0x00280303])
+
 const freeText: ReadonlySet<number> = new Set("LO LT ST UT UC PN".split(" ").map(vrCode))
 const numeric: ReadonlySet<number> = new Set("DS IS TM DA DT AS US SS UL SL FL FD".split(" ").map(vrCode))
 const largestSearched = 1 << 20
@@ -55,7 +59,7 @@ function needles(identifiers: readonly string[]): Needles {
     }
     for (const part of parts(identifier)) {
       const text = tokensOf(part).join(" ")
-      if (text === "") continue
+      if (text === "" || text === ownDummy) continue
       if (text.length < 4 || definedTerms.has(text)) whole.add(text)
       else anywhere.add(text)
     }
@@ -101,6 +105,7 @@ class Search {
 
   private dataSet(dataSet: DataSet, values: Values, path: string): void {
     for (const element of dataSet.elements) {
+      if (path === "" && ownStatements.has(element.tag)) continue
       if (element.items === undefined) this.element(element, values, path)
       else
         element.items.forEach((item, index) => {

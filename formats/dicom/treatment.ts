@@ -64,7 +64,7 @@ const repeatingRow = (tag: number): boolean =>
   isCurve(tag) || (isOverlay(tag) && ((tag & 0xffff) === 0x3000 || (tag & 0xffff) === 0x4000))
 
 /** HHMMSS.F, the old HH:MM:SS, an offset from UTC, or nothing. */
-const timeOrOffset = /^(?:\d{2,6}(?:\.\d{1,6})?|\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?|[+-]\d{4})?$/
+const timeOrOffset = /^(?:\d{2,6}(?:\.\d{1,9})?|\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?|[+-]\d{4})?$/
 
 const nothing = new Uint8Array(0)
 const isEmpty = (element: Element): boolean => element.valueEnd === element.valueStart
