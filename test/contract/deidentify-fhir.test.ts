@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest"
 import { pseudonymizer } from "../../core/index.ts"
 import type { CuratedResource, Draft, PersonEvent } from "../../core/index.ts"
+import { allowed } from "../../formats/fhir/deidentify/index.ts"
+import type { Rule } from "../../formats/fhir/deidentify/index.ts"
 import { deidentifyFhir } from "../../transforms/deidentify/fhir.ts"
 import { record, runTransform, testContext } from "../kit/index.ts"
 import type { Collected } from "../kit/index.ts"
@@ -353,6 +355,17 @@ describe("deidentify-fhir", () => {
     const draft = only(await run(event(observation({ meta: { lastUpdated: "2026-01-01T00:00:00Z", versionId: "9" } }))))
     expect(JSON.stringify(draft.value)).not.toMatch(/1234567|2026|meta|versionId/)
     expect(draft.headers).toBeUndefined()
+  })
+
+  it("refers only to types that come out themselves", () => {
+    const targets = (rule: Rule): readonly string[] => {
+      if (rule.kind === "ref") return rule.types
+      const inner = rule.kind === "elements" ? rule.elements : rule.kind === "extensions" ? rule.byUrl : new Map()
+      return [...inner.values()].flatMap((one) => targets(one as Rule))
+    }
+    const all = new Set([...allowed.values()].flatMap(targets))
+    expect([...all].filter((type) => !allowed.has(type))).toEqual([])
+    expect(all.size).toBeGreaterThan(10)
   })
 
   it("does not start with a short key or a shift that goes forwards", async () => {

@@ -27,7 +27,8 @@ export interface Arrival<R> {
 /** What reading a record needs. */
 export interface Reading {
   readonly namespaces: Namespaces
-  readonly zone: ZoneOffset
+  /** Zone of times that state none; undefined: times are as the source read them. */
+  readonly zone: ZoneOffset | undefined
   readonly count: Context["count"]
 }
 
@@ -40,7 +41,8 @@ export function instanceArrival<R extends Rec<DicomInstance>>(record: R, reading
   const { namespaces, zone, count } = reading
   const known = value.patientId.trim() === "" ? undefined : namespaces.ofDicom(value.patientId, value.issuerOfPatientId)
   if (known === undefined && value.patientId.trim() !== "") count("identifiers-ignored", "undeclared-issuer")
-  const started = studyStarted(value.studyDate, value.studyTime, value.timezoneOffset, zone)
+  const { studyDate, studyTime, timezoneOffset } = value
+  const started = zone === undefined ? undefined : studyStarted(studyDate, studyTime, timezoneOffset, zone)
   return {
     record,
     row: rowId(["instance", "dicom", value.sopInstanceUid.toWellFormed()]),
@@ -66,8 +68,9 @@ export function resourceArrival<R extends Rec<FhirResource>>(record: R, reading:
   const isPatient = resourceType === "Patient"
   const subject = isPatient ? value.resourceId : /^Patient\/(.+)$/s.exec(record.key)?.[1]
   if (subject === undefined) return undefined
-  const resource = parsed(body)
-  const time = interval(clinicalTime(resource) ?? "", reading.zone)
+  const { zone } = reading
+  const resource = isPatient || zone !== undefined ? parsed(body) : undefined
+  const time = resource === undefined || zone === undefined ? undefined : interval(clinicalTime(resource) ?? "", zone)
   const fact: Fact = {
     version: String(record.version),
     hash: sha256(body),
@@ -80,7 +83,7 @@ export function resourceArrival<R extends Rec<FhirResource>>(record: R, reading:
   const slot = `source:${source}`
   const row = rowId([isPatient ? "person" : "resource", resourceType.toWellFormed(), value.resourceId.toWellFormed()])
   if (!isPatient) return { record, row, slot, fact }
-  return { record, row, slot, fact, statement: statement(resource, record, reading) }
+  return { record, row, slot, fact, statement: statement(resource!, record, reading) }
 }
 
 function statement(resource: Resource, record: Rec<FhirResource>, { namespaces, count }: Reading): Statement {

@@ -6,7 +6,8 @@ import { resolve } from "./resolve.ts"
 const options = Schema.Struct({
   "time-zone": Schema.optionalKey(
     Schema.String.annotate({
-      description: "zone of dates and times that state none: an IANA name, Z or +hh:mm (default Z)",
+      description:
+        "zone of dates and times that state none: an IANA name, Z or +hh:mm (default: times are as the source read them)",
     }),
   ),
 })
@@ -27,8 +28,9 @@ export const resolvePatient = defineStateful({
   inputs,
   outputs,
   async create(given, context) {
-    const zone = zoneOffset(given["time-zone"] ?? "Z")
-    if (zone === undefined)
+    const name = given["time-zone"]
+    const zone = name === undefined ? undefined : zoneOffset(name)
+    if (name !== undefined && zone === undefined)
       throw fatal("time-zone-unknown", "the time zone is no IANA name, Z or +hh:mm", { path: "time-zone" })
     const namespaces = new Namespaces(context.identity)
     const reading = { namespaces, zone, count: context.count }

@@ -1,6 +1,7 @@
 import { rowId } from "../../core/index.ts"
-import type { In, Out, State, Timer } from "../../core/index.ts"
+import type { DicomInstance, In, Out, State, Timer } from "../../core/index.ts"
 import { studyStarted } from "../../formats/dicom/study-time.ts"
+import type { Started } from "../../formats/dicom/study-time.ts"
 import type { ZoneOffset } from "../../formats/fhir/time.ts"
 import { readChanges } from "./changes.ts"
 import type { Change } from "./changes.ts"
@@ -16,8 +17,14 @@ type Output = Out<Input | Timer, Input, typeof outputs>
 
 export interface Settings {
   readonly quiet: number
-  readonly zone: ZoneOffset
+  /** Zone of study times that state none; undefined: times are as the source read them. */
+  readonly zone: ZoneOffset | undefined
   readonly count: (name: string, label: string, by?: number) => void
+}
+
+function startedOf(value: DicomInstance, time: number, zone: ZoneOffset | undefined): Started | undefined {
+  const started = studyStarted(value.studyDate, value.studyTime, value.timezoneOffset, zone ?? 0)
+  return started !== undefined && zone === undefined ? { ...started, from: time } : started
 }
 
 /** How many instance rows are read at once when timers fire. */
@@ -119,7 +126,7 @@ export class Assembler {
     const { assembly } = touched.get(`${key} ${value.studyInstanceUid}`)!
     assembly.count++
     assembly.expected = expectedOf([assembly, { expected: value.expectedInstances }])
-    const started = studyStarted(value.studyDate, value.studyTime, value.timezoneOffset, this.#settings.zone)
+    const started = startedOf(value, record.time, this.#settings.zone)
     state.put<Held | Part>([
       [key, heldSort(sop), { version, hash, study: value.studyInstanceUid, revision }],
       [key, partSort(value.studyInstanceUid, sop), partOf(value, revision, started, record.time)],

@@ -10,7 +10,8 @@ const options = Schema.Struct({
   ),
   "time-zone": Schema.optionalKey(
     Schema.String.annotate({
-      description: "zone of dates and times that state none: an IANA name, Z or +hh:mm (default Z)",
+      description:
+        "zone of dates and times that state none: an IANA name, Z or +hh:mm (default: times are as the source read them)",
     }),
   ),
 })
@@ -38,8 +39,9 @@ export const assembleStudy = defineStateful({
     const quiet = duration(given.quiet ?? "60s")
     if (quiet === undefined)
       throw fatal("duration-unreadable", "quiet is no duration", { path: "quiet", hint: "write 500ms, 60s, 5m or 1h" })
-    const zone = zoneOffset(given["time-zone"] ?? "Z")
-    if (zone === undefined)
+    const name = given["time-zone"]
+    const zone = name === undefined ? undefined : zoneOffset(name)
+    if (name !== undefined && zone === undefined)
       throw fatal("time-zone-unknown", "the time zone is no IANA name, Z or +hh:mm", { path: "time-zone" })
     const assembler = new Assembler({ quiet, zone, count: context.count })
     return {

@@ -10,6 +10,7 @@ import { cappedAge } from "./values.ts"
 import { elements } from "./walk.ts"
 
 export { allowed } from "./allow-list.ts"
+export type { Rule } from "./allow-list.ts"
 export { shiftDate } from "./date.ts"
 export { FhirDeidentifyError } from "./errors.ts"
 export type { FhirDeidentifyCode } from "./errors.ts"

@@ -97,8 +97,8 @@ export function uidIdentifier(identifier: Json, mapping: Mapping): Json | undefi
 
 /** An accession number, as its pseudonym; the system goes into the pseudonym as its issuer. */
 export function accession(identifier: unknown, mapping: Mapping): Json | undefined {
-  if (!isObject(identifier) || text(identifier["value"]) === "") return undefined
-  const value = mapping.accession(text(identifier["system"]), text(identifier["value"]))
+  if (!isObject(identifier) || text(identifier["value"]).trim() === "") return undefined
+  const value = mapping.accession(text(identifier["system"]).trim(), text(identifier["value"]).trim())
   return { type: { coding: [{ system: identifierTypes, code: "ACSN" }] }, value }
 }
 
