@@ -49,8 +49,12 @@ const PATIENT_NAME = 0x00100010
 const PATIENT_ID = 0x00100020
 const ACCESSION_NUMBER = 0x00080050
 const ACCESSION_ISSUER = 0x00080051
-/** Encrypted Attributes Sequence: originals, under keys that are not ours. The table passes over it (docs/decisions/0011). */
-const ENCRYPTED_ATTRIBUTES = 0x04000500
+/** What the table passes over and yet tells who or when (docs/decisions/0011): birth and death dates in other calendars, retired
+ * order numbers, addresses that hold UIDs as they were, and encrypted originals under keys that are not ours. */
+const alsoRemoved: ReadonlySet<number> = new Set([
+  0x00100033, 0x00100034, 0x00401006, 0x00401007, 0x00402006, 0x00402007, 0x00081190, 0x0040e010, 0x00404073,
+  0x04000500,
+])
 /** Groups below 0008 belong to commands, file meta information and media directories (PS3.5 7.1). */
 const firstDataSetTag = 0x00080000
 /** Container Identifier and Specimen Identifier: type 1, and different for each container and specimen. */
@@ -216,7 +220,7 @@ export class Treatments {
     const entry = lookup(tag)
     if (entry === undefined || tag < firstDataSetTag) return this.drop("removedUnknown")
     this.refusePictures(element)
-    if (repeatingRow(tag) || tag === ENCRYPTED_ATTRIBUTES) return this.drop("removed")
+    if (repeatingRow(tag) || alsoRemoved.has(tag)) return this.drop("removed")
     if (element.items !== undefined) return entry.vr === SQ ? "clean" : this.drop("removedUnknown")
     if (this.strange(element, entry.vr)) return this.drop("removedUnknown")
     if (entry.vr === UI || element.vr === UI) return this.uids(element, UI)

@@ -323,6 +323,18 @@ describe("options, each off unless named", () => {
     expect(released(elements, dates).get("(0008,041F)")).toBe("20230126")
   })
 
+  it("birth dates in other calendars, old order numbers and addresses with UIDs go, though the table passes over them", () => {
+    const out = released(
+      slice(
+        { tag: "00100033", vr: "LO", value: "Showa 25" },
+        { tag: "00402006", vr: "SH", value: "ORD-1" },
+        { tag: "00081190", vr: "UR", value: "http://pacs/studies/1.2.3.4.1" },
+      ),
+      dates,
+    )
+    for (const tag of ["(0010,0033)", "(0040,2006)", "(0008,1190)"]) expect(out.has(tag)).toBe(false)
+  })
+
   it("characteristics: sex, size and age are kept, ages capped at 90; without the option they go", () => {
     const aged = (value: string) =>
       slice({ tag: "00101010", vr: "AS", value }, { tag: "00100040", vr: "CS", value: "F" })
