@@ -320,6 +320,16 @@ describe("resolve-patient", () => {
     )
   })
 
+  it("takes a resource back whose newer version names no person, in either order", async () => {
+    await step(patient("a", "200"), observation("o", "a"))
+    const nobody = fhir({ resourceType: "Observation", id: "o" }, { version: 2n })
+    expect(short(await step(nobody))).toEqual([`retract ${person("mrn", "200")} resource/Observation/o 2`])
+    const first = await step(fhir({ resourceType: "Observation", id: "x" }, { version: 2n }))
+    expect(first.dropped.map(({ reason }) => reason)).toEqual(["no-person"])
+    const late = await step(observation("x", "a"))
+    expect(late.dropped.map(({ reason }) => reason)).toEqual(["older-version"])
+  })
+
   it("emits a person's resources again when the birth date changes, and the instances not", async () => {
     await step(patient("a", "1", { birthDate: "1980" }), observation("o", "a"), instance("1", { patientId: "1" }))
     const done = await step(patient("a", "1", { birthDate: "1981-02-03" }, { version: 2n }))

@@ -7,7 +7,7 @@ import type { Resource } from "../../formats/fhir/resource.ts"
 import { interval } from "../../formats/fhir/time.ts"
 import type { ZoneOffset } from "../../formats/fhir/time.ts"
 import type { Fact } from "./facts.ts"
-import { memberOf, patientMember, studyNamespace } from "./members.ts"
+import { memberOf, nobody, patientMember, studyNamespace } from "./members.ts"
 import type { Namespaces } from "./members.ts"
 import { statementOf } from "./patient.ts"
 import type { Statement } from "./patient.ts"
@@ -20,6 +20,8 @@ export interface Arrival<R> {
   /** Which of the row's records it is: the source, or the study of an instance. */
   readonly slot: string
   readonly fact: Fact
+  /** It names no person: it takes back what an older version said of one, and is otherwise dropped. */
+  readonly nobody?: true
   /** Of a Patient; without names when it is retracted. */
   readonly statement?: Statement
 }
@@ -59,29 +61,29 @@ export function instanceArrival<R extends Rec<DicomInstance>>(record: R, reading
   }
 }
 
-/** Reads a resource; undefined when it names no person.
+/** Reads a resource.
  * @throws bad record `body-not-json` */
-export function resourceArrival<R extends Rec<FhirResource>>(record: R, reading: Reading): Arrival<R> | undefined {
+export function resourceArrival<R extends Rec<FhirResource>>(record: R, reading: Reading): Arrival<R> {
   const value = record.value
   if (value === null) throw retractWithoutValue()
   const { source, resourceType, body } = value
   const isPatient = resourceType === "Patient"
   const subject = isPatient ? value.resourceId : /^Patient\/(.+)$/s.exec(record.key)?.[1]
-  if (subject === undefined) return undefined
+  const slot = `source:${source}`
+  const row = rowId([isPatient ? "person" : "resource", resourceType.toWellFormed(), value.resourceId.toWellFormed()])
+  const stated = { version: String(record.version), hash: sha256(body), source }
+  if (subject === undefined)
+    return { record, row, slot, nobody: true, fact: { ...stated, op: "retract", member: nobody, time: record.time } }
   const { zone } = reading
   const resource = isPatient || zone !== undefined ? parsed(body) : undefined
   const time = resource === undefined || zone === undefined ? undefined : interval(clinicalTime(resource) ?? "", zone)
   const fact: Fact = {
-    version: String(record.version),
-    hash: sha256(body),
+    ...stated,
     op: record.op,
     member: patientMember(source, subject),
     time: time?.from ?? record.time,
-    source,
     body,
   }
-  const slot = `source:${source}`
-  const row = rowId([isPatient ? "person" : "resource", resourceType.toWellFormed(), value.resourceId.toWellFormed()])
   if (!isPatient) return { record, row, slot, fact }
   return { record, row, slot, fact, statement: statement(resource!, record, reading) }
 }

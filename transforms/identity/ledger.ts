@@ -51,7 +51,7 @@ export class Ledger {
       this.rows.set(row, copy)
       this.#listedBefore.set(row, membersOf(copy))
     }
-    await this.load(newRows.flatMap((row) => Object.values(this.rows.get(row)!.facts).map(({ member }) => member)))
+    await this.load(newRows.flatMap((row) => membersOf(this.rows.get(row)!)))
   }
 
   setNode(member: Member, node: Node): void {

@@ -6,6 +6,8 @@ export type Member = string
 
 /** Persons of one study, for instances without a usable identifier; never joined with others. */
 export const studyNamespace = "study"
+/** Stands in facts of resources that name no person; never a key of state. */
+export const nobody: Member = ""
 const fhirPrefix = "fhir:"
 
 // A lone surrogate has no percent-encoding; it becomes U+FFFD, the same wherever the value is met.

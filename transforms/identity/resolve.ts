@@ -22,7 +22,9 @@ export async function resolve(batch: readonly Input[], out: Output, state: State
   if (arrivals.length === 0) return
   const ledger = new Ledger(state.shared, reading.namespaces)
   await ledger.load(
-    arrivals.flatMap(({ fact, statement }) => [fact.member, ...(statement?.names ?? [])]),
+    arrivals.flatMap(({ fact, nobody, statement }) =>
+      nobody === true ? [] : [fact.member, ...(statement?.names ?? [])],
+    ),
     arrivals.map(({ row }) => row),
   )
   const standing = fold(arrivals, out, ledger)
@@ -43,13 +45,12 @@ function read(batch: readonly Input[], out: Output, reading: Reading): Arrival<I
         record.input === "dicom"
           ? instanceArrival<Rec<DicomInstance>>(record as Rec<DicomInstance>, reading)
           : resourceArrival<Rec<FhirResource>>(record as Rec<FhirResource>, reading)
-      if (arrival !== undefined) return [arrival as Arrival<Input>]
-      out.drop(record, "no-person")
+      return [arrival as Arrival<Input>]
     } catch (error) {
       if (!(error instanceof WeirError)) throw classify(error)
       out.fail(record, error)
+      return []
     }
-    return []
   })
 }
 
@@ -65,6 +66,11 @@ function fold(arrivals: readonly Arrival<Input>[], out: Output, ledger: Ledger):
     if (next !== standing) ledger.changed(id)
     row.facts[slot] = next
     const which = `${id} ${slot}`
+    // Nothing was said of a person, so there is nothing to take back; the fact stays, or an older version would stand.
+    if (arrival.nobody === true && order !== "older" && standing?.op !== "upsert") {
+      out.drop(record, "no-person")
+      continue
+    }
     const flags = order === "conflict" && standing?.conflict !== true && !changers.has(which)
     if (order !== "newest" && !flags) {
       out.drop(record, order === "duplicate" ? "duplicate" : "older-version")
