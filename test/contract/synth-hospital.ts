@@ -3,6 +3,8 @@ import { mkdtemp, readdir, readFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
+import { parseWhole, Values } from "../../formats/dicom/index.ts"
+import type { DataSet } from "../../formats/dicom/index.ts"
 import { generate } from "../../synth/index.ts"
 import type { Arrival, Planted, Summary, TruePerson } from "../../synth/index.ts"
 
@@ -62,4 +64,23 @@ export async function resourceArrivals(made: Made): Promise<readonly (readonly [
   const told = made.truth.arrivals.filter(({ line }) => line !== undefined)
   for (const { file } of told) if (!files.has(file)) files.set(file, await linesOf(made.out, file))
   return told.map((arrival) => [arrival, files.get(arrival.file)![arrival.line! - 1]!] as const)
+}
+
+function gatherTexts(values: Values, dataSet: DataSet, into: Set<string>): void {
+  for (const element of dataSet.elements) {
+    for (const item of element.items ?? []) gatherTexts(new Values(values.source, item, values.charset), item, into)
+    if (element.items !== undefined || element.fragments !== undefined || element.tag === 0x7fe00010) continue
+    into.add(values.text(element))
+    for (const text of values.texts(element)) into.add(text)
+    if (element.valueEnd - element.valueStart < 200)
+      into.add(Buffer.from(values.source.bytes(element.valueStart, element.valueEnd)).toString("latin1"))
+  }
+}
+
+/** All texts of a DICOM file, decoded, pixel data apart; bytes of unknown kind as ISO 8859-1. */
+export function dicomText(bytes: Uint8Array): string {
+  const parsed = parseWhole(bytes)
+  const texts = new Set<string>()
+  gatherTexts(new Values(parsed.source, parsed.dataSet), parsed.dataSet, texts)
+  return [...texts].join("\n")
 }
