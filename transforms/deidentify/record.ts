@@ -1,0 +1,195 @@
+import {
+  Schema,
+  WeirError,
+  badRecord,
+  curatedInstance,
+  curatedResource,
+  curatedStudy,
+  defaultShift,
+  defineTransform,
+  dicomInstance,
+  fatal,
+  fhirResource,
+  label,
+  personEvent,
+  pseudonymizer,
+  refused,
+  rowId,
+  rowIdParts,
+  study,
+} from "../../core/index.ts"
+import type { Context, Draft, Port, Pseudonymizer, Rec, RecordType } from "../../core/index.ts"
+import { Passage, planOf } from "./record-plan.ts"
+import type { Plan, Rules } from "./record-plan.ts"
+import { shiftTime } from "./record-dates.ts"
+
+const text = (description: string) => Schema.String.annotate({ description })
+const days = (description: string) => Schema.Int.annotate({ description })
+
+const options = Schema.Struct({
+  key: text("name of the secret that holds the project key, 32 bytes or more"),
+  shift: Schema.optionalKey(
+    Schema.Struct({ "min-days": days("least days back, 1 or more"), "max-days": days("most days back") }).annotate({
+      description:
+        "range of the date shift, backwards in whole days (default 365 to 3650); the same in all of a project",
+    }),
+  ),
+  "accession-issuers": Schema.optionalKey(
+    Schema.Array(Schema.Array(Schema.String)).annotate({
+      description: "lists of issuers of accession numbers that mean the same one; the first gives the pseudonym",
+    }),
+  ),
+  profile: Schema.optionalKey(
+    Schema.Literals(["limited-data-set"]).annotate({
+      description: "limited-data-set keeps true dates and times; only for an output in zone limited",
+    }),
+  ),
+})
+type Options = typeof options.Type
+
+const recordTypes: ReadonlyMap<string, RecordType> = new Map(
+  [dicomInstance, fhirResource, personEvent, study, label, curatedStudy, curatedInstance, curatedResource].map(
+    (type) => [type.name, type as RecordType],
+  ),
+)
+
+/** Versions from here on hold the time that a source stated (core/version.ts). */
+const statedVersions = 1n << 40n
+
+/** Pseudonyms that are kept in memory. */
+const mostPersons = 10_000
+
+interface Setting {
+  readonly pseudonyms: Pseudonymizer
+  readonly rules: Rules
+}
+
+function pseudonymsOf(given: Options, context: Context): Pseudonymizer {
+  const key = context.secret(given.key)
+  if (key.length < 32)
+    throw fatal("key-too-short", "the project key has less than 32 bytes", {
+      path: "key",
+      hint: "make one of 32 random bytes",
+    })
+  const shift = given.shift ?? { "min-days": defaultShift.minDays, "max-days": defaultShift.maxDays }
+  const range = { minDays: shift["min-days"], maxDays: shift["max-days"] }
+  if (range.minDays < 1 || range.maxDays < range.minDays)
+    throw fatal("shift-range", "the date shift needs 1 <= min-days <= max-days", { path: "shift" })
+  return pseudonymizer(key, range)
+}
+
+function settingOf(given: Options, context: Context): Setting {
+  const zones = Object.values(context.outputs).map(({ zone }) => zone)
+  const keepDates = given.profile === "limited-data-set"
+  if (keepDates && (zones.length === 0 || zones.some((zone) => zone !== "limited")))
+    throw fatal("profile-not-limited", "profile limited-data-set needs an output in zone limited", { path: "profile" })
+  const pseudonyms = pseudonymsOf(given, context)
+  const names = new Map((given["accession-issuers"] ?? []).flatMap((same) => same.map((issuer) => [issuer, same[0]!])))
+  const rules: Rules = {
+    pseudonyms,
+    issuer: (issuer) => names.get(issuer) ?? issuer,
+    keepDates,
+    keepQuasi: zones.length > 0 && !zones.includes("clean"),
+    unread: (field) => context.count("dates-dropped", field),
+  }
+  return { pseudonyms, rules }
+}
+
+/** De-identifies records of one person after another. */
+class Deidentifier {
+  readonly #setting: Setting
+  readonly #plans = new Map<string, Plan>()
+  readonly #persons = new Map<string, { readonly pseudonym: string; readonly days: number }>()
+
+  constructor(setting: Setting) {
+    this.#setting = setting
+  }
+
+  /** Throws bad records `refused.no-person`, `refused.stated-version`, `refused.id-shape`, `refused.self-check`; fatal
+   * `unknown-record-type`. */
+  draft(record: Rec): Draft {
+    const plan = this.#plan(record.type)
+    if (record.key === "") throw refused("no-person", "a record without a person does not pass")
+    if (record.version >= statedVersions || record.version < 0n)
+      throw refused("stated-version", "the record's version is a time, not a revision")
+    if (record.op === "upsert" && record.value === null) throw badRecord("value-missing", "an upsert has no value")
+    const { pseudonym, days } = this.#person(record.key)
+    const passage = new Passage(this.#setting.rules, days)
+    passage.own.add(record.key)
+    const id = rowId(plan.id(partsOf(record.id, plan.parts), passage))
+    const value = record.op === "upsert" ? plan.value(record.value as object, passage) : null
+    const leak = passage.leak()
+    if (leak !== undefined)
+      throw refused("self-check", "a kept field still says an identifier of its record", { path: leak })
+    return { key: pseudonym, id, op: record.op, version: record.version, value, time: this.#time(record, days) }
+  }
+
+  /** A retract happens when something is learnt; beside its arrival that would tell the shift. */
+  #time({ op, time }: Rec, days: number): number {
+    if (this.#setting.rules.keepDates) return time
+    return op === "retract" ? 0 : (shiftTime(time, days) ?? 0)
+  }
+
+  #plan(name: string): Plan {
+    const known = this.#plans.get(name)
+    if (known !== undefined) return known
+    const type = recordTypes.get(name)
+    if (type === undefined)
+      throw fatal("unknown-record-type", "a record is of a type whose marks are not known, so nothing of it may pass")
+    const plan = planOf(type, this.#setting.rules.keepQuasi)
+    this.#plans.set(name, plan)
+    return plan
+  }
+
+  #person(key: string) {
+    const known = this.#persons.get(key)
+    if (known !== undefined) return known
+    const { pseudonyms } = this.#setting
+    const person = { pseudonym: pseudonyms.person(key), days: pseudonyms.shiftDays(key) }
+    if (this.#persons.size >= mostPersons) this.#persons.clear()
+    this.#persons.set(key, person)
+    return person
+  }
+}
+
+function partsOf(id: string, count: number): readonly string[] {
+  let parts: readonly string[] | undefined
+  try {
+    parts = rowIdParts(id)
+  } catch {
+    // Malformed percent-encoding; the error would quote the id.
+  }
+  if (parts?.length !== count) throw refused("id-shape", "the row id has not the parts that its record type names")
+  return parts
+}
+
+const input: Port<unknown> = { key: "person", zone: "phi", type: "any" }
+const output: Port<unknown> = { key: "pseudonym", zone: "any", type: "same" }
+
+/** De-identifies records of our own types by the marks in their schemas: identifiers and UIDs mapped by the project's functions,
+ * dates shifted (those that cannot be read, or stand for none, dropped and counted), text dropped, quasi-identifiers kept in
+ * `limited` only, headers dropped. Kept texts are searched for the record's own identifiers before it is emitted. */
+export const deidentifyRecord = defineTransform({
+  name: "deidentify-record",
+  summary: "De-identifies Weir's own record types by the privacy marks in their schemas",
+  options,
+  secrets: ({ key }) => [key],
+  inputs: { in: input },
+  outputs: { out: output },
+  privacy: true,
+  async create(given, context) {
+    const deidentifier = new Deidentifier(settingOf(given, context))
+    return {
+      apply(batch, out) {
+        for (const record of batch) {
+          try {
+            out.emit("out", record, deidentifier.draft(record))
+          } catch (error) {
+            if (!(error instanceof WeirError) || error.meaning !== "bad-record") throw error
+            out.fail(record, error)
+          }
+        }
+      },
+    }
+  },
+})
