@@ -1,0 +1,136 @@
+import { createHash } from "node:crypto"
+import { envelopeCodec, keyCodec } from "../formats/avro/index.ts"
+import type { Envelope } from "../formats/avro/index.ts"
+import { fatal } from "./errors.ts"
+import type { Fetched, Message } from "./ports/log.ts"
+import type { Objects } from "./ports/objects.ts"
+import type { Draft, Position, Rec, Zone } from "./record.ts"
+import type { RecordType } from "./record-type.ts"
+
+/** Values above this many encoded bytes go to the zone's bucket, and the message holds a claim check. */
+export const claimLimit = 512 * 1024
+
+/** A note between tasks in a topic, beside its records: not data, and every subscriber passes over it (op `control`).
+ * end: the writer has no more for now. open: it writes again. complete: a feed is complete to a clinical time. */
+export interface Control {
+  readonly kind: "end" | "open" | "complete"
+  /** `source/<name>` or `stage/<name>/<partition>`. */
+  readonly writer: string
+  /** Of `complete`: the feed, `<source>/<what>`, and ms since 1970, UTC. */
+  readonly feed?: string
+  readonly through?: number
+  readonly at: Position
+}
+
+export type Decoded = { readonly record: Rec } | { readonly control: Control }
+
+/** Encodes and decodes one topic's messages: Avro in the Confluent wire format. */
+export interface TopicCodec {
+  readonly topic: string
+  readonly zone: Zone
+  readonly type: RecordType
+  /** Sets the schema id that the registry gave. */
+  encode(draft: Draft, origin: Position): Message | Promise<Message>
+  control(control: Omit<Control, "at">): Message
+  decode(message: Fetched, partition: number): Decoded | Promise<Decoded>
+}
+
+/** The Avro schema under which a topic's messages are registered. */
+export const topicSchema = (type: RecordType): unknown => envelopeCodec(type.avro).schema
+
+export function topicCodec(
+  topic: string,
+  zone: Zone,
+  type: RecordType,
+  schemaId: number,
+  objects: Objects,
+): TopicCodec {
+  const envelopes = envelopeCodec(type.avro)
+  const message = (envelope: Envelope): Message => ({
+    key: keyCodec.encode({ key: envelope.key, id: envelope.id }),
+    value: envelopes.encode(envelope, schemaId),
+    timestamp: envelope.time,
+  })
+  const check = async (envelope: Envelope): Promise<Message> => {
+    const bytes = Buffer.from(JSON.stringify(envelope.value))
+    const sha256 = createHash("sha256").update(bytes).digest("hex")
+    const key = `values/${sha256.slice(0, 2)}/${sha256}`
+    await objects.put(key, bytes)
+    return message({ ...envelope, value: null, claim: { key, size: bytes.length, sha256 } })
+  }
+  const fetch = async (envelope: Envelope, claim: NonNullable<Envelope["claim"]>): Promise<unknown> => {
+    const bytes = await objects.bytes(claim.key)
+    if (createHash("sha256").update(bytes).digest("hex") !== claim.sha256)
+      throw fatal("claim-mismatch", `object ${claim.key} is not what the record in ${topic} claims`, {
+        hint: "restore the object from a backup",
+      })
+    return JSON.parse(Buffer.from(bytes).toString()) as unknown
+  }
+  return {
+    topic,
+    zone,
+    type,
+    encode(draft, origin) {
+      const envelope: Envelope = { ...draft, origin, headers: draft.headers ?? {}, claim: null }
+      const encoded = message(envelope)
+      return encoded.value!.length > claimLimit && draft.value !== null ? check(envelope) : encoded
+    },
+    control({ kind, writer, feed, through }) {
+      const headers: Record<string, string> = { kind, writer }
+      if (feed !== undefined) headers.feed = feed
+      if (through !== undefined) headers.through = String(through)
+      const id = `~${kind === "complete" ? `complete/${feed}` : "end"}/${writer}`
+      const origin = { topic: "", partition: 0, offset: 0n }
+      return message({ key: "", id, op: "control", version: 0n, time: 0, origin, headers, claim: null, value: null })
+    },
+    decode({ value, offset }, partition) {
+      const at = { topic, partition, offset }
+      if (value === null)
+        throw fatal("null-message", `${place(at)}: a message without a value`, {
+          hint: "only Weir may write this topic",
+        })
+      const { claim, ...envelope } = decodeEnvelope(envelopes, value, at)
+      if (envelope.op === "control") {
+        const { kind, writer, feed, through } = envelope.headers
+        return {
+          control: {
+            kind: kind as Control["kind"],
+            writer: writer ?? "",
+            ...(feed === undefined ? {} : { feed }),
+            ...(through === undefined ? {} : { through: Number(through) }),
+            at,
+          },
+        }
+      }
+      const rec = (content: unknown): Decoded => ({
+        // `origin.topic` is empty in what a source wrote: its chain begins here.
+        record: {
+          ...envelope,
+          op: envelope.op as Rec["op"],
+          value: content,
+          at,
+          origin: envelope.origin.topic === "" ? at : envelope.origin,
+          zone,
+          type: type.name,
+        },
+      })
+      return claim === null ? rec(envelope.value) : fetch(envelope as Envelope, claim).then(rec)
+    },
+  }
+}
+
+/** What a source writes has no origin yet: the place where it is first read is its origin. */
+export const noOrigin: Position = { topic: "", partition: 0, offset: 0n }
+
+export const place = (at: Position): string => `${at.topic}[${at.partition}]@${at.offset}`
+
+function decodeEnvelope(codec: ReturnType<typeof envelopeCodec>, value: Uint8Array, at: Position): Envelope {
+  try {
+    return codec.decode(value)
+  } catch (cause) {
+    throw fatal("undecodable", `${place(at)}: not a message of this topic's schema`, {
+      cause,
+      hint: "something else wrote to the topic, or its schema changed: see `weir topic read`",
+    })
+  }
+}

@@ -1,0 +1,157 @@
+import { WeirError, classify, fatal } from "../errors.ts"
+import type { AnyPlugin, Out, State, StatefulInstance, Timer, TransformInstance } from "../plugin.ts"
+import type { Draft, Position, Rec } from "../record.ts"
+
+/** A record inside a chain: what it is, and the input (or timer) of the stage from which it stems. */
+type Stem = Rec | Timer
+type Item = Rec & { readonly input: string }
+
+/** What a step of a stage made of its inputs. */
+export interface ChainResult {
+  readonly emitted: { readonly to: string; readonly root: Stem; readonly draft: Draft }[]
+  readonly held: Rec[]
+  readonly dropped: { readonly root: Rec; readonly step: string; readonly reason: string }[]
+  readonly failed: { readonly root: Rec; readonly step: string; readonly error: WeirError }[]
+}
+
+export type StepInstance = TransformInstance<never, never> | StatefulInstance<never, never>
+
+/** A made plugin with what the chain needs of its declaration. */
+export interface ChainStep {
+  readonly plugin: Extract<AnyPlugin, { kind: "transform" | "stateful" }>
+  readonly instance: StepInstance
+}
+
+const emptyResult = (): ChainResult => ({ emitted: [], held: [], dropped: [], failed: [] })
+
+/** Runs a batch, or fired timers, or news of completeness, through the steps of a stage, and checks that each record was ended
+ * exactly once in each. Only the stateful step sees `state`, `fired` and `complete`. */
+export async function runChain(
+  stage: string,
+  steps: readonly ChainStep[],
+  work: { readonly batch: readonly Item[]; readonly fired?: readonly Timer[]; readonly complete?: Position },
+  state: State | undefined,
+): Promise<ChainResult> {
+  const result = emptyResult()
+  let items: { readonly item: Item; readonly root: Stem }[] = work.batch.map((item) => ({ item, root: item }))
+  for (const [at, step] of steps.entries()) {
+    const last = at === steps.length - 1
+    const turn = new Turn(stage, step.plugin, items, result)
+    try {
+      await apply(step, turn, items, work, state)
+    } catch (thrown) {
+      throw privacyOr(stage, step.plugin, thrown)
+    }
+    turn.check()
+    if (last) result.emitted.push(...turn.emits)
+    else items = turn.emits.map(({ root, draft }) => ({ root, item: asItem(root, draft, items[0]?.item) }))
+  }
+  return result
+}
+
+async function apply(
+  { plugin, instance }: ChainStep,
+  turn: Turn,
+  items: readonly { readonly item: Item }[],
+  work: { readonly fired?: readonly Timer[]; readonly complete?: Position },
+  state: State | undefined,
+): Promise<void> {
+  const batch = items.map(({ item }) => item)
+  if (plugin.kind === "transform") {
+    if (batch.length > 0) await (instance as TransformInstance<never, never>).apply(batch as never, turn.out as never)
+    return
+  }
+  const stateful = instance as StatefulInstance<never, never>
+  if (batch.length > 0) await stateful.apply(batch as never, turn.out as never, state!)
+  if (work.fired !== undefined && work.fired.length > 0) await stateful.onTimer?.(work.fired, turn.out as never, state!)
+  if (work.complete !== undefined) await stateful.onComplete?.(turn.out as never, state!, work.complete)
+}
+
+/** A privacy transform that throws is fatal, whatever it throws: no bisection, nothing passes. */
+function privacyOr(stage: string, plugin: AnyPlugin, thrown: unknown): WeirError {
+  const error = classify(thrown)
+  const passing = error.meaning === "retryable" || error.meaning === "systemic"
+  if (!("privacy" in plugin) || plugin.privacy !== true || error.code === "privacy-failed" || passing) return error
+  return fatal(
+    "privacy-failed",
+    `stage ${stage}: privacy transform ${plugin.name} failed (${error.code}): ${error.message}`,
+    {
+      cause: thrown,
+      hint: "nothing of the batch was passed on; mend the transform and start again",
+    },
+  )
+}
+
+const isTimer = (stem: Stem): stem is Timer => "due" in stem
+
+function asItem(root: Stem, draft: Draft, like: Item | undefined): Item {
+  const at = isTimer(root) ? root.origin : root.at
+  return { ...draft, at, origin: root.origin, zone: like?.zone ?? "phi", type: like?.type ?? "", input: "in" }
+}
+
+/** One plugin call: gathers what it says of each record. */
+class Turn {
+  readonly emits: { to: string; root: Stem; draft: Draft }[] = []
+  readonly #stage: string
+  readonly #plugin: Extract<AnyPlugin, { kind: "transform" | "stateful" }>
+  readonly #result: ChainResult
+  /** 0: not ended, 1: emitted, 2: held, 3: held and emitted, 4: dropped or failed. */
+  readonly #ends = new Map<Stem, number>()
+  readonly #roots = new Map<Stem, Stem>()
+
+  constructor(
+    stage: string,
+    plugin: ChainStep["plugin"],
+    items: readonly { readonly item: Item; readonly root: Stem }[],
+    result: ChainResult,
+  ) {
+    this.#stage = stage
+    this.#plugin = plugin
+    this.#result = result
+    for (const { item, root } of items) {
+      this.#ends.set(item, 0)
+      this.#roots.set(item, root)
+    }
+  }
+
+  readonly out: Out<Stem, Rec, never> = {
+    emit: (to, from, draft) => {
+      const end = this.#ends.get(from)
+      if (end === undefined && !isTimer(from)) this.#broken("emitted from a record that is not of this batch")
+      if (end === 4) this.#broken("emitted from a record that it had dropped or failed")
+      if (end !== undefined) this.#ends.set(from, end | 1)
+      this.emits.push({ to, root: this.#roots.get(from) ?? from, draft: draft as Draft })
+    },
+    hold: (from) => {
+      this.#end(from, 2)
+      this.#result.held.push(this.#roots.get(from) as Rec)
+    },
+    drop: (from, reason) => {
+      this.#end(from, 4)
+      this.#result.dropped.push({ root: this.#roots.get(from) as Rec, step: this.#plugin.name, reason })
+    },
+    fail: (from, error) => {
+      this.#end(from, 4)
+      const known = classify(error)
+      // Only a bad record is a record's own failure; anything else is the step's, and reacts as such.
+      if (known.meaning !== "bad-record") throw known
+      this.#result.failed.push({ root: this.#roots.get(from) as Rec, step: this.#plugin.name, error: known })
+    },
+  }
+
+  #end(from: Rec, how: 2 | 4): void {
+    const end = this.#ends.get(from)
+    if (end === undefined) this.#broken("ended a record that is not of this batch")
+    if (end === 2 || end === 3 || end === 4 || (end === 1 && how === 4)) this.#broken("ended a record twice")
+    this.#ends.set(from, (end ?? 0) | how)
+  }
+
+  check(): void {
+    for (const end of this.#ends.values())
+      if (end === 0) this.#broken("left a record without an end: emit, hold, drop or fail it")
+  }
+
+  #broken(what: string): never {
+    throw fatal("contract-broken", `stage ${this.#stage}: plugin ${this.#plugin.name} ${what}`)
+  }
+}

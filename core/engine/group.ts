@@ -1,0 +1,93 @@
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Queue from "effect/Queue"
+import type { Scope } from "effect/Scope"
+import type { WeirError } from "../errors.ts"
+import { classify } from "../errors.ts"
+import type { Member } from "../ports/log.ts"
+import type { IdleGate } from "./idle.ts"
+import { supervise } from "./supervise.ts"
+import type { Runtime } from "./runtime.ts"
+
+/** A task of a group, for one partition. */
+export interface GroupTask {
+  readonly gate: IdleGate
+  run(signal: AbortSignal, progress: () => void): Promise<void>
+}
+
+export interface Group {
+  /** Resolves when every task of this process was idle, each in a pass that began after this was called. */
+  idle(): Promise<void>
+  /** Ends when a task fails. */
+  readonly done: Effect.Effect<void, WeirError>
+}
+
+/** Joins a consumer group and keeps one task running for each partition that is assigned. Whatever is assigned anew, kept
+ * partitions included, is stopped first and claimed again. */
+export const runGroup = (
+  runtime: Runtime,
+  spec: { readonly name: string; readonly group: string; readonly topics: readonly string[]; readonly partitions: number },
+  make: (partition: number, member: Member) => GroupTask,
+): Effect.Effect<Group, WeirError, Scope> =>
+  Effect.gen(function* () {
+    const assignments = yield* Queue.unbounded<readonly number[]>()
+    const failures = yield* Queue.unbounded<WeirError>()
+    const tasks = new Map<number, { readonly task: GroupTask; readonly fiber: Fiber.Fiber<void, never> }>()
+    let generation = 0
+    const ready = Promise.withResolvers<void>()
+    const member = yield* Effect.acquireRelease(
+      Effect.tryPromise({
+        try: () =>
+          runtime.log.join({
+            group: spec.group,
+            topics: spec.topics,
+            partitions: spec.partitions,
+            onAssigned: (partitions) => void Queue.offerUnsafe(assignments, partitions),
+          }),
+        catch: classify,
+      }),
+      (joined) => Effect.promise(() => joined.leave().catch(() => {})),
+    )
+    const stopAll = Effect.gen(function* () {
+      yield* Fiber.interruptAll([...tasks.values()].map(({ fiber }) => fiber))
+      for (const { task } of tasks.values()) task.gate.close()
+      tasks.clear()
+    })
+    const start = (partition: number) =>
+      Effect.gen(function* () {
+        const task = make(partition, member)
+        const supervised = supervise({
+          name: spec.name,
+          partition,
+          counts: runtime.counters.of(spec.name),
+          logger: runtime.logger,
+          run: (signal, progress) => task.run(signal, progress),
+          owned: () => member.confirm(partition),
+        })
+        const fiber = yield* Effect.forkScoped(Effect.catch(supervised, (error) => Queue.offer(failures, error).pipe(Effect.asVoid)))
+        tasks.set(partition, { task, fiber })
+      })
+    yield* Effect.addFinalizer(() => stopAll)
+    yield* Effect.forkScoped(
+      Effect.forever(
+        Effect.gen(function* () {
+          const partitions = yield* Queue.take(assignments)
+          yield* stopAll
+          for (const partition of partitions) yield* start(partition)
+          generation++
+          ready.resolve()
+        }),
+      ),
+    )
+    return {
+      done: Effect.flatMap(Queue.take(failures), (error) => Effect.fail(error)),
+      async idle() {
+        await ready.promise
+        for (;;) {
+          const before = generation
+          await Promise.all([...tasks.values()].map(({ task }) => task.gate.wait()))
+          if (before === generation) return
+        }
+      },
+    }
+  })

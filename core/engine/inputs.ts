@@ -1,0 +1,163 @@
+import { crc32 } from "node:zlib"
+import { fatal, systemic } from "../errors.ts"
+import type { Control, TopicCodec } from "../codec.ts"
+import type { Fetched, Member, Reader } from "../ports/log.ts"
+import type { InputPosition } from "../ports/store.ts"
+import type { Rec } from "../record.ts"
+
+/** What one pass read: records and controls in the order of each input, and where each input stands after them. */
+export interface Pass {
+  readonly records: readonly (Rec & { readonly input: string })[]
+  readonly controls: readonly Control[]
+  /** Inputs that moved. */
+  readonly positions: readonly InputPosition[]
+  /** Every input was read anew in this pass, and had nothing. */
+  readonly atHead: boolean
+}
+
+interface Input {
+  readonly topic: string
+  readonly port: string
+  readonly codec: TopicCodec
+  readonly reader: Reader
+  position: InputPosition
+  pending:
+    | { readonly result: Promise<{ messages: readonly Fetched[]; next: bigint; head: bigint }>; readonly pass: number }
+    | undefined
+}
+
+/** What an input is opened with. */
+export interface InputSpec {
+  readonly topic: string
+  readonly port: string
+  readonly codec: TopicCodec
+}
+
+const checksumOf = ({ key, value }: Fetched): number => crc32(value ?? new Uint8Array(), crc32(key ?? new Uint8Array()))
+
+/** The inputs of a task: one partition of each topic, read as they have something to give. */
+export class Inputs {
+  readonly #inputs: Input[] = []
+  readonly #partition: number
+  readonly #waitMs: number
+  #pass = 0
+
+  private constructor(partition: number, waitMs: number) {
+    this.#partition = partition
+    this.#waitMs = waitMs
+  }
+
+  /** Opens each input at its position (none: the start), and checks that the record before it is the one that was read. */
+  static async open(
+    member: Member,
+    partition: number,
+    specs: readonly InputSpec[],
+    positions: ReadonlyMap<string, InputPosition>,
+    starts: ReadonlyMap<string, bigint>,
+    waitMs = 100,
+  ): Promise<Inputs> {
+    const inputs = new Inputs(partition, waitMs)
+    try {
+      for (const spec of specs) {
+        const position = positions.get(spec.topic) ?? { topic: spec.topic, next: starts.get(spec.topic) ?? 0n }
+        await verify(member, partition, position)
+        const reader = await member.reader(spec.topic, partition, position.next)
+        inputs.#inputs.push({ ...spec, reader, position, pending: undefined })
+      }
+      return inputs
+    } catch (error) {
+      await inputs.close()
+      throw error
+    }
+  }
+
+  /** Waits for the first input that has something, a little; an empty pass tells whether all of them are at their head. */
+  async next(limit: number): Promise<Pass> {
+    const pass = ++this.#pass
+    for (const input of this.#inputs)
+      input.pending ??= {
+        result: input.reader.read({ maxBytes: 8 << 20, maxMessages: limit, waitMs: this.#waitMs }),
+        pass,
+      }
+    const settled = await this.#settle()
+    const records: (Rec & { input: string })[] = []
+    const controls: Control[] = []
+    const positions: InputPosition[] = []
+    let atHead = settled.length === this.#inputs.length
+    for (const { input, batch, began } of settled) {
+      if (began !== pass || batch.messages.length > 0 || batch.next < batch.head) atHead = false
+      if (batch.next === input.position.next) continue
+      const last = batch.messages.at(-1)
+      input.position = {
+        topic: input.topic,
+        next: batch.next,
+        ...(last === undefined
+          ? input.position.last === undefined
+            ? {}
+            : { last: input.position.last }
+          : { last: { offset: last.offset, checksum: checksumOf(last) } }),
+      }
+      positions.push(input.position)
+      for (const message of batch.messages) {
+        const decoded = input.codec.decode(message, this.#partition)
+        const ready = decoded instanceof Promise ? await decoded : decoded
+        if ("control" in ready) controls.push(ready.control)
+        else records.push(Object.assign(ready.record, { input: input.port }))
+      }
+    }
+    return { records, controls, positions, atHead }
+  }
+
+  /** All reads that are done once the first non-empty one is, or all when none has anything. */
+  async #settle() {
+    const done: { input: Input; batch: { messages: readonly Fetched[]; next: bigint; head: bigint }; began: number }[] =
+      []
+    let waiting = [...this.#inputs]
+    while (waiting.length > 0) {
+      const first = await Promise.race(waiting.map(async (input) => ({ input, batch: await input.pending!.result })))
+      done.push({ ...first, began: first.input.pending!.pass })
+      first.input.pending = undefined
+      waiting = waiting.filter((input) => input !== first.input)
+      if (first.batch.messages.length > 0) break
+    }
+    return done
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled(
+      this.#inputs.map(async ({ reader, pending }) => {
+        void pending?.result.catch(() => {})
+        await reader.close()
+      }),
+    )
+  }
+}
+
+/** Reads the record before the position again: another one there means that the topic was recreated or truncated. */
+async function verify(member: Member, partition: number, { topic, last }: InputPosition): Promise<void> {
+  if (last === undefined) return
+  const reader = await member.reader(topic, partition, last.offset)
+  try {
+    const { messages, head } = await reader.read({ maxBytes: 1, maxMessages: 1, waitMs: 0 })
+    const [found] = messages
+    const shorter = found === undefined && head <= last.offset
+    const other = found !== undefined && found.offset === last.offset && checksumOf(found) !== last.checksum
+    if (shorter || other)
+      throw systemic(
+        "position-mismatch",
+        `${topic}[${partition}]: another record stands at ${last.offset} than the one that was read there`,
+        {
+          hint: "the topic was recreated or truncated: set the position by hand",
+        },
+      )
+  } finally {
+    await reader.close()
+  }
+}
+
+/** The codec of a topic that a task reads or writes. */
+export function codecOf(codecs: ReadonlyMap<string, TopicCodec>, topic: string): TopicCodec {
+  const codec = codecs.get(topic)
+  if (codec === undefined) throw fatal("no-codec", `topic ${topic} has no codec`)
+  return codec
+}

@@ -1,0 +1,82 @@
+import { resolve } from "node:path"
+import type { TopicCodec } from "../codec.ts"
+import type { Context, Logger } from "../context.ts"
+import { fatal } from "../errors.ts"
+import type { CompiledPipeline } from "../pipeline/model.ts"
+import type { Log } from "../ports/log.ts"
+import type { Objects } from "../ports/objects.ts"
+import type { Store } from "../ports/store.ts"
+import type { Zone } from "../record.ts"
+import { Counters, bump } from "./counters.ts"
+import type { LogTable } from "./log-table.ts"
+
+/** Everything that the tasks of one run share. */
+export interface Runtime {
+  readonly pipeline: CompiledPipeline
+  readonly log: Log
+  readonly store: Store
+  readonly objects: ReadonlyMap<Zone, Objects>
+  readonly codecs: ReadonlyMap<string, TopicCodec>
+  readonly secrets: ReadonlyMap<string, Uint8Array>
+  /** Facts of stateless tasks, sinks and sources, and checkpoints of sources. */
+  readonly table: LogTable
+  readonly counters: Counters
+  readonly logger: Logger
+  /** The engine's clock, ms since 1970, UTC. */
+  now(): number
+  /** What calendar timers go by: the clock, or --as-of. */
+  calendar(): number
+}
+
+export const deadLetterTopic = (pipeline: string): string => `${pipeline}.dead-letters`
+export const dropTopic = (pipeline: string): string => `${pipeline}.drops`
+export const taskTopic = (pipeline: string): string => `${pipeline}.tasks`
+export const groupOf = (pipeline: string, name: string): string => `${pipeline}.${name}`
+
+/** The context of one plugin instance: it reaches what the pipeline binds to it, and nothing else. */
+export function contextFor(
+  runtime: Runtime,
+  name: string,
+  bound: { readonly inputs: Readonly<Record<string, string>>; readonly outputs: Readonly<Record<string, string>> },
+  signal: AbortSignal,
+): Context {
+  const { pipeline } = runtime
+  const zoneOf = (topic: string): Zone => pipeline.topics.get(topic)?.zone ?? "phi"
+  const bind = (ports: Readonly<Record<string, string>>) =>
+    Object.fromEntries(Object.entries(ports).map(([port, topic]) => [port, { topic, zone: zoneOf(topic) }]))
+  const inputs = bind(bound.inputs)
+  const outputs = bind(bound.outputs)
+  const reachable = new Set([...Object.values(inputs), ...Object.values(outputs)].map(({ zone }) => zone))
+  const secret = (wanted: string): Uint8Array => {
+    const bytes = runtime.secrets.get(wanted)
+    if (bytes === undefined)
+      throw fatal("missing-secret", `${name} needs the secret ${JSON.stringify(wanted)}`, {
+        hint: "declare it under secrets: in the pipeline file",
+      })
+    return bytes
+  }
+  return {
+    pipeline: pipeline.name,
+    name,
+    signal,
+    inputs,
+    outputs,
+    resolve: (path) => resolve(pipeline.folder, path),
+    secret,
+    objects(zone) {
+      const objects = runtime.objects.get(zone)
+      if (objects === undefined || !reachable.has(zone))
+        throw fatal("zone-not-bound", `${name} has no input or output in zone ${zone}, so it cannot reach that bucket`)
+      return objects
+    },
+    identity: { namespaces: pipeline.identity, key: () => secret("identity-key") },
+    storeUrl: runtime.store.url,
+    clock: { now: runtime.now },
+    log: runtime.logger,
+    count(counter, label, by = 1) {
+      const { other } = runtime.counters.of(name)
+      if (!other.has(counter)) other.set(counter, new Map())
+      bump(other.get(counter)!, label, by)
+    },
+  }
+}

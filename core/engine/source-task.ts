@@ -1,0 +1,248 @@
+import { WeirError, classify, retryable } from "../errors.ts"
+import type { Ports, SourceDef, SourceRun } from "../plugin.ts"
+import type { CompiledSource } from "../pipeline/model.ts"
+import type { Append, Writer } from "../ports/log.ts"
+import type { Draft } from "../record.ts"
+import { noOrigin } from "../codec.ts"
+import { bump } from "./counters.ts"
+import { codecOf } from "./inputs.ts"
+import { Outbound } from "./outbound.ts"
+import { contextFor, deadLetterTopic, dropTopic, groupOf } from "./runtime.ts"
+import type { Runtime } from "./runtime.ts"
+import { deadLetter } from "./task.ts"
+
+interface Pending {
+  readonly out: Outbound
+  readonly rows: readonly (readonly [string, unknown])[]
+  readonly records: number
+  readonly done: () => void
+  readonly failed: (error: unknown) => void
+}
+
+/** How many queued appends share one transaction at most. */
+const together = 64
+
+/** One run of one source: groups what it appends into Log transactions, with checkpoints and the append number. */
+export class SourceTask {
+  readonly #runtime: Runtime
+  readonly #source: CompiledSource
+  readonly #group: string
+  readonly #queue: Pending[] = []
+  #pump: Promise<void> | undefined
+  #writer: Writer | undefined
+  #number = 0n
+  #closed = false
+  #dropped = 0
+  #pause: (attempt: number) => Promise<void>
+  #signal = new AbortController().signal
+
+  /** @param pause waits before another attempt, longer each time */
+  constructor(runtime: Runtime, source: CompiledSource, pause: (attempt: number) => Promise<void>) {
+    this.#runtime = runtime
+    this.#source = source
+    this.#group = groupOf(runtime.pipeline.name, `source.${source.name}`)
+    this.#pause = pause
+  }
+
+  /** Runs to the end of what the world has to give; then marks the end. */
+  async run(signal: AbortSignal): Promise<void> {
+    this.#signal = signal
+    const { table, counters } = this.#runtime
+    const plugin = this.#source.plugin as SourceDef<unknown, Ports>
+    await this.#fence()
+    await table.refresh()
+    this.#closed = table.get<{ closed: boolean }>(this.#stateKey)?.closed === true
+    const prefix = `checkpoint/${this.#source.name}/`
+    const checkpoint = new Map(table.entries<string>(prefix).map(([key, value]) => [key.slice(prefix.length), value]))
+    const context = contextFor(this.#runtime, this.#source.name, { inputs: {}, outputs: this.#source.outputs }, signal)
+    const counts = counters.of(this.#source.name)
+    try {
+      const instance = await plugin.create(this.#source.options, context)
+      const run: SourceRun<Ports> = {
+        checkpoint,
+        signal,
+        append: (to, records, marks) => {
+          counts.in += records.length
+          return this.#append(to, records as readonly Draft[], marks ?? {})
+        },
+        drop: (reason) => {
+          counts.in++
+          bump(counts.dropped, reason)
+          const out = new Outbound()
+          const value = Buffer.from(
+            JSON.stringify({ stage: this.#source.name, drops: [[`${this.#source.name}/${this.#dropped++}`, reason]] }),
+          )
+          out.append({
+            topic: dropTopic(this.#runtime.pipeline.name),
+            partition: 0,
+            messages: [{ key: null, value, timestamp: 0 }],
+          })
+          void this.#enqueue(out, [], 0).catch(() => {})
+        },
+        fail: (where, error, marks) => {
+          counts.in++
+          return this.#fail(where, classify(error), marks ?? {})
+        },
+        complete: (feed, through) => this.#complete(feed, through),
+        caughtUp: () => {},
+      }
+      await instance.run(run)
+      await this.#pump
+      if (!signal.aborted) await this.#end()
+    } finally {
+      await this.#writer?.close()
+    }
+  }
+
+  get #stateKey(): string {
+    return `source/${this.#source.name}`
+  }
+
+  get #topics(): string[] {
+    return [...new Set(Object.values(this.#source.outputs))]
+  }
+
+  #partitions(topic: string): number {
+    return this.#runtime.pipeline.topics.get(topic)!.partitions
+  }
+
+  #append(to: string, records: readonly Draft[], marks: Readonly<Record<string, string | null>>): Promise<void> {
+    const out = new Outbound()
+    const topic = this.#source.outputs[to]
+    if (topic !== undefined)
+      for (const record of records)
+        out.record(codecOf(this.#runtime.codecs, topic), this.#partitions(topic), record, noOrigin)
+    return this.#enqueue(out, this.#marks(marks), records.length)
+  }
+
+  #fail(where: string, error: WeirError, marks: Readonly<Record<string, string | null>>): Promise<void> {
+    const out = new Outbound()
+    const { name, plugin } = this.#source
+    const letter = {
+      stage: name,
+      plugin: plugin.name,
+      origin: `${name}:${where}`,
+      input: where,
+      code: error.code,
+      path: error.path,
+      message: error.message,
+      time: this.#runtime.now(),
+    }
+    out.append({ topic: deadLetterTopic(this.#runtime.pipeline.name), partition: 0, messages: [deadLetter(letter, 0)] })
+    bump(this.#runtime.counters.of(name).dead, error.code)
+    return this.#enqueue(out, this.#marks(marks), 0)
+  }
+
+  #complete(feed: string, through: number): Promise<void> {
+    const out = new Outbound()
+    for (const topic of this.#topics)
+      out.control(codecOf(this.#runtime.codecs, topic), this.#partitions(topic), {
+        kind: "complete",
+        writer: this.#stateKey,
+        feed,
+        through,
+      })
+    return this.#enqueue(out, [], 0)
+  }
+
+  #marks(marks: Readonly<Record<string, string | null>>) {
+    return Object.entries(marks).map(
+      ([channel, mark]) => [`checkpoint/${this.#source.name}/${channel}`, mark ?? undefined] as const,
+    )
+  }
+
+  async #end(): Promise<void> {
+    if (this.#closed) return
+    const out = new Outbound()
+    for (const topic of this.#topics)
+      out.control(codecOf(this.#runtime.codecs, topic), this.#partitions(topic), {
+        kind: "end",
+        writer: this.#stateKey,
+      })
+    await this.#enqueue(out, [[this.#stateKey, { closed: true }]], 0)
+    this.#closed = true
+  }
+
+  #enqueue(out: Outbound, rows: Pending["rows"], records: number): Promise<void> {
+    return new Promise((done, failed) => {
+      this.#queue.push({ out, rows, records, done, failed })
+      this.#pump ??= this.#drain().finally(() => {
+        this.#pump = undefined
+      })
+    })
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const turn = this.#queue.splice(0, together)
+      try {
+        await this.#commit(turn)
+        for (const { done } of turn) done()
+        this.#runtime.counters.of(this.#source.name).out += turn.reduce((sum, { records }) => sum + records, 0)
+      } catch (error) {
+        for (const { failed } of [...turn, ...this.#queue.splice(0)]) failed(error)
+      }
+    }
+  }
+
+  /** One transaction; waits out trouble. After an unknown outcome: fence, then read the number. */
+  async #commit(turn: readonly Pending[]): Promise<void> {
+    const appends: Append[] = []
+    const records = turn.some((pending) => pending.records > 0)
+    if (this.#closed && records) {
+      const open = new Outbound()
+      for (const topic of this.#topics)
+        open.control(codecOf(this.#runtime.codecs, topic), this.#partitions(topic), {
+          kind: "open",
+          writer: this.#stateKey,
+        })
+      appends.push(...(await open.appends()), this.#runtime.table.append([[this.#stateKey, { closed: false }]]))
+    }
+    for (const { out } of turn) appends.push(...(await out.appends()))
+    const rows = turn.flatMap((pending) => pending.rows)
+    if (rows.length > 0) appends.push(this.#runtime.table.append(rows))
+    const number = this.#number + 1n
+    for (let attempt = 0; ; attempt++) {
+      if (this.#signal.aborted) throw retryable("stopped", `source ${this.#source.name} was stopped`)
+      try {
+        if (this.#writer === undefined) await this.#fence()
+        if (this.#number < number) {
+          const [topic] = this.#topics
+          await this.#writer!.transact(merge(appends), [
+            { group: this.#group, next: [{ topic: topic!, partition: 0, offset: number }] },
+          ])
+        }
+        this.#number = number
+        if (records) this.#closed = false
+        return
+      } catch (thrown) {
+        const error = classify(thrown)
+        if (error.meaning === "fatal" && error.code !== "fenced") throw error
+        if (error.meaning === "bad-record") throw error
+        await this.#writer?.close().catch(() => {})
+        this.#writer = undefined
+        this.#runtime.counters.of(this.#source.name).paused = error.code
+        await this.#pause(attempt)
+        this.#runtime.counters.of(this.#source.name).paused = undefined
+      }
+    }
+  }
+
+  async #fence(): Promise<void> {
+    this.#writer = await this.#runtime.log.writer(this.#group)
+    const [topic] = this.#topics
+    this.#number = (await this.#runtime.log.committed(this.#group, topic!)).get(0) ?? 0n
+  }
+}
+
+/** Appends of the same partition as one, in order. */
+function merge(appends: readonly Append[]): Append[] {
+  const merged = new Map<string, { topic: string; partition: number; messages: Append["messages"][number][] }>()
+  for (const { topic, partition, messages } of appends) {
+    const place = `${topic}\u0000${partition}`
+    const slot = merged.get(place)
+    if (slot === undefined) merged.set(place, { topic, partition, messages: [...messages] })
+    else slot.messages.push(...messages)
+  }
+  return [...merged.values()]
+}

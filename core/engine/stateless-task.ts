@@ -1,0 +1,138 @@
+import { classify } from "../errors.ts"
+import type { CompiledStage } from "../pipeline/model.ts"
+import type { Member, Writer } from "../ports/log.ts"
+import { runChain } from "./chain.ts"
+import type { ChainResult, ChainStep } from "./chain.ts"
+import { readFacts } from "./facts.ts"
+import type { Facts } from "./facts.ts"
+import { IdleGate } from "./idle.ts"
+import { Inputs } from "./inputs.ts"
+import type { Pass } from "./inputs.ts"
+import type { Outbound } from "./outbound.ts"
+import { groupOf } from "./runtime.ts"
+import type { Runtime } from "./runtime.ts"
+import { StageWork, inputSpecs, makeSteps } from "./task.ts"
+
+const batchRecords = 1000
+const none: ChainResult = { emitted: [], held: [], dropped: [], failed: [] }
+
+/** One partition of a stage without state: outputs, dead letters and input offsets in one Log transaction. */
+export class StatelessTask {
+  readonly gate = new IdleGate()
+  readonly #work: StageWork
+  readonly #member: Member
+  readonly #runtime: Runtime
+  readonly #group: string
+  /** Halved while a record that throws is searched for, so that it alone becomes a dead letter. */
+  #limit = batchRecords
+
+  constructor(runtime: Runtime, stage: CompiledStage, partition: number, member: Member) {
+    this.#runtime = runtime
+    this.#work = new StageWork(runtime, stage, partition)
+    this.#member = member
+    this.#group = groupOf(runtime.pipeline.name, stage.name)
+  }
+
+  /** @param progress called after each committed step */
+  async run(signal: AbortSignal, progress: () => void): Promise<void> {
+    const { stage, partition } = this.#work
+    const { log, table } = this.#runtime
+    // Fence first: only then is the committed position final.
+    const writer = await log.writer(`${this.#group}.${partition}`)
+    let inputs: Inputs | undefined
+    try {
+      await table.refresh()
+      const facts = readFacts(table.get(this.#factsKey))
+      inputs = await Inputs.open(
+        this.#member,
+        partition,
+        inputSpecs(this.#runtime, stage),
+        await this.#positions(),
+        await this.#starts(),
+      )
+      const steps = await makeSteps(this.#runtime, stage, signal)
+      while (!signal.aborted) {
+        const waiters = this.gate.begin()
+        const pass = await inputs.next(this.#limit)
+        if (pass.positions.length > 0) {
+          await this.#step(writer, steps, pass, facts)
+          progress()
+        } else if (pass.atHead && (await this.#settled(writer, facts))) this.gate.idle(waiters)
+      }
+    } finally {
+      await inputs?.close()
+      await writer.close()
+    }
+  }
+
+  get #factsKey(): string {
+    return this.#work.writer
+  }
+
+  async #positions() {
+    const positions = new Map<string, { topic: string; next: bigint }>()
+    for (const topic of this.#work.stage.inputs.keys()) {
+      const next = (await this.#runtime.log.committed(this.#group, topic)).get(this.#work.partition)
+      if (next !== undefined) positions.set(topic, { topic, next })
+    }
+    return positions
+  }
+
+  #starts(): Promise<Map<string, bigint>> {
+    return startsOf(this.#runtime, this.#work.stage.inputs.keys(), this.#work.partition)
+  }
+
+  async #step(writer: Writer, steps: readonly ChainStep[], pass: Pass, facts: Facts): Promise<void> {
+    const result = pass.records.length === 0 ? none : await this.#apply(steps, pass)
+    const next = structuredClone(facts)
+    const { changed, moved } = this.#work.foldControls(next, pass.controls)
+    const out = this.#work.outbound(result, next, moved)
+    await this.#commit(writer, out, pass, changed || moved.size > 0 || next.closed !== facts.closed ? next : undefined)
+    Object.assign(facts, next)
+    this.#work.count(pass, result, out)
+  }
+
+  async #apply(steps: readonly ChainStep[], pass: Pass): Promise<ChainResult> {
+    try {
+      const result = await runChain(this.#work.stage.name, steps, { batch: pass.records }, undefined)
+      this.#limit = batchRecords
+      return result
+    } catch (thrown) {
+      const error = classify(thrown)
+      if (error.meaning !== "bad-record") throw error
+      if (pass.records.length === 1) {
+        this.#limit = batchRecords
+        return { ...none, failed: [{ root: pass.records[0]!, step: steps[0]!.plugin.name, error }] }
+      }
+      this.#limit = Math.max(1, pass.records.length >> 1)
+      throw error
+    }
+  }
+
+  async #commit(writer: Writer, out: Outbound, pass: Pick<Pass, "positions">, facts: Facts | undefined): Promise<void> {
+    if (facts !== undefined) out.append(this.#runtime.table.append([[this.#factsKey, facts]]))
+    const next = pass.positions.map(({ topic, next: offset }) => ({ topic, partition: this.#work.partition, offset }))
+    await writer.transact(await out.appends(), next.length === 0 ? [] : [{ group: this.#group, next }])
+  }
+
+  /** Nothing to read: forward the end if the inputs ended. True when there is nothing more to do. */
+  async #settled(writer: Writer, facts: Facts): Promise<boolean> {
+    if (!this.#work.ended(facts)) return false
+    if (facts.closed) return true
+    const next = structuredClone(facts)
+    await this.#commit(writer, this.#work.endMarks(next), { positions: [] }, next)
+    Object.assign(facts, next)
+    return true
+  }
+}
+
+/** Where each topic's partition begins. */
+export async function startsOf(
+  runtime: Runtime,
+  topics: Iterable<string>,
+  partition: number,
+): Promise<Map<string, bigint>> {
+  const starts = new Map<string, bigint>()
+  for (const topic of topics) starts.set(topic, (await runtime.log.bounds(topic))[partition]?.start ?? 0n)
+  return starts
+}

@@ -1,0 +1,80 @@
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import { WeirError, classify } from "../errors.ts"
+import type { Logger } from "../context.ts"
+import type { Counts } from "./counters.ts"
+
+const firstMs = 100
+const capMs = 15_000
+
+/** Waits before an attempt: exponential from 100 ms, jittered by half, at most 15 s. */
+export const backOff = (attempt: number): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const jitter = 0.5 + (yield* Random.next)
+    yield* Effect.sleep(Math.min(capMs, firstMs * 2 ** Math.min(attempt, 10)) * jitter)
+  })
+
+/** Runs a promise that stops by its signal. Interrupting it aborts the signal and waits until the promise has settled, so that
+ * what it holds is closed before anybody goes on. */
+export const stoppable = (start: (signal: AbortSignal) => Promise<void>): Effect.Effect<void, WeirError> =>
+  Effect.suspend(() => {
+    const stop = new AbortController()
+    const running = start(stop.signal)
+    const settled = running.then(
+      () => {},
+      () => {},
+    )
+    return Effect.tryPromise({ try: () => running, catch: classify }).pipe(
+      Effect.onInterrupt(() =>
+        Effect.promise(() => {
+          stop.abort()
+          return settled
+        }),
+      ),
+    )
+  })
+
+/** What supervision needs to know of a task. */
+export interface Supervised {
+  /** As the log names it: the stage or sink, and the partition. */
+  readonly name: string
+  readonly partition: number
+  readonly counts: Counts
+  readonly logger: Logger
+  run(signal: AbortSignal, progress: () => void): Promise<void>
+  /** Asks the Log whether the work is still this process's. */
+  owned(): Promise<boolean>
+}
+
+/** Runs a task for as long as it is owned. One way back from every error: claim again. Fatal errors, and what nobody
+ * classified, end it with the error; a lost partition ends it in silence. */
+export const supervise = (task: Supervised): Effect.Effect<void, WeirError> =>
+  Effect.gen(function* () {
+    let attempt = 0
+    for (;;) {
+      const progress = () => {
+        attempt = 0
+        if (task.counts.paused !== undefined) task.logger.info("resumed", { stage: task.name, partition: task.partition })
+        task.counts.paused = undefined
+      }
+      const outcome = yield* Effect.result(stoppable((signal) => task.run(signal, progress)))
+      if (outcome._tag === "Success") return
+      const error = outcome.failure
+      if (error.code === "fenced" || error.code === "revoked" || error.code === "unknown-outcome") {
+        if (!(yield* Effect.promise(() => task.owned().catch(() => false)))) return
+      } else if (error.meaning === "fatal" || error.meaning === "partial") {
+        return yield* Effect.fail(located(task, error))
+      }
+      // A bad record that threw is being searched for by halving the batch: no reason to wait.
+      if (error.meaning === "bad-record") continue
+      if (task.counts.paused !== error.code)
+        task.logger.warn("paused", { stage: task.name, partition: task.partition, code: error.code, message: error.message })
+      task.counts.paused = error.code
+      yield* backOff(attempt++)
+    }
+  })
+
+const located = (task: Supervised, error: WeirError): WeirError => {
+  const detail = { cause: error.cause ?? error, ...(error.path === undefined ? {} : { path: error.path }), ...(error.hint === undefined ? {} : { hint: error.hint }) }
+  return new WeirError("fatal", error.code, error.message.includes(task.name) ? error.message : `${task.name}/${task.partition}: ${error.message}`, detail)
+}

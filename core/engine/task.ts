@@ -1,0 +1,235 @@
+import type { ChainResult, ChainStep, StepInstance } from "./chain.ts"
+import { completeThrough } from "./facts.ts"
+import type { Facts } from "./facts.ts"
+import { allEnded } from "./facts.ts"
+import { fold } from "./facts.ts"
+import { codecOf } from "./inputs.ts"
+import type { InputSpec, Pass } from "./inputs.ts"
+import { Outbound } from "./outbound.ts"
+import { contextFor, deadLetterTopic, dropTopic } from "./runtime.ts"
+import type { Runtime } from "./runtime.ts"
+import type { Control } from "../codec.ts"
+import { place } from "../codec.ts"
+import { fatal } from "../errors.ts"
+import type { WeirError } from "../errors.ts"
+import type { AnyPlugin } from "../plugin.ts"
+import type { CompiledStage, CompiledTopic } from "../pipeline/model.ts"
+import type { Member } from "../ports/log.ts"
+import type { Position, Rec } from "../record.ts"
+import { bump } from "./counters.ts"
+
+/** What runs one partition of a source's, stage's or sink's work. */
+export interface Task {
+  /** Claims, then runs until the signal, a lost partition, or an error; every way on from an error is a new claim. */
+  run(signal: AbortSignal): Promise<void>
+}
+
+/** How long a plugin's instance may take to be made. */
+export async function makeSteps(runtime: Runtime, stage: CompiledStage, signal: AbortSignal): Promise<ChainStep[]> {
+  const inputs = Object.fromEntries([...stage.inputs].map(([topic, port]) => [port, topic]))
+  const steps: ChainStep[] = []
+  for (const [at, { plugin, options }] of stage.steps.entries()) {
+    const known = plugin as ChainStep["plugin"]
+    const context = contextFor(
+      runtime,
+      stage.name,
+      { inputs: at === 0 ? inputs : inputs, outputs: stage.outputs },
+      signal,
+    )
+    steps.push({ plugin: known, instance: await create(stage.name, known, options, context) })
+  }
+  return steps
+}
+
+async function create(
+  stage: string,
+  plugin: ChainStep["plugin"],
+  options: unknown,
+  context: ReturnType<typeof contextFor>,
+): Promise<StepInstance> {
+  try {
+    return (await plugin.create(options as never, context)) as StepInstance
+  } catch (cause) {
+    // A plugin that cannot be made stops the pipeline; for a privacy transform nothing else would be safe.
+    const known = cause as WeirError
+    if (known.meaning === "retryable" || known.meaning === "systemic") throw cause
+    throw fatal(
+      "plugin-failed",
+      `stage ${stage}: plugin ${plugin.name} cannot start: ${known.name === "WeirError" ? known.message : "see the cause"}`,
+      {
+        cause,
+        ...(known.hint === undefined ? {} : { hint: known.hint }),
+      },
+    )
+  }
+}
+
+/** The inputs of a stage, as readers need them. */
+export const inputSpecs = (runtime: Runtime, stage: CompiledStage): InputSpec[] =>
+  [...stage.inputs].map(([topic, port]) => ({ topic, port, codec: codecOf(runtime.codecs, topic) }))
+
+export const inputTopics = (runtime: Runtime, topics: Iterable<string>): CompiledTopic[] =>
+  [...topics].map((topic) => runtime.pipeline.topics.get(topic)!)
+
+/** The parts of a stage's step that do not depend on where its state is. */
+export class StageWork {
+  readonly runtime: Runtime
+  readonly stage: CompiledStage
+  readonly partition: number
+  readonly writer: string
+  readonly inputs: readonly CompiledTopic[]
+
+  constructor(runtime: Runtime, stage: CompiledStage, partition: number) {
+    this.runtime = runtime
+    this.stage = stage
+    this.partition = partition
+    this.writer = `stage/${stage.name}/${partition}`
+    this.inputs = inputTopics(runtime, stage.inputs.keys())
+  }
+
+  ended(facts: Facts): boolean {
+    return allEnded(facts, this.inputs, this.runtime.pipeline)
+  }
+
+  /** Folds the controls of a pass; tells whether any feed's completeness moved for this task. */
+  foldControls(
+    facts: Facts,
+    controls: readonly Control[],
+  ): { readonly changed: boolean; readonly moved: ReadonlyMap<string, number>; readonly at: Position | undefined } {
+    let changed = false
+    for (const control of controls) if (fold(facts, control)) changed = true
+    const moved = new Map(
+      [...completeThrough(facts, this.inputs, this.runtime.pipeline)].filter(
+        ([feed, through]) => (facts.forwarded[feed] ?? Number.NEGATIVE_INFINITY) < through,
+      ),
+    )
+    return { changed, moved, at: controls.at(-1)?.at }
+  }
+
+  completeThrough(facts: Facts): Map<string, number> {
+    return completeThrough(facts, this.inputs, this.runtime.pipeline)
+  }
+
+  /** Everything a step publishes: outputs, dead letters, drops, and controls where they are due. Changes `facts`. */
+  outbound(result: ChainResult, facts: Facts, moved: ReadonlyMap<string, number>): Outbound {
+    const out = new Outbound()
+    const topics = Object.values(this.stage.outputs)
+    if (result.emitted.length > 0 && facts.closed) {
+      for (const topic of topics) this.#control(out, topic, { kind: "open", writer: this.writer })
+      facts.closed = false
+    }
+    for (const { to, root, draft } of result.emitted) {
+      const topic = this.stage.outputs[to]
+      // An output that the pipeline does not bind is not wanted.
+      if (topic !== undefined)
+        out.record(codecOf(this.runtime.codecs, topic), this.#partitions(topic), draft, root.origin)
+    }
+    deadLetters(this.runtime, out, this.stage.name, result.failed)
+    drops(this.runtime, out, this.stage.name, result.dropped)
+    for (const [feed, through] of moved) {
+      facts.forwarded[feed] = through
+      for (const topic of topics) this.#control(out, topic, { kind: "complete", writer: this.writer, feed, through })
+    }
+    return out
+  }
+
+  /** The end marks, once everything that the inputs ask for is done. */
+  endMarks(facts: Facts): Outbound {
+    const out = new Outbound()
+    for (const topic of Object.values(this.stage.outputs))
+      this.#control(out, topic, { kind: "end", writer: this.writer })
+    facts.closed = true
+    return out
+  }
+
+  #control(out: Outbound, topic: string, control: Omit<Control, "at">): void {
+    out.control(codecOf(this.runtime.codecs, topic), this.#partitions(topic), control)
+  }
+
+  #partitions(topic: string): number {
+    return this.runtime.pipeline.topics.get(topic)!.partitions
+  }
+
+  /** Counts a step once it is committed. */
+  count(pass: Pick<Pass, "records">, result: ChainResult, out: Outbound): void {
+    const counts = this.runtime.counters.of(this.stage.name)
+    counts.in += pass.records.length
+    counts.out += out.records
+    counts.held += result.held.length
+    for (const { reason } of result.dropped) bump(counts.dropped, reason)
+    for (const { error } of result.failed) bump(counts.dead, error.code)
+  }
+}
+
+/** A dead letter holds where and why, never what: no payload value. */
+export interface DeadLetter {
+  readonly stage: string
+  readonly plugin: string
+  readonly origin: string
+  readonly input: string
+  readonly code: string
+  readonly path: string | undefined
+  readonly message: string
+  readonly time: number
+}
+
+export function deadLetters(
+  runtime: Runtime,
+  out: Outbound,
+  stage: string,
+  failed: readonly { readonly root: Rec; readonly step: string; readonly error: WeirError }[],
+): void {
+  if (failed.length === 0) return
+  const ordinals = new Map<string, number>()
+  const messages = failed.map(({ root, step, error }) => {
+    const input = place(root.at)
+    const ordinal = ordinals.get(input) ?? 0
+    ordinals.set(input, ordinal + 1)
+    return deadLetter(
+      {
+        stage,
+        plugin: step,
+        origin: place(root.origin),
+        input,
+        code: error.code,
+        path: error.path,
+        message: error.message,
+        time: runtime.now(),
+      },
+      ordinal,
+    )
+  })
+  out.append({ topic: deadLetterTopic(runtime.pipeline.name), partition: 0, messages })
+}
+
+/** One dead letter as a message; it is one by (stage, input, ordinal). */
+export const deadLetter = (letter: DeadLetter, ordinal: number) => ({
+  key: Buffer.from(`${letter.stage}|${letter.input}|${ordinal}`),
+  value: Buffer.from(JSON.stringify(letter)),
+  timestamp: letter.time,
+})
+
+/** Writes down what was dropped: one message a step. Passing over a kind that a stage does not read is no fate of a record. */
+export function drops(
+  runtime: Runtime,
+  out: Outbound,
+  stage: string,
+  dropped: readonly { readonly root: Rec; readonly reason: string }[],
+): void {
+  const told = dropped.filter(({ reason }) => reason !== "not-read")
+  if (told.length === 0) return
+  const value = Buffer.from(
+    JSON.stringify({ stage, drops: told.map(({ root, reason }) => [place(root.origin), reason]) }),
+  )
+  out.append({
+    topic: dropTopic(runtime.pipeline.name),
+    partition: 0,
+    messages: [{ key: null, value, timestamp: runtime.now() }],
+  })
+}
+
+/** A member that lost the partition, or never had it: the task ends without a word. */
+export const owns = async (member: Member, partition: number): Promise<boolean> =>
+  member.owns(partition) || (await member.confirm(partition))
+
+export type { AnyPlugin }
