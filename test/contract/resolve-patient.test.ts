@@ -237,6 +237,13 @@ describe("resolve-patient", () => {
     expect(one!.flags).toEqual(["conflict"])
   })
 
+  it("takes the flag away when the content that stands comes again under a newer version", async () => {
+    await step(patient("p", "100"))
+    await step(observation("o", "p", { status: "final" }), observation("o", "p", { status: "amended" }))
+    const { emitted } = await step(observation("o", "p", { status: "final" }, { version: 2n }))
+    expect(emitted.map(({ draft }) => (draft.value as PersonEvent).flags)).toEqual([[]])
+  })
+
   it("gives a fact of equal version whose JSON differs only in spelling as a repeat", async () => {
     await step(patient("p", "100"))
     const body = { resourceType: "Observation", id: "o", status: "final", code: { text: "x" } }

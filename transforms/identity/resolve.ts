@@ -72,7 +72,9 @@ function fold(arrivals: readonly Arrival<Input>[], out: Output, ledger: Ledger):
       continue
     }
     const flags = order === "conflict" && standing?.conflict !== true && !changers.has(which)
-    if (order !== "newest" && !flags) {
+    // The same content under a newer version, of which there is only one.
+    const unflags = standing?.conflict === true && next.conflict !== true
+    if (order !== "newest" && !flags && !unflags) {
       out.drop(record, order === "duplicate" ? "duplicate" : "older-version")
       continue
     }
