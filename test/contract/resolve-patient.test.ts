@@ -197,6 +197,22 @@ describe("resolve-patient", () => {
     expect(counts.get("waiting/patient-unknown")).toBe(0)
   })
 
+  it("tells of what waited that its chain began where it arrived, not with the Patient", async () => {
+    const waits = observation("o", "p")
+    await step(waits)
+    const { emitted } = await step(patient("p", "100"))
+    const event = emitted.find(({ draft }) => draft.id === "resource/Observation/o")
+    expect(event?.draft.origin).toEqual(waits.origin)
+  })
+
+  it("drops what waited when a newer version comes before the Patient", async () => {
+    const older = observation("o", "p")
+    await step(older)
+    const { dropped, held } = await step(observation("o", "p", { status: "final" }, { version: 2n }))
+    expect(dropped.map(({ from, reason }) => [from.origin, reason])).toEqual([[older.origin, "older-version"]])
+    expect(held).toHaveLength(1)
+  })
+
   it("gives an instance without a usable identifier a person of its study, flagged", async () => {
     const done = await step(
       instance("1", { patientId: "" }),
