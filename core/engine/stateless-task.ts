@@ -118,7 +118,7 @@ export class StatelessTask {
   /** Nothing to read: forward the end if the inputs ended. True when there is nothing more to do. */
   async #settled(writer: Writer, facts: Facts): Promise<boolean> {
     if (!this.#work.ended(facts)) return false
-    if (facts.closed) return true
+    if (facts.closed === this.#work.mark(facts)) return true
     const next = structuredClone(facts)
     await this.#commit(writer, this.#work.endMarks(next), { positions: [] }, next)
     Object.assign(facts, next)
