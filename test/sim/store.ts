@@ -123,7 +123,10 @@ export class SimDatabase {
     }
     if (lock.holder === session) return
     if (this.#wouldWaitFor(lock.holder, session)) throw retryable("deadlock", "two steps wait for each other")
-    await new Promise<void>((resume) => void lock.queue.push({ session, resume }))
+    await new Promise<void>((resume, reject) => {
+      lock.queue.push({ session, resume })
+      session.holds(() => reject(retryable("unreachable", "the server ended the session")))
+    })
   }
 
   #wouldWaitFor(holder: Session, session: Session): boolean {
