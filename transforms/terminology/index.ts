@@ -80,8 +80,8 @@ export const mapCodes = defineTransform({
     return {
       apply(batch, out) {
         for (const record of batch) {
-          const { key, id, op, version, time, value } = record
-          const draft = { key, id, op, version, time, value }
+          const { key, id, op, version, time, value, headers } = record
+          const draft = { key, id, op, version, time, value, ...(headers === undefined ? {} : { headers }) }
           try {
             if (value === null || value.kind !== "resource" || value.body === null) out.emit("out", record, draft)
             else out.emit("out", record, { ...draft, value: { ...value, codes: mapped(value, tables, unmapped) } })
