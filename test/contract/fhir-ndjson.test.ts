@@ -168,6 +168,19 @@ describe("fhir-ndjson", () => {
     expect(ids(harness)).toEqual(["1"])
   })
 
+  it("says how many files it passes over for their names", async () => {
+    await write("a.ndjson", [observation("1")])
+    await write("b/Patient.json", [{ resourceType: "Patient", id: "p" }])
+    await write("c.ndjson.zip", Buffer.from("PK"))
+    const said: unknown[] = []
+    const log = { info: () => {}, warn: (event: string, fields: unknown) => void said.push([event, fields]) }
+    const instance = await fhirNdjson.create({ path: folder }, testContext({ name: "ehr", log }))
+    const harness = sourceRun()
+    await instance.run(harness.run)
+    expect(ids(harness)).toEqual(["1"])
+    expect(said).toEqual([["files-not-ndjson", { count: 2 }]])
+  })
+
   it("goes on at the line after the last durable one, wherever it died", async () => {
     const all = Array.from({ length: 1700 }, (_, i) => (i % 400 === 7 ? "broken" : observation(`r${i}`)))
     await write("a.ndjson", all.slice(0, 900))
