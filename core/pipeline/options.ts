@@ -26,7 +26,10 @@ export function decodeOptions(
   return { options: undefined, faults }
 }
 
-/** The options as JSON Schema (draft 2020-12), for editors and reference pages. */
+/** The options as JSON Schema (draft 2020-12), for editors and reference pages. Options that nest refer to definitions, which
+ * `$id` makes their own wherever the schema is put. */
 export function optionsJsonSchema(plugin: AnyPlugin): unknown {
-  return Schema.toJsonSchemaDocument(plugin.options).schema
+  const { schema, definitions } = Schema.toJsonSchemaDocument(plugin.options)
+  if (Object.keys(definitions).length === 0) return schema
+  return { $id: `weir:options/${plugin.name}`, ...schema, $defs: definitions }
 }
