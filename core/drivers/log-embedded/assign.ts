@@ -14,7 +14,9 @@ export function assign(claims: readonly Claim[], partitions: number): Map<string
   const even = Math.floor(partitions / members.length)
   let extra = partitions % members.length
   // Of two who claim a partition, the later generation is right.
-  for (const { member, had } of members.toSorted((a, b) => b.generation - a.generation || b.had.length - a.had.length)) {
+  for (const { member, had } of members.toSorted(
+    (a, b) => b.generation - a.generation || b.had.length - a.had.length,
+  )) {
     const share = shares.get(member)!
     for (const partition of had) {
       if (!free.has(partition) || share.length > even || (share.length === even && extra === 0)) continue

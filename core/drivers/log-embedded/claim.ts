@@ -6,9 +6,7 @@ import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 
 /** Either this process owns the log, and others come through `server`, or `socket` leads to the owner. */
-export type Met =
-  | { readonly server: Server; readonly waiting: Socket[] }
-  | { readonly socket: Socket }
+export type Met = { readonly server: Server; readonly waiting: Socket[] } | { readonly socket: Socket }
 
 /** A socket's path may have about 100 bytes; a folder's may be longer. */
 const LONGEST = 90

@@ -6,8 +6,7 @@ const FULL = new Set(["ENOSPC", "EDQUOT", "EROFS"])
 export function diskError(thrown: unknown): WeirError {
   if (thrown instanceof WeirError) return thrown
   const errno = String((thrown as { code?: unknown } | null)?.code ?? "unknown error")
-  if (FULL.has(errno))
-    return systemic("disk-full", `the disk refused a write of the log (${errno})`, { cause: thrown })
+  if (FULL.has(errno)) return systemic("disk-full", `the disk refused a write of the log (${errno})`, { cause: thrown })
   return systemic("disk-failed", `the disk failed a write of the log (${errno})`, { cause: thrown })
 }
 

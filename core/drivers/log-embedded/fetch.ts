@@ -59,7 +59,8 @@ function firstFrom(parts: PartitionState["parts"], from: number): number {
 
 function upTo({ entries }: Part, begin: number, length: number, maxBytes: number): number {
   let [end, bytes] = [begin, 0]
-  while (end < length && (end === begin || bytes + entries![end * 3 + 1]! <= maxBytes)) bytes += entries![end++ * 3 + 1]!
+  while (end < length && (end === begin || bytes + entries![end * 3 + 1]! <= maxBytes))
+    bytes += entries![end++ * 3 + 1]!
   return end
 }
 

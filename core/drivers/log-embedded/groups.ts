@@ -122,8 +122,7 @@ export class Groups {
 
   #group(name: string): Group {
     let group = this.#groups.get(name)
-    if (group === undefined)
-      this.#groups.set(name, (group = { name, seats: new Map(), generation: 0, isStable: true }))
+    if (group === undefined) this.#groups.set(name, (group = { name, seats: new Map(), generation: 0, isStable: true }))
     return group
   }
 
@@ -169,7 +168,8 @@ export class Groups {
     for (const group of this.#groups.values()) {
       for (const [member, seat] of group.seats)
         if (late) seat.beatAt = Math.max(seat.beatAt, now - seat.request.session / 2)
-        else if (now - seat.beatAt > seat.request.session && seat.joining === undefined) this.#remove(group, member, seat)
+        else if (now - seat.beatAt > seat.request.session && seat.joining === undefined)
+          this.#remove(group, member, seat)
       this.#settle(group)
     }
   }

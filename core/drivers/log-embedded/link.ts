@@ -46,7 +46,7 @@ export class Link {
   /** Calls the owner, and again when it went away. `once`: what may have been done already is not done again but rejects with
    * `unknown-outcome`. Rejects with `unreachable` (retryable) when no owner is found. */
   async use<T>(call: (owner: Owner) => Promise<T>, once = false): Promise<T> {
-    for (const end = performance.now() + PATIENCE; ; ) {
+    for (const end = performance.now() + PATIENCE; ;) {
       const held = this.#get()
       try {
         const { owner } = await held
@@ -56,7 +56,8 @@ export class Link {
         if (error.code !== "owner-gone" && error.code !== "log-moved") throw error
         if (once && error.code === "owner-gone") throw unknownOutcome(error)
         if (this.#closed) throw closed()
-        if (performance.now() > end) throw retryable("unreachable", "the log has no owner that answers", { cause: error })
+        if (performance.now() > end)
+          throw retryable("unreachable", "the log has no owner that answers", { cause: error })
         await this.#drop(held)
         await sleep(5)
       }

@@ -9,12 +9,7 @@ export interface Owner {
   topics(): Promise<readonly TopicSpec[]>
   bounds(topic: string): Promise<readonly (readonly [start: number, end: number])[]>
   openWriter(id: string): Promise<number>
-  transact(
-    id: string,
-    epoch: number,
-    appends: readonly BlockAppend[],
-    offsets: readonly OffsetRow[],
-  ): Promise<void>
+  transact(id: string, epoch: number, appends: readonly BlockAppend[], offsets: readonly OffsetRow[]): Promise<void>
   committed(group: string, topic: string): Promise<readonly (readonly [partition: number, offset: number])[]>
   fetch(topic: string, partition: number, from: number, limit: FetchLimit, signal: AbortSignal): Promise<Found>
   join(request: JoinRequest): Promise<Assignment>

@@ -50,7 +50,6 @@ export class EmbeddedReader implements Reader {
     this.#end.abort(error)
     this.#reject(this.#end.signal.reason)
     this.#cursors = []
-    this.#ahead?.catch(() => {})
     this.#ahead = undefined
   }
 
@@ -59,6 +58,7 @@ export class EmbeddedReader implements Reader {
     const until = performance.now() + limit.waitMs
     while (!this.#pass()) {
       await this.#fetch(limit.maxBytes, Math.max(0, until - performance.now()))
+      this.#end.signal.throwIfAborted()
       if (!this.#pass() && this.#from === this.#head && performance.now() >= until) break
     }
     const messages = this.#serve(limit)

@@ -33,10 +33,7 @@ export async function createSegment(
   const number = (after?.header.last ?? 0) + 1
   const salt = after?.header.salt ?? randomBytes(4).readUInt32LE()
   const header = { salt, first: number, last: number, size: 0, previous: after?.size ?? 0 }
-  const bytes = Buffer.concat([
-    encodeSegmentHeader(header),
-    encodeFrame(salt, time, SEGMENT_HEADER, { state }, 0),
-  ])
+  const bytes = Buffer.concat([encodeSegmentHeader(header), encodeFrame(salt, time, SEGMENT_HEADER, { state }, 0)])
   const temporary = join(folder, `${segmentName(number)}~`)
   const file = await open(temporary, "w+", 0o600)
   try {
