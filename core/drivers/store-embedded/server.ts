@@ -4,15 +4,14 @@ import {
   chownSync,
   closeSync,
   existsSync,
-  fstatSync,
   fsyncSync,
-  ftruncateSync,
   mkdirSync,
   openSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs"
 import { createServer } from "node:net"
@@ -132,7 +131,7 @@ async function readyServer(data: string): Promise<Postmaster | undefined> {
 
 async function start(dir: string, postgres: string, account: Account): Promise<Postmaster> {
   for (let attempt = 0; ; attempt++) {
-    const from = existsSync(logOf(dir)) ? statSync(logOf(dir)).size : 0
+    const from = logSize(dir)
     const server = await startOnce(dir, postgres, account)
     if (server !== undefined) return server
     const said = readFileSync(logOf(dir)).subarray(from).toString("utf8")
@@ -143,12 +142,19 @@ async function start(dir: string, postgres: string, account: Account): Promise<P
   }
 }
 
+/** Bytes of the log, which begins anew when it is long. */
+function logSize(dir: string): number {
+  const size = existsSync(logOf(dir)) ? statSync(logOf(dir)).size : 0
+  if (size <= longestLog) return size
+  truncateSync(logOf(dir))
+  return 0
+}
+
 async function startOnce(dir: string, postgres: string, account: Account): Promise<Postmaster | undefined> {
   const data = dataOf(dir)
   disownStaleFile(data)
   const port = String(await freePort())
   const log = openSync(logOf(dir), "a", 0o600)
-  if (fstatSync(log).size > longestLog) ftruncateSync(log)
   const flags = ["-D", data, "-p", port, ...settings.flatMap((setting) => ["-c", setting])]
   const child = spawn(postgres, flags, options(log, clusterOf(dir), account))
   closeSync(log)
