@@ -5,6 +5,8 @@ import type { AddressInfo, Socket } from "node:net"
 export interface Proxy {
   /** The server's url with the proxy's address. */
   readonly url: string
+  /** How often a client sent something after an answer, so waited for one. */
+  readonly roundTrips: number
   /** Cuts the next connection that sends these bytes: before they reach the server (question), or once it has answered them. */
   cutAt(text: string, what: "question" | "answer"): void
   /** Cuts all connections, and takes none as long as it is on. */
@@ -21,6 +23,7 @@ export async function openProxy(url: string): Promise<Proxy> {
   let cut: { readonly text: string; readonly what: "question" | "answer" } | undefined
   let refusing = false
   let frozen = false
+  let roundTrips = 0
   const server = createServer((client) => {
     if (refusing) return client.destroy()
     const upstream = connect(Number(target.port), target.hostname)
@@ -32,7 +35,10 @@ export async function openProxy(url: string): Promise<Proxy> {
     }
     for (const each of pair) each.on("error", end).on("close", end)
     let losing = false
+    let answered = true
     client.on("data", (chunk) => {
+      if (answered) roundTrips++
+      answered = false
       if (cut !== undefined && chunk.includes(cut.text)) {
         const { what } = cut
         cut = undefined
@@ -41,7 +47,11 @@ export async function openProxy(url: string): Promise<Proxy> {
       }
       upstream.write(chunk)
     })
-    upstream.on("data", (chunk) => (losing ? end() : client.write(chunk)))
+    upstream.on("data", (chunk) => {
+      answered = true
+      if (losing) end()
+      else client.write(chunk)
+    })
     if (frozen) for (const each of pair) each.pause()
   })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
@@ -53,6 +63,9 @@ export async function openProxy(url: string): Promise<Proxy> {
   }
   return {
     url: own.href,
+    get roundTrips() {
+      return roundTrips
+    },
     cutAt: (text, what) => {
       cut = { text, what }
     },

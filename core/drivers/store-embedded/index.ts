@@ -1,10 +1,10 @@
 import { mkdirSync, realpathSync } from "node:fs"
 import { join } from "node:path"
-import { classify, fatal } from "../../errors.ts"
+import { WeirError, classify, fatal } from "../../errors.ts"
 import type { Store } from "../../ports/store.ts"
 import { openPostgresStore } from "../store-postgres/index.ts"
 import { Holders, exclusively } from "./holders.ts"
-import { stopPostmaster } from "./postmaster.ts"
+import { runningPostmaster, stopPostmaster } from "./postmaster.ts"
 import { dataOf, ensureServer } from "./server.ts"
 
 /** Where the embedded Store keeps its data and its server's log; made when missing. On a disk of this machine: a folder cannot be
@@ -39,11 +39,24 @@ export async function openEmbeddedStore({ dir, ...options }: EmbeddedStoreOption
   let closing: Promise<void> | undefined
   try {
     const store = await openPostgresStore({ url, ...options })
-    return { ...store, driver: "embedded", close: () => (closing ??= store.close().finally(leave)) }
+    return {
+      ...store,
+      driver: "embedded",
+      claim: (...task) => store.claim(...task).catch((error: unknown) => revive(error, folder, lock, url)),
+      close: () => (closing ??= store.close().finally(leave)),
+    }
   } catch (error) {
     await leave()
     throw error
   }
+}
+
+/** A server that died (out of memory, a full disk) is started again where it was, for there is nobody else to do it: everybody
+ * comes back from an error by claiming again. */
+async function revive(error: unknown, folder: string, lock: string, url: string): Promise<never> {
+  if (error instanceof WeirError && error.code === "unreachable" && runningPostmaster(dataOf(folder)) === undefined)
+    await exclusively(lock, () => ensureServer(folder, Number(new URL(url).port)))
+  throw error
 }
 
 function makeFolder(dir: string): string {

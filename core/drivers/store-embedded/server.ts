@@ -54,17 +54,18 @@ const settings = [
 
 /** Makes sure that one server runs on the folder: the one that is there, or a new one, on data that is made when missing. To be
  * called by one process at a time.
+ * @param port where the server was before, when it has to be found there again; any free port when not named
  * @returns its address, with the password
  * @throws fatal `store-server` with the end of its log; systemic `disk-full` */
-export async function ensureServer(dir: string): Promise<string> {
+export async function ensureServer(dir: string, port?: number): Promise<string> {
   const account = serverAccount()
   if (account !== undefined) letThrough(dir)
   const programs = await binaries(account !== undefined)
   if (!existsSync(clusterOf(dir))) await initialise(dir, programs.initdb, account)
   const data = dataOf(dir)
-  const { port } = (await readyServer(data)) ?? (await start(dir, programs.postgres, account))
+  const server = (await readyServer(data)) ?? (await start(dir, programs.postgres, account, port))
   const password = readFileSync(passwordOf(clusterOf(dir)), "utf8").trim()
-  return `postgres://${user}:${password}@127.0.0.1:${port}/postgres`
+  return `postgres://${user}:${password}@127.0.0.1:${server.port}/postgres`
 }
 
 type Account = { readonly uid: number; readonly gid: number } | undefined
@@ -129,10 +130,10 @@ async function readyServer(data: string): Promise<Postmaster | undefined> {
   }
 }
 
-async function start(dir: string, postgres: string, account: Account): Promise<Postmaster> {
+async function start(dir: string, postgres: string, account: Account, port?: number): Promise<Postmaster> {
   for (let attempt = 0; ; attempt++) {
     const from = logSize(dir)
-    const server = await startOnce(dir, postgres, account)
+    const server = await startOnce(dir, postgres, account, port ?? (await freePort()))
     if (server !== undefined) return server
     const said = readFileSync(logOf(dir)).subarray(from).toString("utf8")
     // The sessions of a killed server take a moment to notice; a port may have gone to somebody else.
@@ -150,12 +151,16 @@ function logSize(dir: string): number {
   return 0
 }
 
-async function startOnce(dir: string, postgres: string, account: Account): Promise<Postmaster | undefined> {
+async function startOnce(
+  dir: string,
+  postgres: string,
+  account: Account,
+  port: number,
+): Promise<Postmaster | undefined> {
   const data = dataOf(dir)
   disownStaleFile(data)
-  const port = String(await freePort())
   const log = openSync(logOf(dir), "a", 0o600)
-  const flags = ["-D", data, "-p", port, ...settings.flatMap((setting) => ["-c", setting])]
+  const flags = ["-D", data, "-p", String(port), ...settings.flatMap((setting) => ["-c", setting])]
   const child = spawn(postgres, flags, options(log, clusterOf(dir), account))
   closeSync(log)
   const ended = new AbortController()
