@@ -28,31 +28,24 @@ export async function createTable(client: PoolClient, { zone, name, columns, top
 }
 
 /** Adds columns for new fields; they are null in the rows that are there. */
-export async function addColumns(
-  client: PoolClient,
-  { zone, name }: Table,
-  added: Table["columns"],
-  columns: readonly string[],
-): Promise<void> {
+export async function addColumns(client: PoolClient, { zone, name }: Table, added: Table["columns"]): Promise<void> {
   const changes = added.map(([, column]) => `ADD COLUMN ${escapeIdentifier(column.name)} ${column.type}`)
   await client.query(`ALTER TABLE ${relation(zone, rowsTable(name))} ${changes.join(", ")}`)
-  await client.query("UPDATE weir_sink.tables SET columns = $2 WHERE name = $1", [name, columns])
 }
 
 /** Makes or widens the view of live rows, with the fields' docs as comments.
- * @param added columns whose comments are not there yet */
+ * @param columns all that the sink ever made for fields */
 export async function makeView(
   client: PoolClient,
-  { zone, name, topic, type }: Table,
+  { zone, name, topic, type, columns: now }: Table,
   columns: readonly string[],
-  added: Table["columns"],
 ): Promise<void> {
   const view = relation(zone, name)
   const own = ownColumns.filter(([column]) => column !== "_retracted")
   const shown = [...own.map(([column]) => column), ...columns.map(escapeIdentifier)]
   const comments = [
     ...own.map(([column, , doc]) => [column as string, doc]),
-    ...added.map(([, { name: column, doc }]) => [escapeIdentifier(column), doc]),
+    ...now.map(([, { name: column, doc }]) => [escapeIdentifier(column), doc]),
   ]
   await client.query(
     `CREATE OR REPLACE VIEW ${view} AS SELECT ${shown.join(", ")} FROM ${relation(zone, rowsTable(name))} WHERE NOT _retracted`,

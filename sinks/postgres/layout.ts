@@ -109,8 +109,9 @@ async function makeTable(
 ): Promise<readonly string[]> {
   const held = await columnsHeld(client, table.zone, rowsTable(table.name))
   const view = await columnsHeld(client, table.zone, table.name)
-  const added = table.columns.filter(([, { name }]) => held?.has(name) !== true)
-  const columns = [...(registered?.columns ?? []), ...added.map(([, { name }]) => name)]
+  const before = registered?.columns ?? []
+  const fresh = table.columns.map(([, { name }]) => name).filter((name) => !before.includes(name))
+  const columns = [...before, ...fresh]
   if (registered === undefined) {
     if (held !== undefined || view !== undefined) throw taken(table)
     await createTable(client, table)
@@ -125,9 +126,12 @@ async function makeTable(
   } else {
     if (held === undefined) throw missing(table)
     checkTypes(table, held)
-    if (added.length > 0) await addColumns(client, table, added, columns)
+    const added = table.columns.filter(([, { name }]) => !held.has(name))
+    if (added.length > 0) await addColumns(client, table, added)
+    if (fresh.length > 0)
+      await client.query("UPDATE weir_sink.tables SET columns = $2 WHERE name = $1", [table.name, columns])
   }
-  if (view === undefined || added.length > 0) await makeView(client, table, columns, added)
+  if (view === undefined || fresh.length > 0) await makeView(client, table, columns)
   return columns
 }
 
