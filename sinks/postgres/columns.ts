@@ -17,14 +17,21 @@ export const columnName = (field: string): string =>
     .replace(/([A-Z])([A-Z][a-z])/g, "$1_$2")
     .toLowerCase()
 
+// oxlint-disable no-control-regex -- U+0000 is what is looked for, and what JSON escapes
+const special = /["\\\0]/
+/** What JSON.stringify escapes in another way than array literals: there a backslash stands for the next character. */
+const escapedElsewise = /[\0-\x1f\ud800-\udfff]/
+// oxlint-enable no-control-regex
+
 /** A text as an element of an array literal (PostgreSQL 18, 8.15.2); throws bad-record for U+0000, which no text can hold. */
 export function textCell(text: string, path: string): string {
+  if (!special.test(text)) return `"${text}"`
+  // Five times as fast as String.replace, and most of what has quotes is JSON.
+  if (!escapedElsewise.test(text)) return JSON.stringify(text)
   if (text.includes("\0"))
     throw badRecord("nul-character", `${path} holds U+0000, which PostgreSQL cannot store`, { path })
-  return quoted(text)
+  return `"${text.replace(/["\\]/g, "\\$&")}"`
 }
-
-const quoted = (text: string): string => `"${/["\\]/.test(text) ? text.replace(/["\\]/g, "\\$&") : text}"`
 
 const wrong = (path: string, type: string): never => {
   throw badRecord("wrong-type", `${path} is not of its type, ${type}`, { path })
@@ -44,15 +51,23 @@ const kinds: Readonly<Record<string, Kind>> = {
   boolean: ["boolean", (value, path) => (typeof value === "boolean" ? (value ? "t" : "f") : wrong(path, "boolean"))],
 }
 
-/** JSON has no NaN and no infinities: JSON.stringify would make null of them, and throw for 64-bit integers. */
+/** JSON has no NaN and no infinities: JSON.stringify would make null of them. */
 const jsonItem = (path: string) => (_: string, item: unknown) =>
-  (typeof item === "number" && !Number.isFinite(item)) || typeof item === "bigint" ? wrong(path, "JSON") : item
+  typeof item === "number" && !Number.isFinite(item) ? wrong(path, "JSON") : item
 
-const hasNumbers = ({ avro, item, fields }: FieldType<unknown>): boolean =>
+const hasDoubles = ({ avro, item, fields }: FieldType<unknown>): boolean =>
   avro === "double" ||
-  avro === "long" ||
-  (item !== undefined && hasNumbers(item)) ||
-  (fields !== undefined && Object.values(fields).some(({ type }) => hasNumbers(type)))
+  (item !== undefined && hasDoubles(item)) ||
+  (fields !== undefined && Object.values(fields).some(({ type }) => hasDoubles(type)))
+
+function jsonCell(value: unknown, path: string, replacer: ReturnType<typeof jsonItem> | undefined): string {
+  try {
+    return textCell(JSON.stringify(value, replacer), path)
+  } catch (thrown) {
+    if (thrown instanceof TypeError) return wrong(path, "JSON")
+    throw thrown
+  }
+}
 
 function kindOf(type: FieldType<unknown>, path: string): Kind {
   const { avro } = type
@@ -62,13 +77,13 @@ function kindOf(type: FieldType<unknown>, path: string): Kind {
     throw fatal("field-type", `no column can be made of field ${path}: its Avro type is not known to the sink`, {
       path,
     })
-  const replacer = hasNumbers(type) ? jsonItem(path) : undefined
+  const replacer = hasDoubles(type) ? jsonItem(path) : undefined
   return [
     "jsonb",
     (value) =>
       typeof value !== "object" || Array.isArray(value) !== (name === "array")
         ? wrong(path, name)
-        : quoted(JSON.stringify(value, replacer as never)),
+        : jsonCell(value, path, replacer),
   ]
 }
 
