@@ -71,6 +71,10 @@ const byState: readonly (readonly [state: RegExp, make: Make])[] = [
   ],
   [/^40/, (cause) => retryable("deadlock", "the transaction was ended in favour of another", { cause })],
   [
+    /^(23505|42P0[67])/,
+    (cause) => retryable("made-elsewhere", "another process made the same table or schema at this moment", { cause }),
+  ],
+  [
     /^42501/,
     (cause) =>
       fatal("permission-denied", "the database user may not do this", {
