@@ -30,6 +30,9 @@ export function openPool(url: string): Pool {
     connectionTimeoutMillis: 8_000,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 1_000,
+    // A peer that vanished while it was sent to is noticed by the system after minutes only.
+    query_timeout: 60_000,
     onConnect: async (client) => {
       await client.query(sessionSettings)
     },
@@ -39,6 +42,9 @@ export function openPool(url: string): Pool {
   pool.on("connect", (client) => client.on("error", () => {}))
   return pool
 }
+
+/** Not waited for as long as what it ends: without an answer the connection is dropped. */
+const rollback = { text: "ROLLBACK", query_timeout: 5_000 }
 
 async function commit(client: PoolClient): Promise<void> {
   const { command } = await client.query("COMMIT").catch((thrown: unknown) => {
@@ -60,7 +66,7 @@ export async function transaction<T>(pool: Pool, work: (client: PoolClient) => P
     await commit(client)
     return result
   } catch (thrown) {
-    whole = await client.query("ROLLBACK").then(
+    whole = await client.query(rollback).then(
       () => true,
       () => false,
     )

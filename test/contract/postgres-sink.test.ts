@@ -277,7 +277,7 @@ describe("rows", () => {
         )
         expect(found.map((row) => JSON.stringify(row)).toSorted()).toEqual(expected)
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     )
   })
 })
