@@ -23,8 +23,8 @@ export interface Person {
   readonly dicom: Pseudonyms
 }
 
-/** Persons that are kept in memory. */
-const mostPersons = 10_000
+/** Persons, and UIDs, that are kept in memory: the instances of a study share most of theirs, and an HMAC is slow. */
+const mostKept = 10_000
 
 /** The de-identification of a project's images: one policy, for the stream and for `weir deid` alike.
  * Throws fatal `key-too-short`, `shift-range`. */
@@ -36,6 +36,7 @@ export class DicomPolicy {
   readonly #issuers: ReadonlyMap<string, string>
   readonly #shift: ShiftRange
   readonly #persons = new Map<string, Person>()
+  readonly #uids = new Map<string, string>()
 
   constructor(given: PolicyGiven) {
     this.#shift = given.shift ?? defaultShift
@@ -50,7 +51,7 @@ export class DicomPolicy {
   person(key: string): Person {
     const known = this.#persons.get(key)
     if (known !== undefined) return known
-    if (this.#persons.size >= mostPersons) this.#persons.clear()
+    if (this.#persons.size >= mostKept) this.#persons.clear()
     const pseudonym = this.#pseudonyms.person(key)
     const shiftDays = this.#pseudonyms.shiftDays(key)
     const person: Person = {
@@ -59,7 +60,7 @@ export class DicomPolicy {
       dicom: {
         patientId: () => pseudonym,
         patientName: () => pseudonym,
-        uid: this.#pseudonyms.uid,
+        uid: (uid) => this.nameUid(uid),
         accession: (value, issuer) => this.accession(value, issuer),
         identifier: this.#pseudonyms.identifier,
         shiftDays,
@@ -72,12 +73,17 @@ export class DicomPolicy {
   /** A UID of a record as objects have it. */
   uid(uid: string): string {
     const stays = uid === "" || this.#options.includes("retain-uids") || isRegisteredUid(uid)
-    return stays ? uid : this.#pseudonyms.uid(uid)
+    return stays ? uid : this.nameUid(uid)
   }
 
   /** A UID for names of objects and folders, which never have one of the original, whatever is retained. */
   nameUid(uid: string): string {
-    return this.#pseudonyms.uid(uid)
+    const known = this.#uids.get(uid)
+    if (known !== undefined) return known
+    if (this.#uids.size >= mostKept) this.#uids.clear()
+    const made = this.#pseudonyms.uid(uid)
+    this.#uids.set(uid, made)
+    return made
   }
 
   accession(value: string, issuer: string): string {

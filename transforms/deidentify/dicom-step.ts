@@ -10,7 +10,11 @@ import { addEvidence, noInstances, seriesRiskOf } from "./dicom-series.ts"
 import type { Risk, SeriesCounts } from "./dicom-series.ts"
 import { countedParts, curatedStudyOf } from "./dicom-study.ts"
 import { examineStated, idOf, verdictOn } from "./dicom-verdict.ts"
+import { Kept } from "./dicom-store.ts"
 import type { Border } from "./dicom-verdict.ts"
+
+/** Bytes of originals that a step keeps between their header and their verdict. */
+const keptBytes = 32 << 20
 
 interface Series {
   readonly key: string
@@ -52,10 +56,11 @@ export class BorderStep {
     await this.#checkPolicy(state)
     const { instances, studies } = await readChanges(batch, out, state)
     if (instances.length === 0 && studies.length === 0) return
-    const unread = await this.#examine(instances, state)
+    const kept = new Kept(keptBytes)
+    const unread = await this.#examine(instances, kept, state)
     const series = await this.#countSeries(instances, state)
     const touched = [...instances, ...(await this.#peers(series, instances, state))]
-    await this.#decide(touched, series, unread, state)
+    await this.#decide(touched, series, unread, kept, state)
     for (const one of touched) this.#emitInstance(one, out, state)
     for (const { key, study, uid, counts } of series.values()) state.put([[key, seriesSort(study, uid), counts]])
     await this.#studies(studies, touched, out, state)
@@ -79,11 +84,15 @@ export class BorderStep {
   }
 
   /** Reads the headers that are not known; gives why those could not be read that cannot. */
-  async #examine(instances: readonly TouchedInstance[], state: State): Promise<ReadonlyMap<TouchedInstance, Refusal>> {
+  async #examine(
+    instances: readonly TouchedInstance[],
+    kept: Kept,
+    state: State,
+  ): Promise<ReadonlyMap<TouchedInstance, Refusal>> {
     const unread = new Map<TouchedInstance, Refusal>()
     const todo = instances.filter(({ row }) => row.stated !== undefined && row.evidence === undefined)
     await this.#pool.each(todo, state, async (one) => {
-      const found = await examineStated(one.sop, one.row.stated!, this.#border)
+      const found = await examineStated(one.sop, one.row.stated!, this.#border, kept)
       if ("evidence" in found) one.row = { ...one.row, evidence: found.evidence }
       else unread.set(one, found)
     })
@@ -135,6 +144,7 @@ export class BorderStep {
     touched: readonly TouchedInstance[],
     series: ReadonlyMap<string, Series>,
     unread: ReadonlyMap<TouchedInstance, Refusal>,
+    kept: Kept,
     state: State,
   ): Promise<void> {
     const todo: { readonly one: TouchedInstance; readonly risk: Risk }[] = []
@@ -149,7 +159,7 @@ export class BorderStep {
       else if (!decided) todo.push({ one, risk })
     }
     await this.#pool.each(todo, state, async ({ one, risk }) => {
-      one.row = { ...one.row, verdict: await verdictOn(one.key, one.row.stated!, risk, this.#border) }
+      one.row = { ...one.row, verdict: await verdictOn(one.key, one.row.stated!, risk, this.#border, kept) }
     })
   }
 

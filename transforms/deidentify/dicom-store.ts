@@ -8,12 +8,53 @@ const changed = () =>
     hint: "find out who writes to the phi bucket; send the instance again",
   })
 
+/** Objects up to this many bytes may be kept between the reading of their header and the verdict. */
+const mostKept = 8 << 20
+
+/** Bytes of originals that one step keeps, so that small objects are read once; a bounded number of bytes in all. */
+export class Kept {
+  readonly #bytes = new Map<string, Uint8Array>()
+  #room: number
+
+  /** @param room bytes */
+  constructor(room: number) {
+    this.#room = room
+  }
+
+  hasRoom(size: number): boolean {
+    return size <= mostKept && size <= this.#room
+  }
+
+  keep(key: string, bytes: Uint8Array): void {
+    if (this.#bytes.has(key)) return
+    this.#bytes.set(key, bytes)
+    this.#room -= bytes.length
+  }
+
+  get(key: string): Uint8Array | undefined {
+    return this.#bytes.get(key)
+  }
+
+  forget(key: string): void {
+    this.#room += this.#bytes.get(key)?.length ?? 0
+    this.#bytes.delete(key)
+  }
+}
+
 /** An original in a bucket; reads that come out shorter than the claim check says reject with bad record `object-changed`. */
-export function originalIn(objects: Objects, key: string, size: number): Original {
+export function originalIn(objects: Objects, key: string, size: number, kept: Kept): Original {
+  const whole = async (): Promise<Uint8Array> => {
+    const bytes = kept.get(key) ?? (await objects.bytes(key))
+    if (bytes.length !== size) throw changed()
+    if (kept.hasRoom(size)) kept.keep(key, bytes)
+    return bytes
+  }
   return {
     size,
     async read(from, to) {
-      const bytes = from === 0 && to === size ? await objects.bytes(key) : await collect(objects, key, from, to)
+      if (kept.get(key) !== undefined || kept.hasRoom(size) || (from === 0 && to === size))
+        return (await whole()).subarray(from, to)
+      const bytes = await collect(objects, key, from, to)
       if (bytes.length !== to - from) throw changed()
       return bytes
     },

@@ -7,6 +7,7 @@ import { asSeries } from "./dicom-series.ts"
 import type { Risk } from "./dicom-series.ts"
 import type { Refusal, Stated, Verdict } from "./dicom-rows.ts"
 import { checked, hashOf, originalIn } from "./dicom-store.ts"
+import type { Kept } from "./dicom-store.ts"
 
 /** What verdicts need: the policy, the bucket of originals and the bucket of results. */
 export interface Border {
@@ -29,9 +30,14 @@ const refusalOf = ({ reason, path, detail }: Refusal): Refusal => ({
 })
 
 /** Reads the header of an instance's object; a refusal when it is not the object that the record describes. */
-export async function examineStated(sop: string, stated: Stated, { from }: Border): Promise<Examined | Refusal> {
+export async function examineStated(
+  sop: string,
+  stated: Stated,
+  { from }: Border,
+  kept: Kept,
+): Promise<Examined | Refusal> {
   try {
-    const found = await examine(originalIn(from, stated.object.key, stated.object.size))
+    const found = await examine(originalIn(from, stated.object.key, stated.object.size, kept))
     if (found.kind === "refused") return refusalOf(found)
     const { sopInstanceUid, studyInstanceUid, seriesInstanceUid } = found.summary
     const same =
@@ -45,16 +51,18 @@ export async function examineStated(sop: string, stated: Stated, { from }: Borde
 }
 
 /** Decides on an instance under the decision on its series, and stores the result where it is released. */
-export async function verdictOn(key: string, stated: Stated, risk: Risk, border: Border): Promise<Verdict> {
+export async function verdictOn(key: string, stated: Stated, risk: Risk, border: Border, kept: Kept): Promise<Verdict> {
   const { policy, from } = border
   try {
-    const original = originalIn(from, stated.object.key, stated.object.size)
+    const original = originalIn(from, stated.object.key, stated.object.size, kept)
     const context = { person: policy.person(key).dicom, series: asSeries(risk) }
     const found = await deidentifyOriginal(original, policy.deidentify, context)
     if (found.kind === "refused") return { risk, refused: refusalOf(found) }
     return { risk, released: await store(stated.study, found, border) }
   } catch (thrown) {
     return { risk, refused: refusalFrom(thrown) }
+  } finally {
+    kept.forget(stated.object.key)
   }
 }
 
@@ -63,7 +71,7 @@ async function store(study: string, object: ReleasedObject, { policy, to, count 
   // Keyed by content, under the project's own UID also where UIDs are retained: nothing of the original is in a name.
   const key = `dicom/${policy.nameUid(study)}/${sha256}.dcm`
   const { pieces, size, released } = object
-  await to.put(key, pieces === undefined ? checked(object, sha256) : Buffer.concat(pieces))
+  await to.put(key, pieces === undefined ? checked(object, sha256) : object.stream())
   const { summary, report } = released
   for (const [what, number] of Object.entries(report.counts))
     if (number > 0) count("dicom-elements", kebab(what), number)
