@@ -87,7 +87,15 @@ function standing(parts: readonly Collected[]): readonly StandingRow[] {
   return [...rows]
     .filter(([, { draft }]) => draft.op === "upsert")
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, { to, draft: { key, id, value, time } }]) => ({ to, key, id, value, time })) // prettier-ignore
+    .map(
+      ([
+        ,
+        {
+          to,
+          draft: { key, id, value, time },
+        },
+      ]) => ({ to, key, id, value, time }),
+    )
 }
 
 const comparable = ({ compared }: StatefulCase, rows: readonly StandingRow[]): readonly unknown[] =>
