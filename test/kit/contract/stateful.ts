@@ -87,15 +87,7 @@ function standing(parts: readonly Collected[]): readonly StandingRow[] {
   return [...rows]
     .filter(([, { draft }]) => draft.op === "upsert")
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(
-      ([
-        ,
-        {
-          to,
-          draft: { key, id, value, time },
-        },
-      ]) => ({ to, key, id, value, time }),
-    )
+    .map(([, { to, draft }]) => ({ to, key: draft.key, id: draft.id, value: draft.value, time: draft.time }))
 }
 
 const comparable = ({ compared }: StatefulCase, rows: readonly StandingRow[]): readonly unknown[] =>
