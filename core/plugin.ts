@@ -82,7 +82,14 @@ export interface Out<From, Input extends From, O extends Ports> {
   hold(from: Input): void
   drop(from: Input, reason: string): void
   fail(from: Input, error: Error): void
+  /** A dead letter for an input that an earlier step held and that can go no further; `from` is what brought that to light. */
+  failHeld(from: From, held: HeldInput, error: Error): void
+  /** The same for one that is dropped after it was held. */
+  dropHeld(from: From, held: HeldInput, reason: string): void
 }
+
+/** Where an input was read, and where its chain began: what a step that holds it keeps of it. */
+export type HeldInput = Pick<Rec, "at" | "origin">
 
 interface TransformDeclaration<Opt, I extends Ports, O extends Ports> extends Declaration<Opt> {
   readonly inputs: I
@@ -135,7 +142,7 @@ export interface State extends KeyedState {
   /** Arms a timer, or moves it: one per (key, name). */
   timer(timer: Omit<Timer, "origin">, from: { readonly origin: Position }): void
   cancel(key: string, name: string): void
-  /** The engine's clock (or --as-of), read once a step, ms since 1970, UTC. Derivation never uses it. */
+  /** The engine's clock, read once a step, ms since 1970, UTC: what quiet timers go by. Derivation never uses it. */
   readonly now: number
   /** Feeds that declare themselves complete: the clinical time to which each is, over all writers of the inputs. */
   readonly completeThrough: ReadonlyMap<string, number>

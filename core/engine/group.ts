@@ -19,14 +19,19 @@ export interface Group {
   /** Resolves when every task of this process was idle, each in a pass that began after this was called. */
   idle(): Promise<void>
   /** Ends when a task fails. */
-  readonly done: Effect.Effect<void, WeirError>
+  readonly done: Effect.Effect<never, WeirError>
 }
 
 /** Joins a consumer group and keeps one task running for each partition that is assigned. Whatever is assigned anew, kept
  * partitions included, is stopped first and claimed again. */
 export const runGroup = (
   runtime: Runtime,
-  spec: { readonly name: string; readonly group: string; readonly topics: readonly string[]; readonly partitions: number },
+  spec: {
+    readonly name: string
+    readonly group: string
+    readonly topics: readonly string[]
+    readonly partitions: number
+  },
   make: (partition: number, member: Member) => GroupTask,
 ): Effect.Effect<Group, WeirError, Scope> =>
   Effect.gen(function* () {
@@ -64,7 +69,9 @@ export const runGroup = (
           run: (signal, progress) => task.run(signal, progress),
           owned: () => member.confirm(partition),
         })
-        const fiber = yield* Effect.forkScoped(Effect.catch(supervised, (error) => Queue.offer(failures, error).pipe(Effect.asVoid)))
+        const fiber = yield* Effect.forkScoped(
+          supervised.pipe(Effect.catch((error) => Effect.asVoid(Queue.offer(failures, error)))),
+        )
         tasks.set(partition, { task, fiber })
       })
     yield* Effect.addFinalizer(() => stopAll)

@@ -1,4 +1,4 @@
-import type { ChainResult, ChainStep, StepInstance } from "./chain.ts"
+import type { ChainResult, ChainStep, Failed, StepInstance } from "./chain.ts"
 import { completeThrough } from "./facts.ts"
 import type { Facts } from "./facts.ts"
 import { allEnded } from "./facts.ts"
@@ -12,10 +12,10 @@ import type { Control } from "../codec.ts"
 import { place } from "../codec.ts"
 import { fatal } from "../errors.ts"
 import type { WeirError } from "../errors.ts"
-import type { AnyPlugin } from "../plugin.ts"
+import type { AnyPlugin, HeldInput } from "../plugin.ts"
 import type { CompiledStage, CompiledTopic } from "../pipeline/model.ts"
 import type { Member } from "../ports/log.ts"
-import type { Position, Rec } from "../record.ts"
+import type { Position } from "../record.ts"
 import { bump } from "./counters.ts"
 
 /** What runs one partition of a source's, stage's or sink's work. */
@@ -28,14 +28,9 @@ export interface Task {
 export async function makeSteps(runtime: Runtime, stage: CompiledStage, signal: AbortSignal): Promise<ChainStep[]> {
   const inputs = Object.fromEntries([...stage.inputs].map(([topic, port]) => [port, topic]))
   const steps: ChainStep[] = []
-  for (const [at, { plugin, options }] of stage.steps.entries()) {
+  for (const { plugin, options } of stage.steps) {
     const known = plugin as ChainStep["plugin"]
-    const context = contextFor(
-      runtime,
-      stage.name,
-      { inputs: at === 0 ? inputs : inputs, outputs: stage.outputs },
-      signal,
-    )
+    const context = contextFor(runtime, stage.name, { inputs, outputs: stage.outputs }, signal)
     steps.push({ plugin: known, instance: await create(stage.name, known, options, context) })
   }
   return steps
@@ -122,13 +117,15 @@ export class StageWork {
       const topic = this.stage.outputs[to]
       // An output that the pipeline does not bind is not wanted.
       if (topic !== undefined)
-        out.record(codecOf(this.runtime.codecs, topic), this.#partitions(topic), draft, root.origin)
+        out.record(codecOf(this.runtime.codecs, topic), this.#partitions(topic), draft, draft.origin ?? root.origin)
     }
     deadLetters(this.runtime, out, this.stage.name, result.failed)
     drops(this.runtime, out, this.stage.name, result.dropped)
     for (const [feed, through] of moved) {
       facts.forwarded[feed] = through
-      for (const topic of topics) this.#control(out, topic, { kind: "complete", writer: this.writer, feed, through })
+      // Below `phi` nothing asks for it, and it is a true date.
+      for (const topic of topics.filter((name) => this.runtime.pipeline.topics.get(name)!.zone === "phi"))
+        this.#control(out, topic, { kind: "complete", writer: this.writer, feed, through })
     }
     return out
   }
@@ -173,12 +170,7 @@ export interface DeadLetter {
   readonly time: number
 }
 
-export function deadLetters(
-  runtime: Runtime,
-  out: Outbound,
-  stage: string,
-  failed: readonly { readonly root: Rec; readonly step: string; readonly error: WeirError }[],
-): void {
+export function deadLetters(runtime: Runtime, out: Outbound, stage: string, failed: readonly Failed[]): void {
   if (failed.length === 0) return
   const ordinals = new Map<string, number>()
   const messages = failed.map(({ root, step, error }) => {
@@ -214,7 +206,7 @@ export function drops(
   runtime: Runtime,
   out: Outbound,
   stage: string,
-  dropped: readonly { readonly root: Rec; readonly reason: string }[],
+  dropped: readonly { readonly root: HeldInput; readonly reason: string }[],
 ): void {
   const told = dropped.filter(({ reason }) => reason !== "not-read")
   if (told.length === 0) return

@@ -18,6 +18,7 @@ export interface Collected {
   readonly emitted: { readonly to: string; readonly from: Rec | Timer; readonly draft: Draft }[]
   readonly held: Rec[]
   readonly dropped: { readonly from: Rec; readonly reason: string }[]
+  /** Of what an earlier step held, `from` is what was said of it. */
   readonly failed: { readonly from: Rec; readonly error: Error }[]
 }
 
@@ -79,6 +80,8 @@ class Collector {
       hold: (from) => (this.#end(from, heldBit), held.push(from)),
       drop: (from, reason) => (this.#end(from, goneBit), dropped.push({ from, reason })),
       fail: (from, error) => (this.#end(from, goneBit), failed.push({ from, error })),
+      failHeld: (_from, held, error) => failed.push({ from: held as Rec, error }),
+      dropHeld: (_from, held, reason) => dropped.push({ from: held as Rec, reason }),
     }
   }
 
