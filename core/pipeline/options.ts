@@ -3,6 +3,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import type { AnyPlugin } from "../plugin.ts"
 
+/** What is wrong with an option, and where under `with:`. */
 export interface OptionFault {
   readonly path: readonly (string | number)[]
   readonly message: string
@@ -26,7 +27,7 @@ export function decodeOptions(
   return { options: undefined, faults }
 }
 
-/** The options as JSON Schema (draft 2020-12), for editors and reference pages. */
+/** The options as JSON Schema (draft 2020-12), for editors and reference pages; as strict as decoding. */
 export function optionsJsonSchema(plugin: AnyPlugin): unknown {
-  return Schema.toJsonSchemaDocument(plugin.options).schema
+  return Schema.toJsonSchemaDocument(plugin.options, { onExcessProperty: "error" }).schema
 }

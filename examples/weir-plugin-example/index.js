@@ -137,6 +137,7 @@ async function versionAt(path) {
 const rowFiles = defineSink({
   name: "row-files",
   summary: "Keeps one JSON file for each row in a folder, with its newest version",
+  delivery: "idempotent",
   options: Schema.Struct({ path: Schema.String.annotate({ description: "the folder; made when it is not there" }) }),
   async create({ path }, context, inputs) {
     const folder = context.resolve(path)

@@ -416,24 +416,24 @@ async function readChunks(objects: Objects): Promise<readonly ReadChunk[]> {
 
 pluginContract(objectStore, [
   {
-    name: "labels in chunks of five",
+    name: "labels in chunks of three",
     canaries: ["1.2.840.4711.1", "obs-778899"],
     inputs: curated,
     drafts: {
-      "curated.labels": Array.from({ length: 33 }, (_, at) =>
+      "curated.labels": Array.from({ length: 17 }, (_, at) =>
         labelDraft(`1.2.840.4711.${at % 6}`, `person-${at % 6}`, BigInt(at + 1)),
       ),
     },
     open: async () => {
       const { objects, close } = await folderAndBucket({})
       return {
-        options: { "chunk-records": 5 },
+        options: { "chunk-records": 3 },
         context: { objects: () => objects },
         read: () => readChunks(objects),
         close,
       }
     },
     check: (target) =>
-      expect((target as readonly ReadChunk[]).reduce((sum, { manifest }) => sum + (manifest.records ?? 0), 0)).toBe(33),
+      expect((target as readonly ReadChunk[]).reduce((sum, { manifest }) => sum + (manifest.records ?? 0), 0)).toBe(17),
   },
 ])

@@ -185,6 +185,7 @@ const sink = (name: string, write: (target: Map<string, unknown>, record: Rec) =
     defineSink<{ readonly size?: number }>({
       name,
       summary: "broken",
+      delivery: "idempotent",
       options,
       create: async (_, context) => ({
         delivery: "idempotent",
@@ -226,6 +227,7 @@ const transactional = (name: string, keeps: { readonly position: boolean; readon
     defineSink<{ readonly size?: number }>({
       name,
       summary: "broken",
+      delivery: "transactional",
       options,
       create: async (_, context) => {
         const { rows, positions } = tables.get(context.name)!

@@ -9,6 +9,7 @@ interface JsonSchema {
   readonly properties?: Readonly<Record<string, JsonSchema>>
   readonly items?: JsonSchema
   readonly anyOf?: readonly JsonSchema[]
+  readonly additionalProperties?: unknown
 }
 
 /** Paths of options, at every depth, that say nothing of themselves. */
@@ -45,6 +46,7 @@ export function declarationContract(
     it("gives its options as JSON Schema, each with a description", () => {
       const schema = optionsJsonSchema(plugin) as JsonSchema & { readonly type?: string }
       expect(schema.type).toBe("object")
+      expect(schema.additionalProperties, "editors mark unknown options").toBe(false)
       expect(undescribed(schema), "options without a description").toEqual([])
     })
 

@@ -141,12 +141,17 @@ async function crashAt(plugin: AnySink, given: SinkCase, share: number, rewind: 
 }
 
 /** Of a partition, what was written before the crash; and how many records of it come again. */
-const shares = [0, 0.2, 0.5, 1]
+const shares = [0, 0.4, 1]
 const rewinds = [0, 2, Infinity]
 
 /** A sink keeps the delivery that it claims. */
 export function sinkContract(plugin: AnySink, given: SinkCase): void {
   describe(given.name, () => {
+    it("declares the delivery that its instances claim", async () => {
+      const claimed = await inTarget(plugin, given, async (open) => (await open()).instance.delivery)
+      expect(claimed).toBe(plugin.delivery)
+    })
+
     it("leaves the same target however the log is cut into batches", async () => {
       const whole = await undisturbed(plugin, given, 0)
       given.check?.(whole)
@@ -156,11 +161,12 @@ export function sinkContract(plugin: AnySink, given: SinkCase): void {
 
     it("keeps its delivery claim when batches come again after a crash", async () => {
       const whole = await undisturbed(plugin, given, 0)
-      const twice = await mayHoldTwice(plugin, given)
       for (const share of shares)
         for (const rewind of rewinds) {
           const target = await crashAt(plugin, given, share, rewind)
-          if (!twice) expect(target, `after a crash at ${share}, ${rewind} back`).toEqual(whole)
+          // All that an at-least-once sink claims is that redelivery does not fail.
+          if (plugin.delivery !== "at-least-once")
+            expect(target, `after a crash at ${share}, ${rewind} back`).toEqual(whole)
         }
     })
 
@@ -172,7 +178,3 @@ export function sinkContract(plugin: AnySink, given: SinkCase): void {
     })
   })
 }
-
-/** An at-least-once sink may hold records twice; that redelivery does not fail is all that it claims. */
-const mayHoldTwice = (plugin: AnySink, given: SinkCase): Promise<boolean> =>
-  inTarget(plugin, given, async (open) => (await open()).instance.delivery === "at-least-once")
