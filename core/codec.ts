@@ -29,7 +29,6 @@ export interface TopicCodec {
   readonly topic: string
   readonly zone: Zone
   readonly type: RecordType
-  /** Sets the schema id that the registry gave. */
   encode(draft: Draft, origin: Position): Message | Promise<Message>
   control(control: Omit<Control, "at">): Message
   decode(message: Fetched, partition: number): Decoded | Promise<Decoded>
@@ -38,17 +37,20 @@ export interface TopicCodec {
 /** The Avro schema under which a topic's messages are registered. */
 export const topicSchema = (type: RecordType): unknown => envelopeCodec(type.avro).schema
 
+/** @param schemaId the registry's id of the topic's schema
+ * @param schemas all that the registry holds, by id: what was written with an older one is still read */
 export function topicCodec(
   topic: string,
   zone: Zone,
   type: RecordType,
   schemaId: number,
+  schemas: ReadonlyMap<number, unknown>,
   objects: Objects,
 ): TopicCodec {
-  const envelopes = envelopeCodec(type.avro)
+  const envelopes = envelopeCodec(type.avro, schemas)
   const message = (envelope: Envelope): Message => ({
-    key: keyCodec.encode({ key: envelope.key, id: envelope.id }),
-    value: envelopes.encode(envelope, schemaId),
+    key: keyCodec.encode(envelope),
+    value: encodeEnvelope(envelopes, envelope, schemaId, topic),
     timestamp: envelope.time,
   })
   const check = async (envelope: Envelope): Promise<Message> => {
@@ -71,7 +73,18 @@ export function topicCodec(
     zone,
     type,
     encode(draft, origin) {
-      const envelope: Envelope = { ...draft, origin, headers: draft.headers ?? {}, claim: null }
+      const { key, id, op, version, time, value } = draft
+      const envelope: Envelope = {
+        key,
+        id,
+        op,
+        version,
+        time,
+        value,
+        origin,
+        headers: draft.headers ?? {},
+        claim: null,
+      }
       const encoded = message(envelope)
       return encoded.value!.length > claimLimit && draft.value !== null ? check(envelope) : encoded
     },
@@ -123,6 +136,24 @@ export function topicCodec(
 export const noOrigin: Position = { topic: "", partition: 0, offset: 0n }
 
 export const place = (at: Position): string => `${at.topic}[${at.partition}]@${at.offset}`
+
+function encodeEnvelope(
+  codec: ReturnType<typeof envelopeCodec>,
+  envelope: Envelope,
+  schemaId: number,
+  topic: string,
+): Uint8Array {
+  try {
+    return codec.encode(envelope, schemaId)
+  } catch (cause) {
+    const path = (cause as { path?: string }).path ?? ""
+    throw fatal("not-of-schema", `a record for ${topic} is not of the topic's record type`, {
+      cause,
+      path,
+      hint: "the plugin that made it is wrong: compare with the record type's fields",
+    })
+  }
+}
 
 function decodeEnvelope(codec: ReturnType<typeof envelopeCodec>, value: Uint8Array, at: Position): Envelope {
   try {

@@ -82,6 +82,8 @@ export interface Out<From, Input extends From, O extends Ports> {
   hold(from: Input): void
   drop(from: Input, reason: string): void
   fail(from: Input, error: Error): void
+  /** A dead letter for an input that an earlier step held and that can go no further; `from` is what brought that to light. */
+  failHeld(from: From, held: { readonly at: Position; readonly origin: Position }, error: Error): void
 }
 
 interface TransformDeclaration<Opt, I extends Ports, O extends Ports> extends Declaration<Opt> {
@@ -135,7 +137,7 @@ export interface State extends KeyedState {
   /** Arms a timer, or moves it: one per (key, name). */
   timer(timer: Omit<Timer, "origin">, from: { readonly origin: Position }): void
   cancel(key: string, name: string): void
-  /** The engine's clock (or --as-of), read once a step, ms since 1970, UTC. Derivation never uses it. */
+  /** The engine's clock, read once a step, ms since 1970, UTC: what quiet timers go by. Derivation never uses it. */
   readonly now: number
   /** Feeds that declare themselves complete: the clinical time to which each is, over all writers of the inputs. */
   readonly completeThrough: ReadonlyMap<string, number>

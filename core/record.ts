@@ -27,6 +27,9 @@ export interface Draft<V = unknown> {
   /** Event time, milliseconds since 1970, UTC. */
   readonly time: number
   readonly headers?: Readonly<Record<string, string>>
+  /** Where the chain of what this row tells began, when that is not the origin of the record that caused the change (a resource
+   * that waited for its Patient). Sources leave it out. */
+  readonly origin?: Position
 }
 
 /** What a plugin is given: `at` is where it was read, `origin` where its chain began. */

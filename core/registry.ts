@@ -19,10 +19,15 @@ interface TopicRow {
   readonly schema: number
 }
 
+/** What registering gives: the schema id of each topic, and every schema by id. */
+export interface Registered {
+  readonly ids: ReadonlyMap<string, number>
+  readonly schemas: ReadonlyMap<number, unknown>
+}
+
 /** Registers the topics' schemas and declarations: fences other registrars, reads to the end, appends. A topic whose zone or
- * key meaning was declared otherwise, or whose schema cannot read what is there, does not start (fatal). Resolves to the schema
- * id of each topic. */
-export async function register(log: Log, topics: Iterable<CompiledTopic>): Promise<ReadonlyMap<string, number>> {
+ * key meaning was declared otherwise, or whose schema cannot read what is there, does not start (fatal). */
+export async function register(log: Log, topics: Iterable<CompiledTopic>): Promise<Registered> {
   await log.ensureTopics([{ name: registryTopic, partitions: 1, compact: true }])
   for (;;) {
     try {
@@ -35,7 +40,7 @@ export async function register(log: Log, topics: Iterable<CompiledTopic>): Promi
   }
 }
 
-async function registerOnce(log: Log, topics: readonly CompiledTopic[]): Promise<ReadonlyMap<string, number>> {
+async function registerOnce(log: Log, topics: readonly CompiledTopic[]): Promise<Registered> {
   const writer = await log.writer("weir.registry")
   const table = new LogTable(log, registryTopic)
   try {
@@ -58,7 +63,7 @@ async function registerOnce(log: Log, topics: readonly CompiledTopic[]): Promise
       if (before?.schema !== id) added.push([`topic/${topic.name}`, { zone: topic.zone, key: topic.key, schema: id }])
     }
     if (added.length > 0) await writer.transact([table.append(added)])
-    return ids
+    return { ids, schemas: new Map([...schemas.values()].map(({ id, schema }) => [id, schema])) }
   } finally {
     await table.close()
     await writer.close()

@@ -11,7 +11,14 @@ export interface ChainResult {
   readonly emitted: { readonly to: string; readonly root: Stem; readonly draft: Draft }[]
   readonly held: Rec[]
   readonly dropped: { readonly root: Rec; readonly step: string; readonly reason: string }[]
-  readonly failed: { readonly root: Rec; readonly step: string; readonly error: WeirError }[]
+  readonly failed: Failed[]
+}
+
+/** What becomes a dead letter: an input of this step, or one that an earlier step held. */
+export interface Failed {
+  readonly root: Pick<Rec, "at" | "origin">
+  readonly step: string
+  readonly error: WeirError
 }
 
 export type StepInstance = TransformInstance<never, never> | StatefulInstance<never, never>
@@ -86,7 +93,7 @@ const isTimer = (stem: Stem): stem is Timer => "due" in stem
 
 function asItem(root: Stem, draft: Draft, like: Item | undefined): Item {
   const at = isTimer(root) ? root.origin : root.at
-  return { ...draft, at, origin: root.origin, zone: like?.zone ?? "phi", type: like?.type ?? "", input: "in" }
+  return { ...draft, at, origin: draft.origin ?? root.origin, zone: like?.zone ?? "phi", type: like?.type ?? "", input: "in" }
 }
 
 /** One plugin call: gathers what it says of each record. */
@@ -132,11 +139,19 @@ class Turn {
     },
     fail: (from, error) => {
       this.#end(from, 4)
-      const known = classify(error)
-      // Only a bad record is a record's own failure; anything else is the step's, and reacts as such.
-      if (known.meaning !== "bad-record") throw known
-      this.#result.failed.push({ root: this.#roots.get(from) as Rec, step: this.#plugin.name, error: known })
+      this.#failed(this.#roots.get(from) as Rec, error)
     },
+    failHeld: (from, held, error) => {
+      if (!this.#ends.has(from) && !isTimer(from)) this.#broken("failed a held record for one that is not of this batch")
+      this.#failed(held, error)
+    },
+  }
+
+  #failed(root: Failed["root"], error: Error): void {
+    const known = classify(error)
+    // Only a bad record is a record's own failure; anything else is the step's, and reacts as such.
+    if (known.meaning !== "bad-record") throw known
+    this.#result.failed.push({ root, step: this.#plugin.name, error: known })
   }
 
   #end(from: Rec, how: 2 | 4): void {

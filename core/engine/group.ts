@@ -19,7 +19,7 @@ export interface Group {
   /** Resolves when every task of this process was idle, each in a pass that began after this was called. */
   idle(): Promise<void>
   /** Ends when a task fails. */
-  readonly done: Effect.Effect<void, WeirError>
+  readonly done: Effect.Effect<never, WeirError>
 }
 
 /** Joins a consumer group and keeps one task running for each partition that is assigned. Whatever is assigned anew, kept

@@ -8,6 +8,7 @@ import type { Objects } from "../ports/objects.ts"
 import type { Store } from "../ports/store.ts"
 import type { Zone } from "../record.ts"
 import { Counters, bump } from "./counters.ts"
+import { refreshing } from "./objects.ts"
 import type { LogTable } from "./log-table.ts"
 
 /** Everything that the tasks of one run share. */
@@ -24,6 +25,8 @@ export interface Runtime {
   readonly logger: Logger
   /** The engine's clock, ms since 1970, UTC. */
   now(): number
+  /** Whether the run ends when there is nothing more to do. */
+  readonly untilIdle: boolean
   /** What calendar timers go by: the clock, or --as-of. */
   calendar(): number
 }
@@ -33,12 +36,14 @@ export const dropTopic = (pipeline: string): string => `${pipeline}.drops`
 export const taskTopic = (pipeline: string): string => `${pipeline}.tasks`
 export const groupOf = (pipeline: string, name: string): string => `${pipeline}.${name}`
 
-/** The context of one plugin instance: it reaches what the pipeline binds to it, and nothing else. */
+/** The context of one plugin instance: it reaches what the pipeline binds to it, and nothing else.
+ * @param tracked whether the objects it writes are counted by reference in the Store (what sinks write is not) */
 export function contextFor(
   runtime: Runtime,
   name: string,
   bound: { readonly inputs: Readonly<Record<string, string>>; readonly outputs: Readonly<Record<string, string>> },
   signal: AbortSignal,
+  tracked = true,
 ): Context {
   const { pipeline } = runtime
   const zoneOf = (topic: string): Zone => pipeline.topics.get(topic)?.zone ?? "phi"
@@ -67,7 +72,7 @@ export function contextFor(
       const objects = runtime.objects.get(zone)
       if (objects === undefined || !reachable.has(zone))
         throw fatal("zone-not-bound", `${name} has no input or output in zone ${zone}, so it cannot reach that bucket`)
-      return objects
+      return tracked ? refreshing(objects, runtime.store, zone) : objects
     },
     identity: { namespaces: pipeline.identity, key: () => secret("identity-key") },
     storeUrl: runtime.store.url,

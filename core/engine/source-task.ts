@@ -32,7 +32,8 @@ export class SourceTask {
   #writer: Writer | undefined
   #number = 0n
   #closed = false
-  #dropped = 0
+  /** Drops that the next transaction writes down: with the checkpoint that covers them, so once. */
+  #drops: [place: string, reason: string][] = []
   #pause: (attempt: number) => Promise<void>
   #signal = new AbortController().signal
 
@@ -54,13 +55,15 @@ export class SourceTask {
     this.#closed = table.get<{ closed: boolean }>(this.#stateKey)?.closed === true
     const prefix = `checkpoint/${this.#source.name}/`
     const checkpoint = new Map(table.entries<string>(prefix).map(([key, value]) => [key.slice(prefix.length), value]))
-    const context = contextFor(this.#runtime, this.#source.name, { inputs: {}, outputs: this.#source.outputs }, signal)
+    const idle = new AbortController()
+    const stop = AbortSignal.any([signal, idle.signal])
+    const context = contextFor(this.#runtime, this.#source.name, { inputs: {}, outputs: this.#source.outputs }, stop)
     const counts = counters.of(this.#source.name)
     try {
       const instance = await plugin.create(this.#source.options, context)
       const run: SourceRun<Ports> = {
         checkpoint,
-        signal,
+        signal: stop,
         append: (to, records, marks) => {
           counts.in += records.length
           return this.#append(to, records as readonly Draft[], marks ?? {})
@@ -68,25 +71,19 @@ export class SourceTask {
         drop: (reason) => {
           counts.in++
           bump(counts.dropped, reason)
-          const out = new Outbound()
-          const value = Buffer.from(
-            JSON.stringify({ stage: this.#source.name, drops: [[`${this.#source.name}/${this.#dropped++}`, reason]] }),
-          )
-          out.append({
-            topic: dropTopic(this.#runtime.pipeline.name),
-            partition: 0,
-            messages: [{ key: null, value, timestamp: 0 }],
-          })
-          void this.#enqueue(out, [], 0).catch(() => {})
+          this.#drops.push([`${this.#source.name}:${counts.in}`, reason])
         },
         fail: (where, error, marks) => {
           counts.in++
           return this.#fail(where, classify(error), marks ?? {})
         },
         complete: (feed, through) => this.#complete(feed, through),
-        caughtUp: () => {},
+        caughtUp: () => {
+          if (this.#runtime.untilIdle) idle.abort()
+        },
       }
       await instance.run(run)
+      if (this.#drops.length > 0) await this.#enqueue(new Outbound(), [], 0)
       await this.#pump
       if (!signal.aborted) await this.#end()
     } finally {
@@ -164,12 +161,21 @@ export class SourceTask {
   }
 
   #enqueue(out: Outbound, rows: Pending["rows"], records: number): Promise<void> {
+    this.#writeDrops(out)
     return new Promise((done, failed) => {
       this.#queue.push({ out, rows, records, done, failed })
       this.#pump ??= this.#drain().finally(() => {
         this.#pump = undefined
       })
     })
+  }
+
+  #writeDrops(out: Outbound): void {
+    if (this.#drops.length === 0) return
+    const value = Buffer.from(JSON.stringify({ stage: this.#source.name, drops: this.#drops }))
+    const topic = dropTopic(this.#runtime.pipeline.name)
+    out.append({ topic, partition: 0, messages: [{ key: null, value, timestamp: this.#runtime.now() }] })
+    this.#drops = []
   }
 
   async #drain(): Promise<void> {

@@ -1,7 +1,7 @@
 import { deserialize, serialize } from "node:v8"
 import { classify, fatal } from "../errors.ts"
 import type { CompiledStage } from "../pipeline/model.ts"
-import type { Append, Member, Writer } from "../ports/log.ts"
+import type { Append, GroupOffsets, Member, Writer } from "../ports/log.ts"
 import type { InputPosition, StepTransaction, TaskStore } from "../ports/store.ts"
 import type { Timer } from "../plugin.ts"
 import type { Position } from "../record.ts"
@@ -78,7 +78,7 @@ export class StatefulTask {
     try {
       const facts = structuredClone(claimed.facts)
       const { moved, at } = this.#work.foldControls(facts, work.pass.controls)
-      const state = new StepState(tx, this.#runtime.calendar(), this.#work.completeThrough(facts))
+      const state = new StepState(tx, this.#runtime.now(), this.#work.completeThrough(facts))
       const result = await this.#apply(claimed.steps, work, state, moved.size > 0 ? at : undefined)
       state.fired(work.fired)
       const out = this.#work.outbound(result, facts, moved)
@@ -260,12 +260,12 @@ class Claimed {
 class Publisher {
   published: bigint
   readonly #writer: Writer
-  readonly #offsets: (number: bigint) => { group: string; next: { topic: string; partition: number; offset: bigint }[] }
+  readonly #offsets: (number: bigint) => GroupOffsets
   #tail: Promise<void> = Promise.resolve()
   #waiting = 0
   #failed: unknown
 
-  private constructor(writer: Writer, published: bigint, offsets: Publisher["#offsets"]) {
+  private constructor(writer: Writer, published: bigint, offsets: (number: bigint) => GroupOffsets) {
     this.#writer = writer
     this.published = published
     this.#offsets = offsets

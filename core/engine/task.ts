@@ -1,4 +1,4 @@
-import type { ChainResult, ChainStep, StepInstance } from "./chain.ts"
+import type { ChainResult, ChainStep, Failed, StepInstance } from "./chain.ts"
 import { completeThrough } from "./facts.ts"
 import type { Facts } from "./facts.ts"
 import { allEnded } from "./facts.ts"
@@ -28,12 +28,12 @@ export interface Task {
 export async function makeSteps(runtime: Runtime, stage: CompiledStage, signal: AbortSignal): Promise<ChainStep[]> {
   const inputs = Object.fromEntries([...stage.inputs].map(([topic, port]) => [port, topic]))
   const steps: ChainStep[] = []
-  for (const [at, { plugin, options }] of stage.steps.entries()) {
+  for (const { plugin, options } of stage.steps) {
     const known = plugin as ChainStep["plugin"]
     const context = contextFor(
       runtime,
       stage.name,
-      { inputs: at === 0 ? inputs : inputs, outputs: stage.outputs },
+      { inputs, outputs: stage.outputs },
       signal,
     )
     steps.push({ plugin: known, instance: await create(stage.name, known, options, context) })
@@ -122,13 +122,15 @@ export class StageWork {
       const topic = this.stage.outputs[to]
       // An output that the pipeline does not bind is not wanted.
       if (topic !== undefined)
-        out.record(codecOf(this.runtime.codecs, topic), this.#partitions(topic), draft, root.origin)
+        out.record(codecOf(this.runtime.codecs, topic), this.#partitions(topic), draft, draft.origin ?? root.origin)
     }
     deadLetters(this.runtime, out, this.stage.name, result.failed)
     drops(this.runtime, out, this.stage.name, result.dropped)
     for (const [feed, through] of moved) {
       facts.forwarded[feed] = through
-      for (const topic of topics) this.#control(out, topic, { kind: "complete", writer: this.writer, feed, through })
+      // Below `phi` nothing asks for it, and it is a true date.
+      for (const topic of topics.filter((name) => this.runtime.pipeline.topics.get(name)!.zone === "phi"))
+        this.#control(out, topic, { kind: "complete", writer: this.writer, feed, through })
     }
     return out
   }
@@ -177,7 +179,7 @@ export function deadLetters(
   runtime: Runtime,
   out: Outbound,
   stage: string,
-  failed: readonly { readonly root: Rec; readonly step: string; readonly error: WeirError }[],
+  failed: readonly Failed[],
 ): void {
   if (failed.length === 0) return
   const ordinals = new Map<string, number>()

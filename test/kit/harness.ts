@@ -18,6 +18,7 @@ export interface Collected {
   readonly emitted: { readonly to: string; readonly from: Rec | Timer; readonly draft: Draft }[]
   readonly held: Rec[]
   readonly dropped: { readonly from: Rec; readonly reason: string }[]
+  /** Of what an earlier step held, `from` is what was said of it. */
   readonly failed: { readonly from: Rec; readonly error: Error }[]
 }
 
@@ -77,6 +78,7 @@ function collector<I extends Ports, O extends Ports>(): {
       hold: (from) => (end(from, 1), collected.held.push(from)),
       drop: (from, reason) => (end(from, 1), collected.dropped.push({ from, reason })),
       fail: (from, error) => (end(from, 1), collected.failed.push({ from, error })),
+      failHeld: (_from, held, error) => collected.failed.push({ from: held as Rec, error }),
     },
   }
 }
