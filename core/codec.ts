@@ -32,6 +32,8 @@ export interface TopicCodec {
   encode(draft: Draft, origin: Position): Message | Promise<Message>
   control(control: Omit<Control, "at">): Message
   decode(message: Fetched, partition: number): Decoded | Promise<Decoded>
+  /** The origin of a record, without its value; undefined for a control. */
+  originOf(message: Fetched, partition: number): Position | undefined
 }
 
 /** The Avro schema under which a topic's messages are registered. */
@@ -95,6 +97,12 @@ export function topicCodec(
       const id = `~${kind === "complete" ? `complete/${feed}` : "end"}/${writer}`
       const origin = { topic: "", partition: 0, offset: 0n }
       return message({ key: "", id, op: "control", version: 0n, time: 0, origin, headers, claim: null, value: null })
+    },
+    originOf({ value, offset }, partition) {
+      const at = { topic, partition, offset }
+      const { op, origin } = decodeEnvelope(envelopes, value!, at)
+      if (op === "control") return undefined
+      return origin.topic === "" ? at : origin
     },
     decode({ value, offset }, partition) {
       const at = { topic, partition, offset }

@@ -83,8 +83,13 @@ export interface Out<From, Input extends From, O extends Ports> {
   drop(from: Input, reason: string): void
   fail(from: Input, error: Error): void
   /** A dead letter for an input that an earlier step held and that can go no further; `from` is what brought that to light. */
-  failHeld(from: From, held: { readonly at: Position; readonly origin: Position }, error: Error): void
+  failHeld(from: From, held: HeldInput, error: Error): void
+  /** The same for one that is dropped after it was held. */
+  dropHeld(from: From, held: HeldInput, reason: string): void
 }
+
+/** Where an input was read, and where its chain began: what a step that holds it keeps of it. */
+export type HeldInput = Pick<Rec, "at" | "origin">
 
 interface TransformDeclaration<Opt, I extends Ports, O extends Ports> extends Declaration<Opt> {
   readonly inputs: I

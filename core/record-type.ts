@@ -30,6 +30,8 @@ export interface RecordType<V = unknown> {
   readonly doc: string
   readonly fields: Fields
   readonly id: readonly string[]
+  /** Its rows are made of many arrivals: the origin of one is only what changed it last. */
+  readonly aggregate?: true
   /** Avro JSON schema; fields carry `weir.mark`. */
   readonly avro: unknown
   readonly _value?: V
@@ -94,8 +96,9 @@ export function recordType<F extends Fields>(declaration: {
   readonly doc: string
   readonly fields: F
   readonly id: readonly (keyof F & string)[]
+  readonly aggregate?: true
 }): RecordType<ValueOfFields<F>> {
-  const { name, doc, fields, id } = declaration
+  const { name, doc, fields, id, aggregate } = declaration
   for (const [field, { type, mark }] of Object.entries(fields))
     if ((mark === "nested") !== (type.fields !== undefined))
       throw new TypeError(`record type ${name}: field ${field} holds nested records exactly when it is made by group()`)
@@ -107,7 +110,7 @@ export function recordType<F extends Fields>(declaration: {
     fields: avroFields(fields),
     "weir.id": id,
   }
-  return { name, doc, fields, id, avro }
+  return { name, doc, fields, id, avro, ...(aggregate === true ? { aggregate } : {}) }
 }
 
 const avroName = (name: string): string =>

@@ -1,5 +1,5 @@
 import { WeirError, classify, fatal } from "../errors.ts"
-import type { AnyPlugin, Out, State, StatefulInstance, Timer, TransformInstance } from "../plugin.ts"
+import type { AnyPlugin, HeldInput, Out, State, StatefulInstance, Timer, TransformInstance } from "../plugin.ts"
 import type { Draft, Position, Rec } from "../record.ts"
 
 /** A record inside a chain: what it is, and the input (or timer) of the stage from which it stems. */
@@ -10,13 +10,13 @@ type Item = Rec & { readonly input: string }
 export interface ChainResult {
   readonly emitted: { readonly to: string; readonly root: Stem; readonly draft: Draft }[]
   readonly held: Rec[]
-  readonly dropped: { readonly root: Rec; readonly step: string; readonly reason: string }[]
+  readonly dropped: { readonly root: HeldInput; readonly step: string; readonly reason: string }[]
   readonly failed: Failed[]
 }
 
 /** What becomes a dead letter: an input of this step, or one that an earlier step held. */
 export interface Failed {
-  readonly root: Pick<Rec, "at" | "origin">
+  readonly root: HeldInput
   readonly step: string
   readonly error: WeirError
 }
@@ -93,7 +93,14 @@ const isTimer = (stem: Stem): stem is Timer => "due" in stem
 
 function asItem(root: Stem, draft: Draft, like: Item | undefined): Item {
   const at = isTimer(root) ? root.origin : root.at
-  return { ...draft, at, origin: draft.origin ?? root.origin, zone: like?.zone ?? "phi", type: like?.type ?? "", input: "in" }
+  return {
+    ...draft,
+    at,
+    origin: draft.origin ?? root.origin,
+    zone: like?.zone ?? "phi",
+    type: like?.type ?? "",
+    input: "in",
+  }
 }
 
 /** One plugin call: gathers what it says of each record. */
@@ -142,8 +149,14 @@ class Turn {
       this.#failed(this.#roots.get(from) as Rec, error)
     },
     failHeld: (from, held, error) => {
-      if (!this.#ends.has(from) && !isTimer(from)) this.#broken("failed a held record for one that is not of this batch")
+      if (!this.#ends.has(from) && !isTimer(from))
+        this.#broken("failed a held record for one that is not of this batch")
       this.#failed(held, error)
+    },
+    dropHeld: (from, held, reason) => {
+      if (!this.#ends.has(from) && !isTimer(from))
+        this.#broken("dropped a held record for one that is not of this batch")
+      this.#result.dropped.push({ root: held, step: this.#plugin.name, reason })
     },
   }
 

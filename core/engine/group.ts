@@ -26,7 +26,12 @@ export interface Group {
  * partitions included, is stopped first and claimed again. */
 export const runGroup = (
   runtime: Runtime,
-  spec: { readonly name: string; readonly group: string; readonly topics: readonly string[]; readonly partitions: number },
+  spec: {
+    readonly name: string
+    readonly group: string
+    readonly topics: readonly string[]
+    readonly partitions: number
+  },
   make: (partition: number, member: Member) => GroupTask,
 ): Effect.Effect<Group, WeirError, Scope> =>
   Effect.gen(function* () {
@@ -64,7 +69,9 @@ export const runGroup = (
           run: (signal, progress) => task.run(signal, progress),
           owned: () => member.confirm(partition),
         })
-        const fiber = yield* Effect.forkScoped(Effect.catch(supervised, (error) => Queue.offer(failures, error).pipe(Effect.asVoid)))
+        const fiber = yield* Effect.forkScoped(
+          supervised.pipe(Effect.catch((error) => Effect.asVoid(Queue.offer(failures, error)))),
+        )
         tasks.set(partition, { task, fiber })
       })
     yield* Effect.addFinalizer(() => stopAll)

@@ -54,7 +54,8 @@ export const supervise = (task: Supervised): Effect.Effect<void, WeirError> =>
     for (;;) {
       const progress = () => {
         attempt = 0
-        if (task.counts.paused !== undefined) task.logger.info("resumed", { stage: task.name, partition: task.partition })
+        if (task.counts.paused !== undefined)
+          task.logger.info("resumed", { stage: task.name, partition: task.partition })
         task.counts.paused = undefined
       }
       const outcome = yield* Effect.result(stoppable((signal) => task.run(signal, progress)))
@@ -68,13 +69,27 @@ export const supervise = (task: Supervised): Effect.Effect<void, WeirError> =>
       // A bad record that threw is being searched for by halving the batch: no reason to wait.
       if (error.meaning === "bad-record") continue
       if (task.counts.paused !== error.code)
-        task.logger.warn("paused", { stage: task.name, partition: task.partition, code: error.code, message: error.message })
+        task.logger.warn("paused", {
+          stage: task.name,
+          partition: task.partition,
+          code: error.code,
+          message: error.message,
+        })
       task.counts.paused = error.code
       yield* backOff(attempt++)
     }
   })
 
 const located = (task: Supervised, error: WeirError): WeirError => {
-  const detail = { cause: error.cause ?? error, ...(error.path === undefined ? {} : { path: error.path }), ...(error.hint === undefined ? {} : { hint: error.hint }) }
-  return new WeirError("fatal", error.code, error.message.includes(task.name) ? error.message : `${task.name}/${task.partition}: ${error.message}`, detail)
+  const detail = {
+    cause: error.cause ?? error,
+    ...(error.path === undefined ? {} : { path: error.path }),
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  }
+  return new WeirError(
+    "fatal",
+    error.code,
+    error.message.includes(task.name) ? error.message : `${task.name}/${task.partition}: ${error.message}`,
+    detail,
+  )
 }

@@ -12,10 +12,10 @@ import type { Control } from "../codec.ts"
 import { place } from "../codec.ts"
 import { fatal } from "../errors.ts"
 import type { WeirError } from "../errors.ts"
-import type { AnyPlugin } from "../plugin.ts"
+import type { AnyPlugin, HeldInput } from "../plugin.ts"
 import type { CompiledStage, CompiledTopic } from "../pipeline/model.ts"
 import type { Member } from "../ports/log.ts"
-import type { Position, Rec } from "../record.ts"
+import type { Position } from "../record.ts"
 import { bump } from "./counters.ts"
 
 /** What runs one partition of a source's, stage's or sink's work. */
@@ -30,12 +30,7 @@ export async function makeSteps(runtime: Runtime, stage: CompiledStage, signal: 
   const steps: ChainStep[] = []
   for (const { plugin, options } of stage.steps) {
     const known = plugin as ChainStep["plugin"]
-    const context = contextFor(
-      runtime,
-      stage.name,
-      { inputs, outputs: stage.outputs },
-      signal,
-    )
+    const context = contextFor(runtime, stage.name, { inputs, outputs: stage.outputs }, signal)
     steps.push({ plugin: known, instance: await create(stage.name, known, options, context) })
   }
   return steps
@@ -175,12 +170,7 @@ export interface DeadLetter {
   readonly time: number
 }
 
-export function deadLetters(
-  runtime: Runtime,
-  out: Outbound,
-  stage: string,
-  failed: readonly Failed[],
-): void {
+export function deadLetters(runtime: Runtime, out: Outbound, stage: string, failed: readonly Failed[]): void {
   if (failed.length === 0) return
   const ordinals = new Map<string, number>()
   const messages = failed.map(({ root, step, error }) => {
@@ -216,7 +206,7 @@ export function drops(
   runtime: Runtime,
   out: Outbound,
   stage: string,
-  dropped: readonly { readonly root: Rec; readonly reason: string }[],
+  dropped: readonly { readonly root: HeldInput; readonly reason: string }[],
 ): void {
   const told = dropped.filter(({ reason }) => reason !== "not-read")
   if (told.length === 0) return

@@ -20,6 +20,7 @@ export const label = recordType({
   name: "label",
   doc: "The value of a phenotype for an imaging study, with its evidence",
   id: ["phenotype", "studyInstanceUid"],
+  aggregate: true,
   fields: {
     phenotype: keep(string, "name of the phenotype"),
     ruleVersion: keep(string, "version of the definition and hash of its text"),

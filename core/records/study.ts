@@ -20,6 +20,7 @@ export const study = recordType({
   name: "study",
   doc: "A revision of an assembled imaging study",
   id: ["studyInstanceUid"],
+  aggregate: true,
   fields: {
     studyInstanceUid: uid(string, "(0020,000D)"),
     accessionNumber: identifier(string, "(0008,0050), empty when absent"),
@@ -59,6 +60,7 @@ export const curatedStudy = recordType({
   name: "curated-study",
   doc: "A de-identified study with the verdicts on its instances",
   id: ["studyInstanceUid"],
+  aggregate: true,
   fields: {
     studyInstanceUid: uid(string, "mapped Study Instance UID"),
     accessionNumber: identifier(string, "accession pseudonym, empty when absent"),

@@ -19,11 +19,14 @@ const asBigint = avro.types.LongType.__with({
 
 /** The type of an Avro JSON schema; records come out as plain objects without methods. */
 export function typeOf(schema: unknown): Type {
-  return avro.Type.forSchema(schema as avro.Schema, {
-    omitRecordMethods: true,
-    typeHook: (part: unknown) =>
-      typeof part === "object" && (part as unknown as Record<string, unknown>)["weir.bigint"] === true
-        ? asBigint
-        : undefined,
-  } as unknown as avro.ForSchemaOptions)
+  return avro.Type.forSchema(
+    schema as avro.Schema,
+    {
+      omitRecordMethods: true,
+      typeHook: (part: unknown) =>
+        typeof part === "object" && (part as unknown as Record<string, unknown>)["weir.bigint"] === true
+          ? asBigint
+          : undefined,
+    } as unknown as avro.ForSchemaOptions,
+  )
 }

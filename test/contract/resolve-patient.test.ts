@@ -197,6 +197,22 @@ describe("resolve-patient", () => {
     expect(counts.get("waiting/patient-unknown")).toBe(0)
   })
 
+  it("tells of what waited that its chain began where it arrived, not with the Patient", async () => {
+    const waits = observation("o", "p")
+    await step(waits)
+    const { emitted } = await step(patient("p", "100"))
+    const event = emitted.find(({ draft }) => draft.id === "resource/Observation/o")
+    expect(event?.draft.origin).toEqual(waits.origin)
+  })
+
+  it("drops what waited when a newer version comes before the Patient", async () => {
+    const older = observation("o", "p")
+    await step(older)
+    const { dropped, held } = await step(observation("o", "p", { status: "final" }, { version: 2n }))
+    expect(dropped.map(({ from, reason }) => [from.origin, reason])).toEqual([[older.origin, "older-version"]])
+    expect(held).toHaveLength(1)
+  })
+
   it("gives an instance without a usable identifier a person of its study, flagged", async () => {
     const done = await step(
       instance("1", { patientId: "" }),
@@ -235,6 +251,13 @@ describe("resolve-patient", () => {
     const [one, other] = [await stand(a, b), await stand(b, a)]
     expect(one).toEqual(other)
     expect(one!.flags).toEqual(["conflict"])
+  })
+
+  it("takes the flag away when the content that stands comes again under a newer version", async () => {
+    await step(patient("p", "100"))
+    await step(observation("o", "p", { status: "final" }), observation("o", "p", { status: "amended" }))
+    const { emitted } = await step(observation("o", "p", { status: "final" }, { version: 2n }))
+    expect(emitted.map(({ draft }) => (draft.value as PersonEvent).flags)).toEqual([[]])
   })
 
   it("gives a fact of equal version whose JSON differs only in spelling as a repeat", async () => {

@@ -79,6 +79,7 @@ function collector<I extends Ports, O extends Ports>(): {
       drop: (from, reason) => (end(from, 1), collected.dropped.push({ from, reason })),
       fail: (from, error) => (end(from, 1), collected.failed.push({ from, error })),
       failHeld: (_from, held, error) => collected.failed.push({ from: held as Rec, error }),
+      dropHeld: (_from, held, reason) => collected.dropped.push({ from: held as Rec, reason }),
     },
   }
 }

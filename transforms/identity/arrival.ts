@@ -6,6 +6,7 @@ import { clinicalTime } from "../../formats/fhir/resource.ts"
 import type { Resource } from "../../formats/fhir/resource.ts"
 import { interval } from "../../formats/fhir/time.ts"
 import type { ZoneOffset } from "../../formats/fhir/time.ts"
+import { originOf } from "./facts.ts"
 import type { Fact } from "./facts.ts"
 import { memberOf, nobody, patientMember, studyNamespace } from "./members.ts"
 import type { Namespaces } from "./members.ts"
@@ -57,6 +58,7 @@ export function instanceArrival<R extends Rec<DicomInstance>>(record: R, reading
       time: started?.from ?? record.time,
       source: "dicom",
       instance: value,
+      origin: originOf(record),
     },
   }
 }
@@ -71,7 +73,7 @@ export function resourceArrival<R extends Rec<FhirResource>>(record: R, reading:
   const subject = isPatient ? value.resourceId : /^Patient\/(.+)$/s.exec(record.key)?.[1]
   const slot = `source:${source}`
   const row = rowId([isPatient ? "person" : "resource", resourceType.toWellFormed(), value.resourceId.toWellFormed()])
-  const stated = { version: String(record.version), hash: sha256(body), source }
+  const stated = { version: String(record.version), hash: sha256(body), source, origin: originOf(record) }
   if (subject === undefined)
     return { record, row, slot, nobody: true, fact: { ...stated, op: "retract", member: nobody, time: record.time } }
   const { zone } = reading

@@ -1,7 +1,7 @@
 import { rowIdParts } from "../../core/index.ts"
 import type { Draft, PersonEvent } from "../../core/index.ts"
 import type { Emitted, Fact, Row } from "./facts.ts"
-import { standsOver } from "./facts.ts"
+import { positionOf, standsOver } from "./facts.ts"
 import type { Member } from "./members.ts"
 import { parts, studyNamespace } from "./members.ts"
 import { personOf } from "./node.ts"
@@ -69,7 +69,15 @@ export function diffRow(id: string, row: Row, nodes: Nodes): Draft<PersonEvent>[
     const was = row.out[key]
     if (was?.op === "upsert" && was.stamp === stamp) continue
     const value = eventOf(id, fact, node)
-    drafts.push({ key, id, op: "upsert", version: next(key, "upsert", stamp), value, time: fact.time })
+    drafts.push({
+      key,
+      id,
+      op: "upsert",
+      version: next(key, "upsert", stamp),
+      value,
+      time: fact.time,
+      origin: positionOf(fact.origin),
+    })
   }
   return drafts
 }

@@ -1,6 +1,21 @@
-import type { DicomInstance, Op } from "../../core/index.ts"
+import type { DicomInstance, Op, Position } from "../../core/index.ts"
 import { canonical } from "./canonical.ts"
 import type { Member } from "./members.ts"
+
+/** Where the record's chain began, as JSON holds it. */
+export type Origin = readonly [topic: string, partition: number, offset: string]
+
+export const originOf = ({ origin }: { readonly origin: Position }): Origin => [
+  origin.topic,
+  origin.partition,
+  String(origin.offset),
+]
+
+export const positionOf = ([topic, partition, offset]: Origin): Position => ({
+  topic,
+  partition,
+  offset: BigInt(offset),
+})
 
 /** The newest version of one record, as shared state keeps it. */
 export interface Fact {
@@ -21,6 +36,7 @@ export interface Fact {
   readonly conflict?: true
   /** Its Patient is not known yet. */
   readonly waits?: true
+  readonly origin: Origin
 }
 
 /** What was last emitted of a row for one person; kept for ever, because revisions go on past a retract. */

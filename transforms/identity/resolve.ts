@@ -3,7 +3,7 @@ import type { DicomInstance, FhirResource, In, Out, Rec, State, Timer } from "..
 import { instanceArrival, resourceArrival } from "./arrival.ts"
 import type { Arrival, Reading } from "./arrival.ts"
 import { diffRow, markWaiting } from "./emit.ts"
-import { folded, orderOf } from "./facts.ts"
+import { folded, orderOf, positionOf } from "./facts.ts"
 import type { inputs, outputs } from "./index.ts"
 import { join, loadComponents } from "./join.ts"
 import type { Moved, Told } from "./join.ts"
@@ -72,9 +72,15 @@ function fold(arrivals: readonly Arrival<Input>[], out: Output, ledger: Ledger):
       continue
     }
     const flags = order === "conflict" && standing?.conflict !== true && !changers.has(which)
-    if (order !== "newest" && !flags) {
+    // The same content under a newer version, of which there is only one.
+    const unflags = standing?.conflict === true && next.conflict !== true
+    if (order !== "newest" && !flags && !unflags) {
       out.drop(record, order === "duplicate" ? "duplicate" : "older-version")
       continue
+    }
+    if (standing?.waits === true && next.waits !== true) {
+      const origin = positionOf(standing.origin)
+      out.dropHeld(record, { at: origin, origin }, "older-version")
     }
     const beaten = changers.get(which)
     if (beaten !== undefined) out.drop(beaten.record, "older-version")
