@@ -8,6 +8,7 @@ import type { Drivers } from "./core/engine/run.ts"
 import { fatal } from "./core/errors.ts"
 import type { DriverSettings } from "./core/pipeline/model.ts"
 import type { AnyPlugin } from "./core/plugin.ts"
+import { textsOf } from "./formats/dicom/index.ts"
 import { objectStore } from "./sinks/object-store/index.ts"
 import { postgres } from "./sinks/postgres/index.ts"
 import { deidentifyDicom } from "./transforms/deidentify/dicom.ts"
@@ -40,11 +41,11 @@ export const builtIns: readonly AnyPlugin[] = [
 export const drivers: Drivers = {
   async log(settings, folder) {
     if (settings.driver === "embedded") {
-      const { openEmbeddedLog } = await import("./core/drivers/log-embedded/index.ts")
+      const { openEmbeddedLog } = await load(() => import("./core/drivers/log-embedded/index.ts"))
       return openEmbeddedLog({ dir: resolve(folder, text(settings, "dir")) })
     }
     if (settings.driver !== "kafka") throw unknown(settings)
-    const { openKafkaLog } = await import("./core/drivers/log-kafka/index.ts")
+    const { openKafkaLog } = await load(() => import("./core/drivers/log-kafka/index.ts"))
     const { brokers, "client-id": clientId, ssl, sasl, replication } = settings
     return openKafkaLog({
       brokers: brokers as readonly string[],
@@ -56,22 +57,22 @@ export const drivers: Drivers = {
   },
   async store(settings, folder) {
     if (settings.driver === "embedded") {
-      const { openEmbeddedStore } = await import("./core/drivers/store-embedded/index.ts")
+      const { openEmbeddedStore } = await load(() => import("./core/drivers/store-embedded/index.ts"))
       return openEmbeddedStore({ dir: resolve(folder, text(settings, "dir")) })
     }
     if (settings.driver !== "postgres") throw unknown(settings)
-    const { openPostgresStore } = await import("./core/drivers/store-postgres/index.ts")
+    const { openPostgresStore } = await load(() => import("./core/drivers/store-postgres/index.ts"))
     return openPostgresStore({ url: text(settings, "url") })
   },
   async objects(settings, zone, folder) {
     if (settings.driver === "folder") {
-      const { openFolderObjects } = await import("./core/drivers/objects-folder/index.ts")
+      const { openFolderObjects } = await load(() => import("./core/drivers/objects-folder/index.ts"))
       // Below phi no file may tell when it was written.
       const time = zone === "phi" ? {} : { mtime: 0 }
       return openFolderObjects({ dir: `${resolve(folder, text(settings, "dir"))}-${zone}`, ...time })
     }
     if (settings.driver !== "s3") throw unknown(settings)
-    const { openS3Objects } = await import("./core/drivers/objects-s3/index.ts")
+    const { openS3Objects } = await load(() => import("./core/drivers/objects-s3/index.ts"))
     const { endpoint, region, "access-key": accessKeyId, "secret-key": secretAccessKey } = settings
     const { "path-style": forcePathStyle } = settings
     return openS3Objects({
@@ -86,6 +87,21 @@ export const drivers: Drivers = {
   },
 }
 
+/** Imports a driver; a package that is not installed is fatal, code `missing-package`. */
+async function load<T>(importing: () => Promise<T>): Promise<T> {
+  try {
+    return await importing()
+  } catch (error) {
+    const { code, message } = error as { readonly code?: unknown; readonly message?: string }
+    const name = code === "ERR_MODULE_NOT_FOUND" ? /Cannot find package '([^']+)'/.exec(message ?? "")?.[1] : undefined
+    if (name === undefined) throw error
+    throw fatal("missing-package", `the driver needs the package ${name}, which is not installed`, {
+      hint: `npm install ${name}`,
+      cause: error,
+    })
+  }
+}
+
 function text(settings: DriverSettings, name: string): string {
   const value = settings[name]
   if (typeof value === "string" && value !== "") return value
@@ -94,12 +110,16 @@ function text(settings: DriverSettings, name: string): string {
 
 const unknown = ({ driver }: DriverSettings) => fatal("unknown-driver", `there is no driver ${JSON.stringify(driver)}`)
 
+/** DICOM files begin with a preamble and a prefix (PS3.10, 7.1). */
+const dicomTexts: App["dicomTexts"] = (bytes) =>
+  Buffer.from(bytes.subarray(128, 132)).toString("latin1") === "DICM" ? textsOf(bytes) : undefined
+
 const app: App = {
   builtIns,
   drivers,
   synthesize: async (options) => (await import("./synth/index.ts")).generate(options) as never,
   deidentifyFolder: async (request) => (await import("./cli/deid/index.ts")).deidentifyFolder(request),
-  dicomTexts: () => undefined,
+  dicomTexts,
 }
 
 /** Runs `weir` with these arguments; resolves to the exit code. */

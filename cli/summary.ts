@@ -18,14 +18,8 @@ const byReason = (counts: ReadonlyMap<string, number>): string => {
  * reasons, and what plugins counted. */
 export function summaryTable(pipeline: CompiledPipeline, summary: Summary): string {
   const nodes = nodeCounts(pipeline, summary)
-  const head = ["", "", "in", "out", "held", "dropped", "dead letters"]
-  const rows = nodes.map(({ kind, name, counts }) => [
-    kind,
-    name,
-    ...[counts.in, counts.out, counts.held, total(counts.dropped), total(counts.dead)].map(String),
-  ])
   return [
-    ...columns([head, ...rows], new Set([2, 3, 4, 5, 6])),
+    ...countRows(nodes),
     ...reasons("dropped", nodes, ({ counts }) => counts.dropped),
     ...reasons("dead letters", nodes, ({ counts }) => counts.dead),
     ...counted(nodes),
@@ -34,6 +28,17 @@ export function summaryTable(pipeline: CompiledPipeline, summary: Summary): stri
     ),
     "",
   ].join("\n")
+}
+
+/** The numbers alone, a line for each node. */
+export function countRows(nodes: readonly NodeCounts[]): string[] {
+  const head = ["", "", "in", "out", "held", "dropped", "dead letters"]
+  const rows = nodes.map(({ kind, name, counts }) => [
+    kind,
+    name,
+    ...[counts.in, counts.out, counts.held, total(counts.dropped), total(counts.dead)].map(String),
+  ])
+  return columns([head, ...rows], new Set([2, 3, 4, 5, 6]))
 }
 
 function reasons(title: string, nodes: readonly NodeCounts[], of: (node: NodeCounts) => ReadonlyMap<string, number>) {

@@ -2,6 +2,7 @@ import type { Command } from "../command.ts"
 import { check } from "./check.ts"
 import { deadLetters } from "./dead-letters.ts"
 import { deid } from "./deid.ts"
+import { demo } from "./demo.ts"
 import { describe } from "./describe.ts"
 import { list } from "./list.ts"
 import { run } from "./run.ts"
@@ -23,4 +24,5 @@ export const commands: readonly Command[] = [
   sql,
   deid,
   synth,
+  demo,
 ]

@@ -41,10 +41,10 @@ export async function* readRecords(
   objects: Objects,
   { from, limit }: ReadLimit,
 ): AsyncGenerator<Rec> {
-  const { topics } = await registered(log)
+  const { topics, schemas } = await registered(log)
   const schema = topics.get(topic.name)?.schema
   if (schema === undefined || limit === 0) return
-  const codec = topicCodec(topic.name, topic.zone, topic.type, schema, objects)
+  const codec = topicCodec(topic.name, topic.zone, topic.type, schema, schemas, objects)
   let left = limit
   for await (const { partition, message } of readMessages(log, topic.name, from)) {
     const decoded = await codec.decode(message, partition)

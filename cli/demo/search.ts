@@ -1,0 +1,33 @@
+import type { CompiledPipeline } from "../../core/pipeline/model.ts"
+import type { App } from "../app.ts"
+import { everythingBelow } from "./below.ts"
+import type { Planted } from "./folder.ts"
+import { Needles } from "./needles.ts"
+
+/** What the search went through, and what it found. */
+export interface SearchResult {
+  readonly messages: number
+  readonly rows: number
+  readonly objects: number
+  readonly characters: number
+  /** Places, each with the kind of identifier that was found there; never the identifier. */
+  readonly hits: readonly string[]
+}
+
+/** Looks for every planted identifier in everything below `phi`. */
+export async function searchBelow(
+  pipeline: CompiledPipeline,
+  app: Pick<App, "drivers" | "dicomTexts">,
+  planted: readonly Planted[],
+): Promise<SearchResult> {
+  const needles = new Needles(planted)
+  const places = { message: new Set<string>(), row: new Set<string>(), object: new Set<string>() }
+  const hits = new Set<string>()
+  await everythingBelow(pipeline, app, ({ kind, place, texts }) => {
+    places[kind].add(place)
+    for (const text of texts)
+      for (const { kind: what, person } of needles.in(text)) hits.add(`${place}: ${what} of ${person}`)
+  })
+  const [messages, rows, objects] = [places.message.size, places.row.size, places.object.size]
+  return { messages, rows, objects, characters: needles.searched, hits: [...hits] }
+}
