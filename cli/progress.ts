@@ -89,7 +89,7 @@ class PlainLines implements Progress {
   readonly #pipeline: CompiledPipeline
   readonly #out: Output
   #timer: NodeJS.Timeout | undefined
-  #last = ""
+  readonly #last = new Map<string, string>()
 
   constructor(pipeline: CompiledPipeline, out: Output) {
     this.#pipeline = pipeline
@@ -109,15 +109,16 @@ class PlainLines implements Progress {
     clearInterval(this.#timer)
   }
 
+  /** What changed since the last line. */
   #tell(counters: Counters): void {
-    const parts = nodeCounts(this.#pipeline, counters.all).map(({ name, counts }) => {
+    const changed: string[] = []
+    for (const { name, counts } of nodeCounts(this.#pipeline, counters.all)) {
       const dead = total(counts.dead)
       const more = `${dead === 0 ? "" : ` dead=${dead}`}${counts.paused === undefined ? "" : ` paused=${counts.paused}`}`
-      return `${name} in=${counts.in} out=${counts.out}${more}`
-    })
-    const text = parts.join("; ")
-    if (text === this.#last) return
-    this.#last = text
-    this.#out.write(`${text}\n`)
+      const text = `${name} in=${counts.in} out=${counts.out}${more}`
+      if (this.#last.get(name) !== text && counts.in + counts.out + dead > 0) changed.push(text)
+      this.#last.set(name, text)
+    }
+    if (changed.length > 0) this.#out.write(`${changed.join("; ")}\n`)
   }
 }

@@ -1,20 +1,23 @@
 import type { Store } from "../../core/ports/store.ts"
 import { cell, columns } from "../table.ts"
+import { factStates, whyChanged } from "./facts.ts"
 import type { Label, LabelChange } from "./labels.ts"
 
-/** Lines of text, and why a label says what it says. */
-const because = (label: Label | undefined): string => {
+const saying = (label: Label | undefined): string => {
   if (label === undefined) return "(no row)"
   const { value, reason, rung, grade, evidence } = label
-  const facts = evidence.map(({ resourceType, revision, role }) => `${resourceType} r${revision} ${role}`)
-  const how = [reason, ...(rung === "none" ? [] : [`by ${rung}`]), ...(grade === "none" ? [] : [grade])]
-  return `${value} (${how.join(", ")})${facts.length === 0 ? "" : ` from ${[...new Set(facts)].join(", ")}`}`
+  const facts = evidence.filter(({ role }) => role !== "subject")
+  const told = facts.map(({ resourceType, revision, role }) => `${resourceType} revision ${revision} ${role}`)
+  const how = [reason, ...(rung === "none" ? [] : [`joined by ${rung}`]), ...(grade === "none" ? [] : [grade]), ...told]
+  return `${value} (${how.join("; ")})`
 }
 
-const worth = ({ before, after }: LabelChange): number => {
-  if (before === undefined || after === undefined) return 0
-  const taken = before.value === "positive" && after.value !== "positive" ? 4 : 1
-  return taken + (before.grade === "pathology" || after.grade === "pathology" ? 1 : 0)
+const isWithdrawn = ({ before, after }: LabelChange): boolean =>
+  before?.value === "positive" && after !== undefined && after.value !== "positive"
+
+const worth = (change: LabelChange): number => {
+  if (change.before === undefined || change.after === undefined) return 0
+  return (isWithdrawn(change) ? 4 : 1) + (change.before.grade === "pathology" ? 1 : 0)
 }
 
 /** The study whose labels tell the most: one of which a positive label was taken back. */
@@ -41,41 +44,44 @@ export async function studyStory(
     .filter(({ study }) => study === shown.study)
     .map(({ phenotype }) => phenotype)
   return [
-    `study ${shown.study}`,
-    `person ${shown.person}`,
-    ...rows.flatMap((row) => columns(names.map((name, at) => [`  ${name}`, cell(row[at])]))),
+    ...columns([
+      ["study", shown.study],
+      ["person", shown.person],
+      ...rows.flatMap((row) => names.map((name, at) => [name.replace("_", " "), cell(row[at])])),
+    ]),
     ...[...new Set(phenotypes)]
       .toSorted()
       .flatMap((phenotype) => [
-        `  ${phenotype}`,
-        `    before: ${because(of(before, phenotype))}`,
-        `    after:  ${because(of(after, phenotype))}`,
+        phenotype,
+        `  before  ${saying(of(before, phenotype))}`,
+        `  after   ${saying(of(after, phenotype))}`,
       ]),
   ]
 }
 
-/** What the second delivery took back, and why. */
-export function retractions(found: readonly LabelChange[]): readonly string[] {
-  const withdrawn = found.filter(
-    ({ before, after }) => before?.value === "positive" && after !== undefined && after.value !== "positive",
+/** What the second delivery changed, and why; positive labels that are none any more first. */
+export async function retractions(store: Store, found: readonly LabelChange[]): Promise<readonly string[]> {
+  const states = await factStates(store, found)
+  const withdrawn = found.filter(isWithdrawn)
+  const moved = found.filter(
+    ({ before, after }) => before !== undefined && after !== undefined && before.person !== after.person,
   )
-  const gone = found.filter(({ after }) => after === undefined)
-  const rows = withdrawn.map(({ before, after }) => [
-    `  …${before!.study.slice(-8)}`,
-    before!.phenotype,
-    `positive -> ${after!.value}`,
-    after!.reason,
-  ])
-  const persons = new Set(gone.map(({ before }) => before!.person))
+  const others = found.filter((change) => !isWithdrawn(change) && !moved.includes(change))
+  const rows = (listed: readonly LabelChange[]) =>
+    columns(
+      listed.map((change) => {
+        const { before, after } = change
+        const { study, phenotype } = (before ?? after)!
+        const values = `${before?.value ?? "none"} -> ${after?.value ?? "retracted"}`
+        return [`  …${study.slice(-8)}`, phenotype, values, whyChanged(change, states)]
+      }),
+    )
+  const persons = new Set(moved.map(({ before }) => before!.person)).size
   return [
-    `${withdrawn.length} positive labels are none any more:`,
-    ...columns(rows),
-    ...(gone.length === 0
-      ? []
-      : [
-          `${gone.length} labels of ${persons.size} ${persons.size === 1 ? "person" : "persons"} were retracted: a merge or a late Patient gave their studies another person,`,
-          `  under whom they stand now`,
-        ]),
-    `${found.length - withdrawn.length - gone.length} other labels came or changed`,
+    `${withdrawn.length} positive labels were taken back`,
+    ...rows(withdrawn),
+    `${moved.length} labels of ${persons} merged ${persons === 1 ? "patient" : "patients"} were retracted, and stand under the other's pseudonym now`,
+    `${others.length} other labels came or changed`,
+    ...rows(others),
   ]
 }
