@@ -71,7 +71,7 @@ export async function runDemo(options: DemoOptions, app: App, io: Io): Promise<n
   const shown = studyToShow(found)
   if (shown !== undefined) {
     title("A study, before and after")
-    say(...(await withStore(pipeline!, app, (store) => studyStory(store, shown, before, after))))
+    say(...(await withStore(pipeline!, app, (store) => studyStory(store, shown, { before, after, found }))))
   }
   title("What was taken back, and why")
   say(...(await withStore(pipeline!, app, (store) => retractions(store, found))))
@@ -79,13 +79,13 @@ export async function runDemo(options: DemoOptions, app: App, io: Io): Promise<n
   say(...(await refusals(pipeline!, app)))
 
   title("Every planted identifier, looked for in everything below phi")
-  const search = await searchBelow(pipeline!, app, truth.planted)
+  const search = await searchBelow(pipeline!, app, truth.planted, shown?.person ?? "")
   const { messages, rows, objects, characters, hits } = search
   say(
     `${messages} messages, ${rows} rows, ${objects} objects with their names: ${Math.round(characters / 1e6)} million characters`,
   )
-  if (messages === 0 || rows === 0 || objects === 0)
-    throw systemic("nothing-released", "nothing was released, so the search says nothing")
+  if (search.control.size < 3)
+    throw systemic("search-blind", "the search did not find a pseudonym that messages, rows and objects must hold")
   say(
     hits.length === 0 ? `none of ${truth.planted.length} identifiers found` : `${hits.length} FOUND:`,
     ...hits.slice(0, mostHits),

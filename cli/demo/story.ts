@@ -26,18 +26,26 @@ export const studyToShow = (found: readonly LabelChange[]): Label | undefined =>
   return best?.after ?? best?.before
 }
 
+/** The labels after the first delivery and after the second, and what changed. */
+export interface Looks {
+  readonly before: readonly Label[]
+  readonly after: readonly Label[]
+  readonly found: readonly LabelChange[]
+}
+
 /** A released study with its labels before and after the second delivery. */
 export async function studyStory(
   store: Store,
   shown: Label,
-  before: readonly Label[],
-  after: readonly Label[],
+  { before, after, found }: Looks,
 ): Promise<readonly string[]> {
   const { columns: names, rows } = await store.query(
     `SELECT modalities, body_parts, to_timestamp(started / 1000.0)::date AS started, released, refused, complete, profile
      FROM limited.curated_studies WHERE study_instance_uid = '${shown.study.replaceAll("'", "''")}'`,
     "limited",
   )
+  const own = found.filter(({ before: was, after: is }) => (is ?? was)!.study === shown.study)
+  const states = await factStates(store, own)
   const of = (labels: readonly Label[], phenotype: string) =>
     labels.find(({ study, phenotype: name }) => study === shown.study && name === phenotype)
   const phenotypes = [...before, ...after]
@@ -55,6 +63,9 @@ export async function studyStory(
         phenotype,
         `  before  ${saying(of(before, phenotype))}`,
         `  after   ${saying(of(after, phenotype))}`,
+        ...own
+          .filter((change) => (change.after ?? change.before)!.phenotype === phenotype)
+          .map((change) => `  why     ${whyChanged(change, states)}`),
       ]),
   ]
 }
