@@ -7,6 +7,8 @@ import type { CompiledPipeline, CompiledSink, CompiledSource, CompiledStage } fr
 import type { Member } from "../ports/log.ts"
 import type { Counters, Counts } from "./counters.ts"
 import { EndWatch } from "./ended.ts"
+import { fates } from "./fates.ts"
+import type { Fates } from "./fates.ts"
 import { runGroup } from "./group.ts"
 import type { Group } from "./group.ts"
 import { IdleGate } from "./idle.ts"
@@ -21,11 +23,14 @@ import { StatelessTask } from "./stateless-task.ts"
 import { backOff, supervise } from "./supervise.ts"
 
 export { readSecrets } from "./open.ts"
+export type { Fates } from "./fates.ts"
 export type { Drivers } from "./open.ts"
 
 export interface RunOptions extends OpenOptions {
   /** Given the counters as the run begins, for showing progress. */
   readonly onStart?: (counters: Counters) => void
+  /** Given what became of every arrival, when a run ends because it is idle. */
+  readonly onFates?: (fates: ReadonlyMap<string, Fates>) => void
 }
 
 /** What a run did, by source, stage and sink. */
@@ -62,6 +67,8 @@ export const runPipeline = (pipeline: CompiledPipeline, options: RunOptions): Ef
       })
       const work = [...stages, ...sinks, ...sources].map(({ done }) => done)
       yield* Effect.raceAllFirst([...work, runtime.untilIdle ? idle : Effect.never])
+      const { onFates } = options
+      if (onFates !== undefined) onFates(yield* attempt(() => fates(runtime)))
       return runtime.counters.all
     }),
   )

@@ -111,7 +111,7 @@ export class StatefulTask {
       const result = await runChain(
         this.#work.stage.name,
         steps,
-        { batch: pass.records, fired, ...(complete === undefined ? {} : { complete }) },
+        { batch: pass.records, fired, zone: this.#work.zone, ...(complete === undefined ? {} : { complete }) },
         state,
       )
       this.#limit = batchRecords

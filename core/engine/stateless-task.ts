@@ -94,7 +94,12 @@ export class StatelessTask {
 
   async #apply(steps: readonly ChainStep[], pass: Pass): Promise<ChainResult> {
     try {
-      const result = await runChain(this.#work.stage.name, steps, { batch: pass.records }, undefined)
+      const result = await runChain(
+        this.#work.stage.name,
+        steps,
+        { batch: pass.records, zone: this.#work.zone },
+        undefined,
+      )
       this.#limit = batchRecords
       return result
     } catch (thrown) {

@@ -13,7 +13,8 @@ import type { WeirError } from "../errors.ts"
 import type { AnyPlugin, HeldInput } from "../plugin.ts"
 import type { CompiledStage, CompiledTopic } from "../pipeline/model.ts"
 import type { Member } from "../ports/log.ts"
-import type { Position } from "../record.ts"
+import { zones } from "../record.ts"
+import type { Position, Zone } from "../record.ts"
 import { bump } from "./counters.ts"
 
 /** What runs one partition of a source's, stage's or sink's work. */
@@ -78,6 +79,11 @@ export class StageWork {
     this.partition = partition
     this.writer = `stage/${stage.name}/${partition}`
     this.inputs = inputTopics(runtime, stage.inputs.keys())
+  }
+
+  /** The most private of its inputs. */
+  get zone(): Zone {
+    return zones.find((zone) => this.inputs.some((input) => input.zone === zone)) ?? "phi"
   }
 
   ended(facts: Facts): boolean {
