@@ -51,14 +51,18 @@ export interface FolderDeidentification {
   readonly faces: "refuse" | "allow"
   /** Where the CSV of input, output, status and reason goes. */
   readonly map?: string
+  /** Called as it goes on. */
+  readonly onProgress?: (progress: { readonly phase: string; readonly done: number; readonly total: number }) => void
   readonly signal: AbortSignal
 }
 
 /** What became of the files. */
 export interface FolderVerdicts {
   readonly released: number
-  /** By reason. */
+  /** Refused and failed files by reason. */
   readonly refused: ReadonlyMap<string, number>
+  /** How many of them failed: could not be read, or changed while they were. */
+  readonly failed: number
 }
 
 /** Everything that the commands are given by the composition root. */

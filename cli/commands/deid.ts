@@ -1,7 +1,15 @@
 import { resolve } from "node:path"
+import { WeirError } from "../../core/errors.ts"
 import type { Command } from "../command.ts"
 import { UsageError, exit } from "../exit.ts"
 import { total } from "../counts.ts"
+
+/** An option that does not exist is a matter of the command line. */
+function usage(thrown: unknown): never {
+  if (thrown instanceof WeirError && thrown.code === "unknown-option")
+    throw new UsageError([`${thrown.message}${thrown.hint === undefined ? "" : `; ${thrown.hint}`}`], "deid")
+  throw thrown
+}
 
 export const deid: Command = {
   name: "deid",
@@ -28,18 +36,23 @@ export const deid: Command = {
     if (faults.length > 0) throw new UsageError(faults, "deid")
     const identityKeyFile = args.text("identity-key-file")
     const map = args.text("map")
-    const { released, refused } = await app.deidentifyFolder({
-      input: resolve(input),
-      output: resolve(output),
-      keyFile: resolve(keyFile!),
-      options: (args.text("options") ?? "").split(",").filter((option) => option !== ""),
-      faces: faces === "allow" ? "allow" : "refuse",
-      signal: io.signal,
-      ...(identityKeyFile === undefined ? {} : { identityKeyFile: resolve(identityKeyFile) }),
-      ...(map === undefined ? {} : { map: resolve(map) }),
-    })
+    const live = io.stderr.isTTY === true
+    const { released, refused, failed } = await app
+      .deidentifyFolder({
+        input: resolve(input),
+        output: resolve(output),
+        keyFile: resolve(keyFile!),
+        options: (args.text("options") ?? "").split(",").filter((option) => option !== ""),
+        faces: faces === "allow" ? "allow" : "refuse",
+        signal: io.signal,
+        onProgress: ({ phase, done, total: all }) => live && io.stderr.write(`\r${phase} ${done} of ${all} files`),
+        ...(identityKeyFile === undefined ? {} : { identityKeyFile: resolve(identityKeyFile) }),
+        ...(map === undefined ? {} : { map: resolve(map) }),
+      })
+      .catch(usage)
+    if (live) io.stderr.write("\r\u001b[K")
     io.stdout.write(`${released} released, ${total(refused)} refused or left out\n`)
     for (const [reason, count] of refused) io.stdout.write(`  ${reason} ${count}\n`)
-    return exit.ok
+    return failed > 0 || io.signal.aborted ? exit.failed : exit.ok
   },
 }
