@@ -14,10 +14,10 @@ export async function eachObject<T>(
   work: (item: T) => Promise<void>,
 ): Promise<void> {
   let next = 0
-  let failed: { readonly error: unknown } | undefined
-  const fail = (error: unknown): void => void (failed ??= { error })
+  const failures: unknown[] = []
+  const fail = (error: unknown): void => void failures.push(error)
   const worker = async (): Promise<void> => {
-    while (next < items.length && failed === undefined) await work(items[next++]!).catch(fail)
+    while (next < items.length && failures.length === 0) await work(items[next++]!).catch(fail)
   }
   let pulse: Promise<unknown> = Promise.resolve()
   const beat = () => (pulse = pulse.then(() => state.get([pulseRow])).catch(fail))
@@ -28,5 +28,5 @@ export async function eachObject<T>(
     clearInterval(timer)
     await pulse
   }
-  if (failed !== undefined) throw (failed as { readonly error: unknown }).error
+  if (failures.length > 0) throw failures[0]
 }
