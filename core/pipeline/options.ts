@@ -29,5 +29,8 @@ export function decodeOptions(
 
 /** The options as JSON Schema (draft 2020-12), for editors and reference pages; as strict as decoding. */
 export function optionsJsonSchema(plugin: AnyPlugin): unknown {
-  return Schema.toJsonSchemaDocument(plugin.options, { onExcessProperty: "error" }).schema
+  const { schema, definitions } = Schema.toJsonSchemaDocument(plugin.options, { onExcessProperty: "error" })
+  if (Object.keys(definitions).length === 0) return schema
+  // An id of its own, so that references hold where the schema is put into another.
+  return { $id: `urn:weir:options:${plugin.name}`, ...schema, $defs: definitions }
 }
