@@ -27,10 +27,10 @@ export function decodeOptions(
   return { options: undefined, faults }
 }
 
-/** The options as JSON Schema (draft 2020-12), for editors and reference pages; as strict as decoding. */
+/** The options as JSON Schema (draft 2020-12), for editors and reference pages; as strict as decoding. Options that nest refer to
+ * definitions, which `$id` makes their own wherever the schema is put. */
 export function optionsJsonSchema(plugin: AnyPlugin): unknown {
   const { schema, definitions } = Schema.toJsonSchemaDocument(plugin.options, { onExcessProperty: "error" })
   if (Object.keys(definitions).length === 0) return schema
-  // An id of its own, so that references hold where the schema is put into another.
-  return { $id: `urn:weir:options:${plugin.name}`, ...schema, $defs: definitions }
+  return { $id: `weir:options/${plugin.name}`, ...schema, $defs: definitions }
 }
