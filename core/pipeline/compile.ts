@@ -118,7 +118,7 @@ class Compiler {
     const identity = this.#identity(root)
     for (const [name, path] of this.#needed)
       if (!this.#secrets.has(name)) this.#source.fault(path, unknownName("secret", name, this.#secrets.keys()))
-    if (root !== undefined && sources.length === 0 && of("stages").keys.length === 0)
+    if (root !== undefined && of("sources").keys.length === 0 && of("stages").keys.length === 0)
       this.#source.fault([], "a pipeline needs sources or stages")
     return {
       name: root?.string("name") ?? basename(file, extname(file)),

@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+import { main } from "../main.ts"
+
+const stop = new AbortController()
+/** How long draining may take, ms. */
+const patience = 30_000
+
+let asked = false
+const onSignal = () => {
+  if (asked) process.exit(1)
+  asked = true
+  stop.abort()
+  setTimeout(() => {
+    process.stderr.write("weir: draining took more than 30 seconds\n")
+    process.exit(1)
+  }, patience).unref()
+}
+process.on("SIGTERM", onSignal)
+process.on("SIGINT", onSignal)
+// Whoever reads our output has seen enough: `weir topic read ... | head`.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1))
+
+process.exitCode = await main(process.argv.slice(2), {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  environment: process.env,
+  signal: stop.signal,
+  now: () => Date.now(),
+})
+// What was left open must not keep a finished command alive.
+setTimeout(() => process.exit(), 2000).unref()

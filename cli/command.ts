@@ -1,0 +1,34 @@
+import type { App, Io } from "./app.ts"
+
+/** An option of a command. */
+export interface Option {
+  /** Name of its value in help, as `DATE`; a flag has none. */
+  readonly value?: string
+  readonly doc: string
+}
+
+/** The command line of one command, checked against its declaration. */
+export interface Arguments {
+  readonly positionals: readonly string[]
+  flag(option: string): boolean
+  text(option: string): string | undefined
+  /** A whole number of at least `least`; anything else is a usage error. */
+  count(option: string, least: number): number | undefined
+}
+
+/** One command of `weir`: from it come parsing, help and dispatch. */
+export interface Command {
+  /** One word, or two, as `topic read`. */
+  readonly name: string
+  readonly summary: string
+  /** Names of the positionals in order; `[X]` may be left out. */
+  readonly positionals: readonly string[]
+  readonly options: Readonly<Record<string, Option>>
+  /** More help: a paragraph or examples. */
+  readonly more?: string
+  /** Resolves to the exit code. */
+  run(args: Arguments, app: App, io: Io): Promise<number>
+}
+
+export const jsonOption: Option = { doc: "print JSON on stdout" }
+export const phiOption: Option = { doc: "also show what is phi; that you looked is written down" }

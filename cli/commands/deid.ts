@@ -1,0 +1,58 @@
+import { resolve } from "node:path"
+import { WeirError } from "../../core/errors.ts"
+import type { Command } from "../command.ts"
+import { UsageError, exit } from "../exit.ts"
+import { total } from "../counts.ts"
+
+/** An option that does not exist is a matter of the command line. */
+function usage(thrown: unknown): never {
+  if (thrown instanceof WeirError && thrown.code === "unknown-option")
+    throw new UsageError([`${thrown.message}${thrown.hint === undefined ? "" : `; ${thrown.hint}`}`], "deid")
+  throw thrown
+}
+
+export const deid: Command = {
+  name: "deid",
+  summary: "De-identifies a DICOM file or folder as a pipeline would; the person is PatientID and its issuer",
+  positionals: ["IN", "OUT"],
+  options: {
+    "key-file": { value: "FILE", doc: "the project key, 32 bytes or more (required)" },
+    "identity-key-file": {
+      value: "FILE",
+      doc: "the deployment's identity key (default: derived from the project key)",
+    },
+    options: { value: "A,B", doc: "options of the profile, such as retain-longitudinal-modified-dates" },
+    faces: { value: "allow", doc: "let series pass from which a face could be rendered; that is recorded in them" },
+    map: { value: "FILE.csv", doc: "writes input,output,status,reason for each file, mode 0600" },
+  },
+  async run(args, app, io) {
+    const [input, output] = args.positionals as [string, string]
+    const keyFile = args.text("key-file")
+    const faces = args.text("faces")
+    const faults = [
+      ...(keyFile === undefined ? ["missing --key-file FILE"] : []),
+      ...(faces === undefined || faces === "allow" ? [] : ["--faces takes allow"]),
+    ]
+    if (faults.length > 0) throw new UsageError(faults, "deid")
+    const identityKeyFile = args.text("identity-key-file")
+    const map = args.text("map")
+    const live = io.stderr.isTTY === true
+    const { released, refused, failed } = await app
+      .deidentifyFolder({
+        input: resolve(input),
+        output: resolve(output),
+        keyFile: resolve(keyFile!),
+        options: (args.text("options") ?? "").split(",").filter((option) => option !== ""),
+        faces: faces === "allow" ? "allow" : "refuse",
+        signal: io.signal,
+        onProgress: ({ phase, done, total: all }) => live && io.stderr.write(`\r${phase} ${done} of ${all} files`),
+        ...(identityKeyFile === undefined ? {} : { identityKeyFile: resolve(identityKeyFile) }),
+        ...(map === undefined ? {} : { map: resolve(map) }),
+      })
+      .catch(usage)
+    if (live) io.stderr.write("\r\u001b[K")
+    io.stdout.write(`${released} released, ${total(refused)} refused or left out\n`)
+    for (const [reason, count] of refused) io.stdout.write(`  ${reason} ${count}\n`)
+    return failed > 0 || io.signal.aborted ? exit.failed : exit.ok
+  },
+}

@@ -1,0 +1,28 @@
+import type { Command } from "../command.ts"
+import { check } from "./check.ts"
+import { deadLetters } from "./dead-letters.ts"
+import { deid } from "./deid.ts"
+import { demo } from "./demo.ts"
+import { describe } from "./describe.ts"
+import { list } from "./list.ts"
+import { run } from "./run.ts"
+import { schema } from "./schema.ts"
+import { sql } from "./sql.ts"
+import { synth } from "./synth.ts"
+import { topicList, topicRead } from "./topic.ts"
+
+/** Every command, in the order of the help. */
+export const commands: readonly Command[] = [
+  run,
+  check,
+  list,
+  describe,
+  schema,
+  topicList,
+  topicRead,
+  deadLetters,
+  sql,
+  deid,
+  synth,
+  demo,
+]

@@ -1,0 +1,153 @@
+import { optionsJsonSchema } from "../core/pipeline/options.ts"
+import type { PluginSet } from "../core/pipeline/plugins.ts"
+import type { AnyPlugin, Port } from "../core/plugin.ts"
+import { zones } from "../core/record.ts"
+import * as recordTypes from "../core/records/index.ts"
+
+const text = (description: string) => ({ type: "string", description })
+const texts = (description: string) => ({
+  description,
+  anyOf: [{ type: "string" }, { type: "array", items: { type: "string" } }],
+})
+const object = (properties: object, required: readonly string[] = []) => ({
+  type: "object",
+  properties,
+  required,
+  additionalProperties: false,
+})
+const named = (description: string, item: object) => ({ type: "object", description, additionalProperties: item })
+
+const either = (description: string, drivers: readonly object[]) => ({ description, oneOf: drivers })
+const driver = (name: string, settings: object, required: readonly string[] = []) =>
+  object({ driver: { const: name }, ...settings }, ["driver", ...required])
+const dir = text("folder, taken from the pipeline file's folder")
+const flag = (description: string) => ({ type: "boolean", description })
+
+const log = either("the topics", [
+  driver("embedded", { dir }),
+  driver(
+    "kafka",
+    {
+      brokers: { type: "array", items: { type: "string" }, description: "host:port of brokers" },
+      "client-id": text("name of this client"),
+      sasl: { type: "object", description: "mechanism, username, password" },
+      ssl: flag("speak TLS"),
+      replication: { type: "integer", minimum: 1, description: "copies of each partition of new topics" },
+    },
+    ["brokers"],
+  ),
+])
+const store = either("the state", [
+  driver("embedded", { dir }),
+  driver("postgres", { url: text("postgres://user:password@host/database") }, ["url"]),
+])
+const objects = either("the objects, a bucket or folder for each zone: <bucket>-phi, -limited, -clean", [
+  driver("folder", { dir }),
+  driver(
+    "s3",
+    {
+      bucket: text("begin of the buckets' names"),
+      endpoint: text("URL, unless it is AWS"),
+      region: text("default us-east-1"),
+      "access-key": text("default: as the SDK finds it"),
+      "secret-key": text("default: as the SDK finds it"),
+      "path-style": flag("the bucket stands in the path; true with an endpoint"),
+    },
+    ["bucket"],
+  ),
+])
+
+const secret = {
+  oneOf: [
+    object({ file: text("file that holds it") }, ["file"]),
+    object({ env: text("environment variable") }, ["env"]),
+  ],
+}
+
+const namespace = object(
+  {
+    namespace: text("name of the namespace"),
+    "dicom-issuer": texts('Issuer of Patient ID (0010,0021); "" for instances that state none'),
+    "fhir-system": texts("Identifier.system"),
+  },
+  ["namespace"],
+)
+
+const typeNames = Object.values(recordTypes)
+  .filter((value) => typeof value === "object" && "id" in value)
+  .map(({ name }) => name)
+
+const topic = object({
+  zone: { enum: zones, description: "phi unless said otherwise; it never changes" },
+  schema: { enum: typeNames, description: "record type; its writer's unless said otherwise" },
+  partitions: { type: "integer", minimum: 1, description: "default 4; it never changes" },
+  retention: text("how long after appending: 90d, or forever"),
+  compact: flag("keep only the newest record of each row"),
+})
+
+/** Options that belong to the plugin that `use` names. */
+const uses = (plugins: readonly AnyPlugin[]) => ({
+  properties: { use: { enum: plugins.map(({ name }) => name) } },
+  allOf: plugins.map((plugin) => ({
+    if: { properties: { use: { const: plugin.name } }, required: ["use"] },
+    // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
+    then: { properties: { with: optionsJsonSchema(plugin), use: { description: plugin.summary } } },
+  })),
+})
+
+const step = (plugins: readonly AnyPlugin[], properties: object, required: readonly string[]) => {
+  const { properties: use, allOf } = uses(plugins)
+  return {
+    type: "object",
+    properties: { ...use, with: { type: "object", description: "options of the plugin" }, ...properties },
+    required: ["use", ...required],
+    additionalProperties: false,
+    allOf,
+  }
+}
+
+/** A topic, or topics by port. */
+function ports(description: string, plugins: readonly AnyPlugin[], side: "inputs" | "outputs", item: object) {
+  const names = plugins.flatMap((plugin) =>
+    Object.keys(((plugin as unknown as Record<string, unknown>)[side] ?? {}) as Record<string, Port<unknown>>),
+  )
+  const byPort = { type: "object", properties: Object.fromEntries([...new Set(names)].map((name) => [name, item])) }
+  return { description, anyOf: [item, byPort] }
+}
+
+/** JSON Schema (draft 2020-12) of pipeline files, with the options of each plugin by its `use`. It cannot say what spans several
+ * places, such as zones and cycles: `weir check` does. */
+export function pipelineSchema(plugins: PluginSet): object {
+  const of = (...kinds: AnyPlugin["kind"][]) => [...plugins.values()].filter(({ kind }) => kinds.includes(kind))
+  const [sources, transforms, sinks] = [of("source"), of("transform", "stateful"), of("sink")]
+  const from = ports("topics that it reads", transforms, "inputs", texts("topic or topics"))
+  const to = (from: readonly AnyPlugin[]) => ports("topics that it writes", from, "outputs", text("topic"))
+  const stage = object(
+    {
+      from,
+      through: { type: "array", minItems: 1, items: step(transforms, {}, []), description: "transforms, in order" },
+      to: to(transforms),
+      start: { description: "where a stage without a position begins" },
+      concurrency: { type: "integer", minimum: 1 },
+    },
+    ["from", "through", "to"],
+  )
+  return {
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    title: "Weir pipeline",
+    ...object({
+      name: text("name of the pipeline; the file's unless said otherwise"),
+      plugins: texts("packages whose default export is a list of plugins, or relative paths of such modules"),
+      trust: texts("privacy transforms of packages that may take records down the zones"),
+      log,
+      store,
+      objects,
+      secrets: named("keys and passwords by name", secret),
+      identity: { type: "array", items: namespace, description: "namespaces of identifiers, highest rank first" },
+      topics: named("topics that are not just phi with their writer's record type", topic),
+      sources: named("what reads the outside world", step(sources, { to: to(sources) }, ["to"])),
+      stages: named("topics, through transforms, to topics", stage),
+      sinks: named("what writes to the outside world", step(sinks, { from: texts("topics that it reads") }, ["from"])),
+    }),
+  }
+}

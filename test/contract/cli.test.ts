@@ -1,0 +1,256 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { lineLogger } from "../../cli/logger.ts"
+import { reportError } from "../../cli/report-error.ts"
+import { fatal } from "../../core/index.ts"
+import { builtIns, main } from "../../main.ts"
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "weir-cli-"))
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+async function weir(...argv: string[]) {
+  let [out, err] = ["", ""]
+  const code = await main(argv, {
+    stdout: { write: (text) => void (out += text) },
+    stderr: { write: (text) => void (err += text) },
+    environment: {},
+    signal: new AbortController().signal,
+    now: () => 0,
+  })
+  return { code, out, err }
+}
+
+async function file(text: string): Promise<string> {
+  const path = join(folder, "pipeline.yaml")
+  await writeFile(path, text)
+  return path
+}
+
+const right = `name: right
+sources:
+  inbox: { use: dicom-folder, with: { path: in }, to: dicom.arrivals }
+sinks:
+  files: { use: object-store, from: dicom.arrivals }
+`
+
+describe("the command line", () => {
+  it("prints help and the version, and ends 0", async () => {
+    for (const argv of [["--help"], ["help"], ["-h"]]) {
+      const { code, out } = await weir(...argv)
+      expect(code).toBe(0)
+      for (const command of ["run FILE", "check FILE", "topic read FILE TOPIC", "dead-letters list", "demo [DIR]"])
+        expect(out).toContain(command)
+    }
+    expect(await weir("--version")).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
+  })
+
+  it("tells of one command by help or --help, and of a group", async () => {
+    const { code, out } = await weir("help", "run")
+    expect(code).toBe(0)
+    expect(out).toContain("usage: weir run FILE [--until-idle] [--as-of DATE] [--json]")
+    expect((await weir("run", "--help")).out).toBe(out)
+    const group = (await weir("help", "topic")).out
+    expect(group).toContain("weir topic ls")
+    expect(group).toContain("weir topic read")
+  })
+
+  it.each([
+    [[], "usage: weir"],
+    [["chekc"], 'unknown command "chekc"; did you mean check?'],
+    [["topic", "raed"], 'unknown command "topic raed"; did you mean "topic read"?'],
+    [["topic"], "topic needs one of: ls, read"],
+    [["help", "rnu"], "did you mean run?"],
+    [["run", "f", "--until-ilde"], "unknown option --until-ilde; did you mean --until-idle?"],
+    [["run"], "missing FILE"],
+    [["check", "a", "b"], 'unexpected argument "b"'],
+    [["run", "f", "--json=yes"], "--json takes no value"],
+    [["run", "f", "--as-of"], "--as-of needs a value: DATE"],
+    [["run", "f", "--as-of", "yesterday"], "--as-of expects a date"],
+    [["synth", "--out", "x", "--patients", "some"], "--patients expects a whole number"],
+    [["synth"], "missing --out"],
+    [["deid", "a", "b"], "missing --key-file"],
+    [["describe", "phenotpye"], 'unknown plugin "phenotpye"; did you mean "phenotype"?'],
+  ])("ends 64 for %j, and says what is meant", async (argv, message) => {
+    const { code, out, err } = await weir(...argv)
+    expect(code).toBe(64)
+    expect(err).toContain(message)
+    expect(out).toBe("")
+  })
+
+  it("names every fault of a command line at once", async () => {
+    const { err } = await weir("run", "--jsno", "--as-off", "x")
+    expect(err).toContain("did you mean --json?")
+    expect(err).toContain("did you mean --as-of?")
+  })
+})
+
+describe("check", () => {
+  it("ends 0 for a pipeline that is right, without making anything", async () => {
+    const path = await file(right)
+    expect(await weir("check", path)).toMatchObject({ code: 0, out: expect.stringContaining("right is right") })
+  })
+
+  it("lists every fault with file, line and column, and ends 78", async () => {
+    const path = await file(right.replace("dicom-folder", "dicom-foldr").replace("from: dicom.arrivals", "form: dicom"))
+    const { code, err } = await weir("check", path)
+    expect(code).toBe(78)
+    expect(err).toContain(`${path}:3:17: sources.inbox.use: unknown plugin "dicom-foldr"; did you mean "dicom-folder"?`)
+    expect(err).toContain(`${path}:5:31: sinks.files.form: unknown key "form"; did you mean "from"?`)
+    expect(err).toMatch(/^\d+ faults$/m)
+  })
+
+  it("ends 78 for a file that is not there", async () => {
+    const path = join(folder, "none.yaml")
+    expect(await weir("check", path)).toMatchObject({ code: 78, err: `${path}:1:1: no such file\n1 fault\n` })
+  })
+
+  it("asks for what a driver cannot do without", async () => {
+    const path = await file(`${right}log: { driver: kafka }\nstore: { driver: postgres }\n`)
+    const { code, err } = await weir("check", path)
+    expect(code).toBe(78)
+    expect(err).toContain(`${path}:6:6: log: driver kafka needs brokers`)
+    expect(err).toContain(`${path}:7:8: store: driver postgres needs url`)
+  })
+
+  it("passes the demo's pipeline, but not without its privacy transforms", async () => {
+    expect((await weir("check", "examples/demo.yaml")).code).toBe(0)
+    const { readFile } = await import("node:fs/promises")
+    const text = await readFile("examples/demo.yaml", "utf8")
+    const path = await file(text.replace(/\[\{ use: deidentify-record.*\]/, "[{ use: select }]"))
+    expect(await weir("check", path)).toMatchObject({ code: 78 })
+  })
+})
+
+describe("packages under plugins:", () => {
+  const plugin = `const port = { key: "any", zone: "any", type: "any" }
+export default [{ kind: "transform", name: "shout", summary: "Shouts", options: OPTIONS, inputs: {}, outputs: {}, create: async () => ({}) }]
+`
+  async function installed(text: string): Promise<void> {
+    const home = join(folder, "node_modules", "weir-plugin-shout")
+    await mkdir(home, { recursive: true })
+    const manifest = { name: "weir-plugin-shout", version: "1.2.3", type: "module", exports: { import: "./plugin.js" } }
+    await writeFile(join(home, "package.json"), JSON.stringify(manifest))
+    await writeFile(join(home, "plugin.js"), text.replace("OPTIONS", "{}"))
+  }
+
+  it("are found from the pipeline's folder, and listed with their version", async () => {
+    await installed(plugin)
+    const path = await file(`plugins: [weir-plugin-shout]\n${right}`)
+    expect((await weir("check", path)).code).toBe(0)
+    expect((await weir("list", path)).out).toMatch(/shout +transform +Shouts \(weir-plugin-shout@1\.2\.3\)/)
+  })
+
+  it("are faults where they are missing, export no plugins, or take a name that is there", async () => {
+    const path = await file(`plugins: [weir-plugin-none, weir-plugin-shout]\n${right}`)
+    await installed("export const nothing = 1\n")
+    const { code, err } = await weir("check", path)
+    expect(code).toBe(78)
+    expect(err).toContain(`${path}:1:11: plugins[0]: package weir-plugin-none is not installed`)
+    expect(err).toContain(`${path}:1:29: plugins[1]: package weir-plugin-shout@1.2.3 does not default-export a list`)
+  })
+
+  it("may not take the name of a built-in plugin", async () => {
+    await installed(plugin.replace('"shout"', '"select"'))
+    const { code, err } = await weir("check", await file(`plugins: [weir-plugin-shout]\n${right}`))
+    expect(code).toBe(78)
+    expect(err).toContain("plugin select is also in weir itself")
+  })
+})
+
+describe("list, describe and schema", () => {
+  it("lists every built-in plugin with its kind and summary", async () => {
+    const { out } = await weir("list")
+    for (const { name, summary } of builtIns) expect(out).toMatch(new RegExp(`^${name} .*${summary.slice(0, 20)}`, "m"))
+    expect(JSON.parse((await weir("list", "--json")).out)).toHaveLength(builtIns.length)
+  })
+
+  it("describes options, inputs and outputs of each", async () => {
+    for (const { name } of builtIns) expect((await weir("describe", name)).code).toBe(0)
+    const { out } = await weir("describe", "deidentify-fhir")
+    expect(out).toMatch(/key +string +required +name of the secret/)
+    expect(out).toMatch(/in +person-event +key: person +zone: phi/)
+  })
+
+  it("prints a JSON Schema that knows each plugin's options by its use", async () => {
+    const schema = JSON.parse((await weir("schema")).out)
+    expect(schema.$schema).toBe("https://json-schema.org/draft/2020-12/schema")
+    const source = schema.properties.sources.additionalProperties
+    expect(source.properties.use.enum).toEqual(["dicom-folder", "fhir-ndjson"])
+    const folder = source.allOf.find((one: { if: unknown }) => JSON.stringify(one.if).includes("dicom-folder"))
+    expect(folder.then.properties.with.required).toEqual(["path"])
+  })
+})
+
+describe("errors and the log", () => {
+  function reported(error: unknown, environment = {}) {
+    let text = ""
+    const code = reportError(error, { stderr: { write: (more) => void (text += more) }, environment })
+    return { code, text }
+  }
+
+  it("say message, code and hint", () => {
+    const { code, text } = reported(
+      fatal("zone-mismatch", "topic x was phi", { path: "topics.x", hint: "name a new one" }),
+    )
+    expect(code).toBe(1)
+    expect(text).toBe("weir: topic x was phi\n  code: zone-mismatch\n  path: topics.x\n  hint: name a new one\n")
+  })
+
+  it("end 78 for a missing secret, also where it is only the cause", () => {
+    const cause = fatal("missing-secret", "secret a is missing")
+    expect(reported(cause).code).toBe(78)
+    expect(reported(fatal("plugin-failed", "stage b cannot start", { cause })).code).toBe(78)
+  })
+
+  it("never quote what somebody else threw, not even with WEIR_DEBUG", () => {
+    const thrown = new Error("value Doe^Jane is too long", { cause: new TypeError("1964-07-23") })
+    for (const environment of [{}, { WEIR_DEBUG: "1" }]) {
+      const { code, text } = reported(thrown, environment)
+      expect(code).toBe(1)
+      expect(text).not.toMatch(/Doe|1964/)
+    }
+    expect(reported(thrown).text).not.toMatch(/^\s+at /m)
+    expect(reported(thrown, { WEIR_DEBUG: "1" }).text).toMatch(/^\s+at .*cli\.test\.ts/m)
+  })
+
+  it("let only known fields through, and cut long texts", () => {
+    let text = ""
+    const log = lineLogger(
+      (line) => void (text += line),
+      () => 0,
+    )
+    log.warn("paused", { stage: "map", partition: 3, patientName: "Doe^Jane", message: "x".repeat(500) })
+    expect(text).toMatch(/^1970-01-01T00:00:00\.000Z warn paused stage=map partition=3 message=/)
+    expect(text).not.toContain("Doe")
+    expect(text).toContain("(1 fields not shown)")
+    expect(text.length).toBeLessThan(300)
+  })
+})
+
+describe("needles", () => {
+  it("are found in texts and in bytes, as tokens", async () => {
+    const { Needles } = await import("../../cli/demo/needles.ts")
+    const needles = new Needles([
+      { value: "87820001", kind: "identifier" },
+      { value: "Jörg", kind: "name" },
+      { value: "山田橋", kind: "name" },
+      { value: "20240905", kind: "date" },
+      { value: "2024-09-05", kind: "date" },
+    ])
+    const found = (text: string) => [...needles.in(text)].map(({ value }) => value)
+    expect(found("MRN 87820001.")).toEqual(["87820001"])
+    expect(found("a87820001b")).toEqual(["87820001"])
+    expect(found("2.25.1878200019")).toEqual([])
+    expect(found("^Jörg^")).toEqual(["Jörg"])
+    expect(found(Buffer.from("Dr. Jörg 山田橋").toString("latin1"))).toEqual(["Jörg", "山田橋"])
+    expect(found("Jörgen")).toEqual([])
+    expect(found("20240905123000.5")).toEqual(["20240905"])
+    expect(found("2024-09-05T12:00")).toEqual(["2024-09-05"])
+    expect(found("202409051")).toEqual([])
+  })
+})
