@@ -16,8 +16,10 @@ export interface Found {
   readonly file: string
 }
 
-/** Bytes of one read: larger ones bring no more a second, and are kept longer. */
-const MOST_BYTES = 2 << 20
+/** Bytes of one answer: larger ones bring no more a second, and are kept longer. */
+export const MOST_BYTES = 2 << 20
+/** Bytes of one read of the file; several run at the same time. */
+const RUN = 1 << 20
 /** Bytes of other partitions that are read rather than jumped over. */
 const GAP = 1 << 15
 /** Bytes of the file that one read spans, with what others have there. */
@@ -79,11 +81,16 @@ async function readBlocks(
   const reads: Promise<Buffer[]>[] = []
   for (let from = begin; from < end;) {
     let to = from + 1
-    while (to < end && entries[to * 3]! - (entries[to * 3 - 3]! + entries[to * 3 - 2]!) <= GAP) to++
+    while (to < end && isNear(entries, from, to)) to++
     reads.push(readRun(segment, part, entries.subarray(from * 3, to * 3)))
     from = to
   }
   return (await Promise.all(reads)).flat()
+}
+
+function isNear(entries: Uint32Array, from: number, to: number): boolean {
+  const gap = entries[to * 3]! - (entries[to * 3 - 3]! + entries[to * 3 - 2]!)
+  return gap <= GAP && entries[to * 3]! + entries[to * 3 + 1]! - entries[from * 3]! <= RUN
 }
 
 async function readRun({ file, name }: Segment, part: Part, entries: Uint32Array): Promise<Buffer[]> {

@@ -1,6 +1,6 @@
 import type { FileHandle } from "node:fs/promises"
 import { mkdir } from "node:fs/promises"
-import type { WeirError } from "../../errors.ts"
+import { fatal, type WeirError } from "../../errors.ts"
 import { BLOCK_HEADER, blockAt, corrupt, countOf, placeBlock } from "./block.ts"
 import { DurableMark } from "./durable-mark.ts"
 import { diskError, moved, unknownOutcome } from "./errors.ts"
@@ -58,6 +58,8 @@ interface Built extends Entry {
   readonly blocksAt: number
 }
 
+/** Bytes of one entry. */
+const MOST_ENTRY = 1 << 30
 /** Bytes of entries that share one write and one sync. */
 const TOGETHER = 8 << 20
 /** Bytes after which the next segment begins. */
@@ -144,6 +146,8 @@ export class Journal {
    * (systemic: nothing of it will ever be visible), `unknown-outcome` (retryable), `log-moved` (retryable: it was not tried). */
   append(bytes: number, build: () => Entry): Promise<void> {
     if (this.#closed) return Promise.reject(moved())
+    if (bytes > MOST_ENTRY)
+      return Promise.reject(fatal("transaction-too-large", `a transaction of ${bytes} bytes: at most ${MOST_ENTRY}`))
     return new Promise((done, failed) => this.#enqueue({ bytes, build, done, failed }))
   }
 
@@ -322,7 +326,10 @@ export class Journal {
   async #cutBack(): Promise<void> {
     const { file, size } = this.#active
     await file.truncate(size)
+    const wasDoubted = this.#doubted
+    this.#doubted = true
     await this.#disk.sync(file)
+    this.#doubted = wasDoubted
     this.#torn = false
   }
 
