@@ -1,5 +1,5 @@
 import type { CompiledPipeline } from "../core/pipeline/model.ts"
-import type { Summary } from "../core/engine/run.ts"
+import type { Fates, Summary } from "../core/engine/run.ts"
 import { nodeCounts, total } from "./counts.ts"
 import type { NodeCounts } from "./counts.ts"
 import { columns, json } from "./table.ts"
@@ -15,14 +15,19 @@ const byReason = (counts: ReadonlyMap<string, number>): string => {
 }
 
 /** What a run did, as a table: for each source, stage and sink what came in, went out, was held, dropped and refused; below it the
- * reasons, and what plugins counted. */
-export function summaryTable(pipeline: CompiledPipeline, summary: Summary): string {
+ * reasons, what plugins counted, and what became of everything that ever arrived. */
+export function summaryTable(
+  pipeline: CompiledPipeline,
+  summary: Summary,
+  fates: ReadonlyMap<string, Fates> = new Map(),
+): string {
   const nodes = nodeCounts(pipeline, summary)
   return [
     ...countRows(nodes),
     ...reasons("dropped", nodes, ({ counts }) => counts.dropped),
     ...reasons("dead letters", nodes, ({ counts }) => counts.dead),
     ...counted(nodes),
+    ...fateRows(fates),
     ...nodes.flatMap(({ name, counts }) =>
       counts.paused === undefined ? [] : [`${name} is paused: ${counts.paused}`],
     ),
@@ -53,10 +58,36 @@ function counted(nodes: readonly NodeCounts[]): string[] {
   return rows.length === 0 ? [] : ["", "counted by plugins", ...columns(rows)]
 }
 
+/** A line for each arrivals topic: its numbers sum to what arrived. */
+function fateRows(fates: ReadonlyMap<string, Fates>): string[] {
+  if (fates.size === 0) return []
+  const rows = [...fates].map(([topic, { sources, arrived, released, dead, dropped, waiting }]) => [
+    `  ${topic}`,
+    sources.join(", "),
+    ...[arrived, released, total(dead), total(dropped), waiting].map(String),
+  ])
+  const head = ["  topic", "from", "arrived", "released", "dead letters", "dropped", "waiting"]
+  const why = (title: string, of: (fate: Fates) => ReadonlyMap<string, number>) =>
+    [...fates].filter(([, fate]) => of(fate).size > 0).map(([topic, fate]) => [`  ${topic}`, title, byReason(of(fate))])
+  const reasonsOf = columns([...why("dead letters", ({ dead }) => dead), ...why("dropped", ({ dropped }) => dropped)])
+  return ["", "what became of each arrival", ...columns([head, ...rows], new Set([2, 3, 4, 5, 6])), ...reasonsOf]
+}
+
 const object = (counts: ReadonlyMap<string, number>) => Object.fromEntries(counts)
 
-/** The same as JSON: `{ pipeline, ended, sources | stages | sinks: { name: { in, out, held, dropped, dead, counters } } }`. */
-export function summaryJson(pipeline: CompiledPipeline, summary: Summary, ended: string): string {
+const fatesOf = (fates: ReadonlyMap<string, Fates>) =>
+  Object.fromEntries(
+    [...fates].map(([topic, fate]) => [topic, { ...fate, dead: object(fate.dead), dropped: object(fate.dropped) }]),
+  )
+
+/** The same as JSON: `{ pipeline, ended, sources | stages | sinks: { name: { in, out, held, dropped, dead, counters } },
+ * fates: { topic: { sources, arrived, released, dead, dropped, waiting } } }`. */
+export function summaryJson(
+  pipeline: CompiledPipeline,
+  summary: Summary,
+  ended: string,
+  fates: ReadonlyMap<string, Fates> = new Map(),
+): string {
   const nodes = nodeCounts(pipeline, summary)
   const of = (kind: NodeCounts["kind"]) =>
     Object.fromEntries(
@@ -75,5 +106,5 @@ export function summaryJson(pipeline: CompiledPipeline, summary: Summary, ended:
           },
         ]),
     )
-  return `${json({ pipeline: pipeline.name, ended, sources: of("source"), stages: of("stage"), sinks: of("sink") }, 2)}\n`
+  return `${json({ pipeline: pipeline.name, ended, sources: of("source"), stages: of("stage"), sinks: of("sink"), fates: fatesOf(fates) }, 2)}\n`
 }

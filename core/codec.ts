@@ -11,11 +11,14 @@ import type { RecordType } from "./record-type.ts"
 export const claimLimit = 512 * 1024
 
 /** A note between tasks in a topic, beside its records: not data, and every subscriber passes over it (op `control`).
- * end: the writer has no more for now. open: it writes again. complete: a feed is complete to a clinical time. */
+ * end: the writer has no more for now; `mark` names all that it ended with. open: it writes again. complete: a feed is complete
+ * to a clinical time. */
 export interface Control {
   readonly kind: "end" | "open" | "complete"
   /** `source/<name>` or `stage/<name>/<partition>`. */
   readonly writer: string
+  /** Of `end`. */
+  readonly mark?: string
   /** Of `complete`: the feed, `<source>/<what>`, and ms since 1970, UTC. */
   readonly feed?: string
   readonly through?: number
@@ -90,8 +93,9 @@ export function topicCodec(
       const encoded = message(envelope)
       return encoded.value!.length > claimLimit && draft.value !== null ? check(envelope) : encoded
     },
-    control({ kind, writer, feed, through }) {
+    control({ kind, writer, mark, feed, through }) {
       const headers: Record<string, string> = { kind, writer }
+      if (mark !== undefined) headers.mark = mark
       if (feed !== undefined) headers.feed = feed
       if (through !== undefined) headers.through = String(through)
       const id = `~${kind === "complete" ? `complete/${feed}` : "end"}/${writer}`
@@ -112,11 +116,12 @@ export function topicCodec(
         })
       const { claim, ...envelope } = decodeEnvelope(envelopes, value, at)
       if (envelope.op === "control") {
-        const { kind, writer, feed, through } = envelope.headers
+        const { kind, writer, mark, feed, through } = envelope.headers
         return {
           control: {
             kind: kind as Control["kind"],
             writer: writer ?? "",
+            ...(mark === undefined ? {} : { mark }),
             ...(feed === undefined ? {} : { feed }),
             ...(through === undefined ? {} : { through: Number(through) }),
             at,

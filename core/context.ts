@@ -17,6 +17,7 @@ export interface IdentityNamespace {
   readonly fhirSystems: readonly string[]
 }
 
+/** How the pipeline tells persons apart. */
 export interface Identity {
   readonly namespaces: readonly IdentityNamespace[]
   /** The deployment's identity key; throws a fatal `missing-secret` error when the pipeline has none. */

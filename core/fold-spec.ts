@@ -9,6 +9,7 @@ export interface Range {
 /** All rows whose sort starts with `prefix`. */
 export const prefixed = (prefix: string): Range => ({ from: prefix, to: `${prefix}\u{10ffff}` })
 
+/** A stored row of a fact: where it sorts under its key, and what it says, as JSON. */
 export type Row = readonly [sort: string, value: unknown]
 
 /** What to remember of one record: its identity under the key, and the rows to store; several when it is found in several
@@ -34,6 +35,7 @@ export interface Derived<V> {
   readonly time: number
 }
 
+/** What deriving one unit gives: the rows that should stand, and when to derive it again. */
 export interface Derivation<V> {
   readonly rows: readonly Derived<V>[]
   /** Derive again when the calendar reaches this time (ms): then `reached` is at least this. */
@@ -49,6 +51,7 @@ export interface Known {
   readonly completeThrough: ReadonlyMap<string, number>
 }
 
+/** What `foldDeriveDiff` is told of a join: which facts a record is, which units a change touches, what stands of a unit. */
 export interface FoldSpec<I extends Ports, V, U extends Unit = Unit> {
   /** undefined: the record is of a kind that is not read (dropped, `not-read`). */
   fact(record: In<I>): Fact | undefined

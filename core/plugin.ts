@@ -11,6 +11,7 @@ export interface Port<V> {
   readonly zone: Zone | "any"
   readonly type: RecordType<V> | "any" | "same"
 }
+/** Named inputs or outputs. */
 // oxlint-disable-next-line typescript/no-explicit-any -- a port of any value type; `unknown` is not assignable both ways
 export type Ports = Readonly<Record<string, Port<any>>>
 type PortValue<P> = P extends Port<infer V> ? V : never
@@ -67,6 +68,7 @@ export interface SourceInstance<O extends Ports> {
   run(run: SourceRun<O>): Promise<void>
 }
 
+/** A declared source: what `defineSource` gives. */
 export interface SourceDef<Opt, O extends Ports> extends Declaration<Opt> {
   readonly kind: "source"
   /** once: one owner in the group, a reader. everywhere: each process, a listener. */
@@ -98,10 +100,12 @@ interface TransformDeclaration<Opt, I extends Ports, O extends Ports> extends De
   readonly privacy?: true
 }
 
+/** A transform without state as `create` gives it: a function of each record, whatever batch it comes in. */
 export interface TransformInstance<I extends Ports, O extends Ports> {
   apply(batch: readonly In<I>[], out: Out<In<I>, In<I>, O>): void | Promise<void>
 }
 
+/** A declared transform without state: what `defineTransform` gives. */
 export interface TransformDef<Opt, I extends Ports, O extends Ports> extends TransformDeclaration<Opt, I, O> {
   readonly kind: "transform"
   create(options: Opt, context: Context): Promise<TransformInstance<I, O>>
@@ -156,6 +160,7 @@ export interface StatefulInstance<I extends Ports, O extends Ports> {
   onComplete?(out: Out<In<I> | Timer, In<I>, O>, state: State, origin: Position): Promise<void>
 }
 
+/** A declared stateful transform: what `defineStateful` gives. */
 export interface StatefulDef<Opt, I extends Ports, O extends Ports> extends TransformDeclaration<Opt, I, O> {
   readonly kind: "stateful"
   create(options: Opt, context: Context): Promise<StatefulInstance<I, O>>
@@ -178,6 +183,7 @@ export type SinkDelivery =
     }
   | { readonly delivery: "idempotent" | "at-least-once" }
 
+/** A sink as `create` gives it, one for all partitions that the process owns. */
 export type SinkInstance = SinkDelivery & {
   /** One (topic, partition) a call; shared by partitions, so re-entrant. Durable when it resolves. */
   write(batch: readonly Rec[], at: Span): Promise<void>
@@ -193,11 +199,15 @@ export interface SinkInput {
   readonly type: RecordType
 }
 
+/** A declared sink: what `defineSink` gives. */
 export interface SinkDef<Opt> extends Declaration<Opt> {
   readonly kind: "sink"
+  /** What its instances claim, for the reference page; the contract suite holds them to it. */
+  readonly delivery?: SinkDelivery["delivery"]
   create(options: Opt, context: Context, inputs: readonly SinkInput[]): Promise<SinkInstance>
 }
 
+/** A declared plugin of any kind; `kind` tells which. */
 // oxlint-disable-next-line typescript/no-explicit-any -- a plugin of any options and ports
 export type AnyPlugin = SourceDef<any, any> | TransformDef<any, any, any> | StatefulDef<any, any, any> | SinkDef<any>
 

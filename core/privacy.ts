@@ -20,6 +20,7 @@ export interface Pseudonymizer {
   shiftMs(personKey: string): number
 }
 
+/** Bounds of the date shift in whole days, backwards, both included. */
 export interface ShiftRange {
   readonly minDays: number
   readonly maxDays: number

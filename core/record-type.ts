@@ -19,6 +19,7 @@ export interface Field<T> {
   readonly doc: string
 }
 
+/** Fields of a record by name, in the order of the schema. */
 export type Fields = Readonly<Record<string, Field<unknown>>>
 type TypeOf<F> = F extends Field<infer T> ? T : never
 type ValueOfFields<F extends Fields> = { readonly [K in keyof F]: TypeOf<F[K]> }
@@ -40,13 +41,18 @@ export interface RecordType<V = unknown> {
 /** The value type of a record type. */
 export type ValueOf<R> = R extends RecordType<infer V> ? V : never
 
+/** Text. */
 export const string: FieldType<string> = { avro: "string" }
+/** A whole number of 32 bits. */
 export const int: FieldType<number> = { avro: "int" }
 /** 64 bits in Avro, a safe integer here. */
 export const long: FieldType<number> = { avro: "long" }
+/** A floating-point number of 64 bits. */
 export const double: FieldType<number> = { avro: "double" }
+/** True or false. */
 export const boolean: FieldType<boolean> = { avro: "boolean" }
 
+/** A value or null; null is the default. */
 export const optional = <T>(type: FieldType<T>): FieldType<T | null> => ({
   avro: ["null", type.avro],
   item: type as FieldType<unknown>,
@@ -54,6 +60,7 @@ export const optional = <T>(type: FieldType<T>): FieldType<T | null> => ({
   optional: true,
 })
 
+/** A list of values of one type. */
 export const array = <T>(type: FieldType<T>): FieldType<readonly T[]> => ({
   avro: { type: "array", items: type.avro },
   item: type as FieldType<unknown>,
@@ -70,12 +77,17 @@ const marked =
   (mark: Mark) =>
   <T>(type: FieldType<T>, doc: string): Field<T> => ({ type, mark, doc })
 
+/** Something that points at a person or an order of theirs: becomes a keyed pseudonym. */
 export const identifier = marked("identifier")
+/** A DICOM UID: mapped to another one. */
 export const uid = marked("uid")
 /** A `long` (ms since 1970, UTC) or a string: YYYY[-MM[-DD[Thh:mm:ss…]]] or YYYYMMDD. */
 export const date = marked("date")
+/** Free text: dropped below `phi`. */
 export const text = marked("text")
+/** What singles a person out only together with other things: kept in `limited`, dropped in `clean`. */
 export const quasi = marked("quasi")
+/** What says nothing of who a person is: kept. */
 export const keep = marked("keep")
 /** A field that holds nested records, whose own fields carry the marks. */
 export const group = <T>(type: FieldType<T>, doc: string): Field<T> => ({ type, mark: "nested", doc })

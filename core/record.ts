@@ -7,6 +7,7 @@ export const zones: readonly Zone[] = ["phi", "limited", "clean"]
 /** True when `to` is a step down the zones from `from`, which only a privacy transform may take. */
 export const isBelow = (to: Zone, from: Zone): boolean => zones.indexOf(to) > zones.indexOf(from)
 
+/** What happens to a row: it is there with this value, or it is taken back. */
 export type Op = "upsert" | "retract"
 
 /** A place in the Log. */

@@ -22,9 +22,11 @@ export const run: Command = {
     const { pipeline } = await loadPipeline(args.positionals[0]!, app, io)
     const options = { untilIdle: args.flag("until-idle"), ...(asOf === undefined ? {} : { asOf }) }
     const { runWithProgress } = await import("../run-pipeline.ts")
-    const { ended, summary } = await runWithProgress(pipeline, options, app, io)
+    const { ended, summary, fates } = await runWithProgress(pipeline, options, app, io)
     if (ended === "stopped") io.stderr.write("stopped: what was under way is committed\n")
-    io.stdout.write(args.flag("json") ? summaryJson(pipeline, summary, ended) : summaryTable(pipeline, summary))
+    io.stdout.write(
+      args.flag("json") ? summaryJson(pipeline, summary, ended, fates) : summaryTable(pipeline, summary, fates),
+    )
     return exit.ok
   },
 }

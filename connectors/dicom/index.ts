@@ -78,7 +78,8 @@ export const dicomFolder = defineSource({
         const error = leftError(await scanner.scan(false))
         if (run.signal.aborted) return
         if (error !== undefined) throw error
-        if (complete !== undefined) await run.complete(`${context.name}/*`, complete.to)
+        // Images alone: the records of the same hospital come by other feeds.
+        if (complete !== undefined) await run.complete(`${context.name}/dicom`, complete.to)
       },
     }
   },

@@ -10,6 +10,8 @@ import { after, notABomb } from "./lines.ts"
 export interface Listing {
   readonly folder: string
   readonly files: readonly string[]
+  /** Files under the folder that are passed over for their names. */
+  readonly others: number
 }
 
 const isNdjson = (name: string): boolean => /\.ndjson(\.gz)?$/i.test(name)
@@ -21,7 +23,7 @@ async function* walk(folder: string, under: string): AsyncGenerator<string> {
   for (const entry of entries.sort(byName)) {
     const path = under === "" ? entry.name : `${under}/${entry.name}`
     if (entry.isDirectory()) yield* walk(folder, path)
-    else if (entry.isFile() && isNdjson(entry.name)) yield path
+    else if (entry.isFile()) yield path
   }
 }
 
@@ -29,10 +31,13 @@ async function* walk(folder: string, under: string): AsyncGenerator<string> {
  * is either outside, or read where it stands. Throws fatal `path-missing`, retryable `folder-unreadable`. */
 export async function listNdjson(path: string): Promise<Listing> {
   try {
-    if ((await stat(path)).isFile()) return { folder: dirname(path), files: [basename(path)] }
+    if ((await stat(path)).isFile()) return { folder: dirname(path), files: [basename(path)], others: 0 }
     const files: string[] = []
-    for await (const file of walk(path, "")) files.push(file)
-    return { folder: path, files }
+    let others = 0
+    for await (const file of walk(path, ""))
+      if (isNdjson(file)) files.push(file)
+      else others++
+    return { folder: path, files, others }
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     if (code === "ENOENT" || code === "ENOTDIR")

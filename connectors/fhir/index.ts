@@ -26,7 +26,8 @@ export const outputs = { out: port(fhirResource, "patient-reference", "phi") }
 
 /** Reads every file, those that cannot be read last: they are tried again once all others are done. */
 async function readAll(path: string, reader: Reader, context: Context, run: SourceRun<typeof outputs>): Promise<void> {
-  const { folder, files } = await listNdjson(path)
+  const { folder, files, others } = await listNdjson(path)
+  if (others > 0) context.log.warn("files-not-ndjson", { count: others })
   let unreadable = 0
   for (const file of files) {
     if (run.signal.aborted) return

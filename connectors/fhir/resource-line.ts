@@ -5,6 +5,7 @@ import { clinicalTime, patientReference } from "../../formats/fhir/resource.ts"
 import type { Resource } from "../../formats/fhir/resource.ts"
 import { interval } from "../../formats/fhir/time.ts"
 import type { ZoneOffset } from "../../formats/fhir/time.ts"
+import { isDeeper } from "./depth.ts"
 
 /** Where a line stands and how it is read. */
 export interface LineContext {
@@ -15,6 +16,9 @@ export interface LineContext {
   readonly line: number
   readonly ordinal: number
 }
+
+/** Levels of nesting; FHIR's own elements stay under 20, without limit only in extensions. */
+const mostLevels = 1000
 
 type Json = Readonly<Record<string, unknown>>
 const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
@@ -49,10 +53,11 @@ function moment(text: string | null | undefined, path: string, zone: ZoneOffset)
   return found.from
 }
 
-/** Reads a line as a record; undefined for a blank one. Throws bad records `not-utf8`, `not-json`, `not-an-object`,
+/** Reads a line as a record; undefined for a blank one. Throws bad records `not-utf8`, `too-deep`, `not-json`, `not-an-object`,
  * `no-resource-type`, `no-id`, `bad-date`. */
 export function readLine(bytes: Buffer, context: LineContext): Draft<FhirResource> | undefined {
   if (!isUtf8(bytes)) throw badRecord("not-utf8", "the line is not UTF-8")
+  if (isDeeper(bytes, mostLevels)) throw badRecord("too-deep", `the line nests more than ${mostLevels} levels deep`)
   const body = bytes.toString("utf8").replace(/^\uFEFF/, "")
   if (/^\s*$/.test(body)) return undefined
   const { source, zone, file, line } = context

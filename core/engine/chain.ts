@@ -1,6 +1,6 @@
 import { WeirError, classify, fatal } from "../errors.ts"
-import type { AnyPlugin, HeldInput, Out, State, StatefulInstance, Timer, TransformInstance } from "../plugin.ts"
-import type { Draft, Position, Rec } from "../record.ts"
+import type { AnyPlugin, HeldInput, Out, Ports, State, StatefulInstance, Timer, TransformInstance } from "../plugin.ts"
+import type { Draft, Position, Rec, Zone } from "../record.ts"
 
 /** A record inside a chain: what it is, and the input (or timer) of the stage from which it stems. */
 type Stem = Rec | Timer
@@ -31,12 +31,21 @@ export interface ChainStep {
 
 const emptyResult = (): ChainResult => ({ emitted: [], held: [], dropped: [], failed: [] })
 
+/** What a step of a stage works on. */
+export interface ChainWork {
+  readonly batch: readonly Item[]
+  readonly fired?: readonly Timer[]
+  readonly complete?: Position
+  /** Of the stage's inputs. */
+  readonly zone: Zone
+}
+
 /** Runs a batch, or fired timers, or news of completeness, through the steps of a stage, and checks that each record was ended
  * exactly once in each. Only the stateful step sees `state`, `fired` and `complete`. */
 export async function runChain(
   stage: string,
   steps: readonly ChainStep[],
-  work: { readonly batch: readonly Item[]; readonly fired?: readonly Timer[]; readonly complete?: Position },
+  work: ChainWork,
   state: State | undefined,
 ): Promise<ChainResult> {
   const result = emptyResult()
@@ -51,7 +60,7 @@ export async function runChain(
     }
     turn.check()
     if (last) result.emitted.push(...turn.emits)
-    else items = turn.emits.map(({ root, draft }) => ({ root, item: asItem(root, draft, items[0]?.item) }))
+    else items = turn.emits.map(({ root, draft, type }) => ({ root, item: asItem(root, draft, type, work) }))
   }
   return result
 }
@@ -91,21 +100,14 @@ function privacyOr(stage: string, plugin: AnyPlugin, thrown: unknown): WeirError
 
 const isTimer = (stem: Stem): stem is Timer => "due" in stem
 
-function asItem(root: Stem, draft: Draft, like: Item | undefined): Item {
+function asItem(root: Stem, draft: Draft, type: string, { zone }: { readonly zone: Zone }): Item {
   const at = isTimer(root) ? root.origin : root.at
-  return {
-    ...draft,
-    at,
-    origin: draft.origin ?? root.origin,
-    zone: like?.zone ?? "phi",
-    type: like?.type ?? "",
-    input: "in",
-  }
+  return { ...draft, at, origin: draft.origin ?? root.origin, zone, type, input: "in" }
 }
 
 /** One plugin call: gathers what it says of each record. */
 class Turn {
-  readonly emits: { to: string; root: Stem; draft: Draft }[] = []
+  readonly emits: { to: string; root: Stem; draft: Draft; type: string }[] = []
   readonly #stage: string
   readonly #plugin: Extract<AnyPlugin, { kind: "transform" | "stateful" }>
   readonly #result: ChainResult
@@ -134,7 +136,7 @@ class Turn {
       if (end === undefined && !isTimer(from)) this.#broken("emitted from a record that is not of this batch")
       if (end === 4) this.#broken("emitted from a record that it had dropped or failed")
       if (end !== undefined) this.#ends.set(from, end | 1)
-      this.emits.push({ to, root: this.#roots.get(from) ?? from, draft: draft as Draft })
+      this.emits.push({ to, root: this.#roots.get(from) ?? from, draft: draft as Draft, type: this.#typeOf(to, from) })
     },
     hold: (from) => {
       this.#end(from, 2)
@@ -158,6 +160,13 @@ class Turn {
         this.#broken("dropped a held record for one that is not of this batch")
       this.#result.dropped.push({ root: held, step: this.#plugin.name, reason })
     },
+  }
+
+  /** The record type of what comes out of a port: its own, or that of what it stems from. */
+  #typeOf(to: string, from: Stem): string {
+    const type = (this.#plugin.outputs as Ports)[to]?.type
+    if (typeof type === "object") return type.name
+    return isTimer(from) ? "" : from.type
   }
 
   #failed(root: Failed["root"], error: Error): void {

@@ -1,19 +1,20 @@
+import { createHash } from "node:crypto"
 import type { Control } from "../codec.ts"
 import type { CompiledPipeline, CompiledTopic } from "../pipeline/model.ts"
 
 /** What a task knows of its inputs' writers and has told its outputs' readers; stored with its position. */
 export interface Facts {
-  /** `topic|writer` of each writer that ended and did not open again. */
-  ended: Record<string, true>
+  /** By `topic|writer`, the mark of each writer that ended and did not open again. */
+  ended: Record<string, string>
   /** Feed to `topic|writer` to clinical time, ms. */
   complete: Record<string, Record<string, number>>
-  /** This task forwarded its end and wrote nothing since. */
-  closed: boolean
+  /** The mark with which this task forwarded its end, if it wrote nothing since; "" when it is open. */
+  closed: string
   /** Feed to what this task forwarded. */
   forwarded: Record<string, number>
 }
 
-export const noFacts = (): Facts => ({ ended: {}, complete: {}, closed: false, forwarded: {} })
+export const noFacts = (): Facts => ({ ended: {}, complete: {}, closed: "", forwarded: {} })
 
 /** Facts as read back from storage. */
 export const readFacts = (stored: unknown): Facts => ({
@@ -30,10 +31,10 @@ export function fold(facts: Facts, control: Control): boolean {
     feed[slot] = control.through ?? 0
     return true
   }
-  const ended = facts.ended[slot] === true
-  if (control.kind === "end") facts.ended[slot] = true
+  const before = facts.ended[slot]
+  if (control.kind === "end") facts.ended[slot] = control.mark ?? ""
   else delete facts.ended[slot]
-  return ended !== (control.kind === "end")
+  return before !== facts.ended[slot]
 }
 
 /** The writers whose marks a reader of the topic waits for. */
@@ -48,8 +49,46 @@ function writersOf(topic: CompiledTopic, pipeline: CompiledPipeline): string[] {
 /** True when every writer of every input ended; a topic that nothing in the pipeline writes has no end to wait for. */
 export function allEnded(facts: Facts, topics: readonly CompiledTopic[], pipeline: CompiledPipeline): boolean {
   return topics.every((topic) =>
-    writersOf(topic, pipeline).every((writer) => facts.ended[`${topic.name}|${writer}`] === true),
+    writersOf(topic, pipeline).every((writer) => facts.ended[`${topic.name}|${writer}`] !== undefined),
   )
+}
+
+/** The mark of a reader whose inputs ended: equal for equal marks of all their writers, and for the same --as-of. So whoever knows
+ * the marks of the sources knows every mark below them.
+ * @param markOf the mark of a topic's writer */
+export function markOfInputs(
+  topics: readonly CompiledTopic[],
+  pipeline: CompiledPipeline,
+  asOf: number | undefined,
+  markOf: (topic: string, writer: string) => string,
+): string {
+  const parts = topics.flatMap((topic) =>
+    writersOf(topic, pipeline).map((writer) => `${topic.name}|${writer}=${markOf(topic.name, writer)}`),
+  )
+  const text = `${asOf ?? ""}\n${parts.sort().join("\n")}`
+  return createHash("sha256").update(text).digest("base64url").slice(0, 22)
+}
+
+/** What every stage and sink will have ended with, once everything of the sources has passed it. */
+export function expectedMarks(
+  pipeline: CompiledPipeline,
+  asOf: number | undefined,
+  sourceMark: (source: string) => string,
+): { readonly stages: ReadonlyMap<string, string>; readonly sinkTopics: ReadonlyMap<string, string> } {
+  const stages = new Map<string, string>()
+  const mark = (topics: Iterable<string>) =>
+    markOfInputs(
+      [...topics].map((topic) => pipeline.topics.get(topic)!),
+      pipeline,
+      asOf,
+      (_topic, writer) => {
+        const [kind, name] = writer.split("/") as [string, string]
+        return kind === "source" ? sourceMark(name) : (stages.get(name) ?? "")
+      },
+    )
+  for (const stage of pipeline.stages) stages.set(stage.name, mark(stage.inputs.keys()))
+  const topics = new Set(pipeline.sinks.flatMap((sink) => sink.topics))
+  return { stages, sinkTopics: new Map([...topics].map((topic) => [topic, mark([topic])])) }
 }
 
 /** How far each feed is complete: what all writers that carry it, on all inputs, have declared. */

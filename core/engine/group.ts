@@ -70,7 +70,11 @@ export const runGroup = (
           owned: () => member.confirm(partition),
         })
         const fiber = yield* Effect.forkScoped(
-          supervised.pipe(Effect.catch((error) => Effect.asVoid(Queue.offer(failures, error)))),
+          supervised.pipe(
+            Effect.catch((error) => Effect.asVoid(Queue.offer(failures, error))),
+            // Whoever waits for a task that is gone would wait for ever.
+            Effect.ensuring(Effect.sync(() => task.gate.close())),
+          ),
         )
         tasks.set(partition, { task, fiber })
       })

@@ -37,7 +37,8 @@ export interface OpenOptions {
   readonly untilIdle?: boolean
 }
 
-const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, WeirError> =>
+/** A promise whose rejection has a meaning. */
+export const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, WeirError> =>
   Effect.tryPromise({ try: run, catch: classify })
 
 /** Opens something that is closed with the scope. */
@@ -66,8 +67,9 @@ export const openRuntime = (
     const now = () => clock.currentTimeMillisUnsafe()
     const calendar = () => options.asOf ?? now()
     const untilIdle = options.untilIdle === true
+    const { asOf } = options
     const counters = new Counters()
-    return { pipeline, log, store, objects, codecs, secrets, table, counters, logger, now, calendar, untilIdle }
+    return { pipeline, log, store, objects, codecs, secrets, table, counters, logger, now, calendar, asOf, untilIdle }
   })
 
 async function openTopics(

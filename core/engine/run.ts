@@ -6,10 +6,13 @@ import type { SinkDef, SourceDef } from "../plugin.ts"
 import type { CompiledPipeline, CompiledSink, CompiledSource, CompiledStage } from "../pipeline/model.ts"
 import type { Member } from "../ports/log.ts"
 import type { Counters, Counts } from "./counters.ts"
+import { EndWatch } from "./ended.ts"
+import { fates } from "./fates.ts"
+import type { Fates } from "./fates.ts"
 import { runGroup } from "./group.ts"
 import type { Group } from "./group.ts"
 import { IdleGate } from "./idle.ts"
-import { opened, openRuntime } from "./open.ts"
+import { attempt, opened, openRuntime } from "./open.ts"
 import type { OpenOptions } from "./open.ts"
 import { contextFor, groupOf, taskTopic } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
@@ -20,15 +23,21 @@ import { StatelessTask } from "./stateless-task.ts"
 import { backOff, supervise } from "./supervise.ts"
 
 export { readSecrets } from "./open.ts"
+export type { Fates } from "./fates.ts"
 export type { Drivers } from "./open.ts"
 
 export interface RunOptions extends OpenOptions {
   /** Given the counters as the run begins, for showing progress. */
   readonly onStart?: (counters: Counters) => void
+  /** Given what became of every arrival, when a run ends because it is idle. */
+  readonly onFates?: (fates: ReadonlyMap<string, Fates>) => void
 }
 
 /** What a run did, by source, stage and sink. */
 export type Summary = ReadonlyMap<string, Counts>
+
+/** How often a run that ends when idle looks whether it is. */
+const pollMs = 50
 
 /** Work of a run: it fails when a task does, and never ends by itself. */
 interface Work {
@@ -42,19 +51,24 @@ export const runPipeline = (pipeline: CompiledPipeline, options: RunOptions): Ef
     Effect.gen(function* () {
       const runtime = yield* openRuntime(pipeline, options)
       options.onStart?.(runtime.counters)
+      const watch = new EndWatch(runtime)
+      yield* attempt(() => watch.begin())
       // Readers come before writers, so that nothing waits for a reader that is not there yet.
       const sinks: Group[] = []
       for (const sink of pipeline.sinks) sinks.push(...(yield* startSink(runtime, sink)))
       const stages: Group[] = []
       for (const stage of pipeline.stages.toReversed()) stages.unshift(yield* startStage(runtime, stage))
-      const sources: (Work & { readonly ended: Promise<void> })[] = []
+      const sources: Work[] = []
       for (const source of pipeline.sources) sources.push(yield* startSource(runtime, source))
-      const idle = Effect.promise(async () => {
-        await Promise.all(sources.map(({ ended }) => ended))
-        for (const group of [...stages, ...sinks]) await group.idle()
+      const idle = Effect.gen(function* () {
+        while (!(yield* attempt(() => watch.passed()))) yield* Effect.sleep(pollMs)
+        // What the clock alone brings about moves no mark: each task of this process must have had a look.
+        for (const group of [...stages, ...sinks]) yield* attempt(() => group.idle())
       })
       const work = [...stages, ...sinks, ...sources].map(({ done }) => done)
       yield* Effect.raceAllFirst([...work, runtime.untilIdle ? idle : Effect.never])
+      const { onFates } = options
+      if (onFates !== undefined) onFates(yield* attempt(() => fates(runtime)))
       return runtime.counters.all
     }),
   )
@@ -103,24 +117,24 @@ const startSink = (runtime: Runtime, sink: CompiledSink): Effect.Effect<Group[],
 /** A source that runs once is owned through a group on the tasks topic: one member of all processes runs it. */
 const startSource = (runtime: Runtime, source: CompiledSource) =>
   Effect.gen(function* () {
-    const ended = Promise.withResolvers<void>()
     const services = yield* Effect.context<never>()
     const pause = (tries: number) => Effect.runPromiseWith(services)(backOff(tries))
-    const run = async (signal: AbortSignal) => {
-      await new SourceTask(runtime, source, pause).run(signal)
-      if (!signal.aborted) ended.resolve()
-    }
     const { pipeline, logger } = runtime
     if ((source.plugin as SourceDef<unknown, never>).runs === "once") {
       const group = groupOf(pipeline.name, `${source.name}.owner`)
-      const make = (_partition: number, _member: Member) => ({ gate: new IdleGate(), run })
+      const make = (partition: number, member: Member) => {
+        const owner = { pause, owned: () => member.confirm(partition) }
+        const run = (signal: AbortSignal) => new SourceTask(runtime, source, owner).run(signal)
+        return { gate: new IdleGate(), run }
+      }
       const spec = { name: source.name, group, topics: [taskTopic(pipeline.name)], partitions: 1 }
       const { done } = yield* runGroup(runtime, spec, make)
-      return { ended: ended.promise, done }
+      return { done }
     }
     const counts = runtime.counters.of(source.name)
     const owned = async () => true
+    const run = (signal: AbortSignal) => new SourceTask(runtime, source, { pause, owned }).run(signal)
     const running = supervise({ name: source.name, partition: 0, counts, logger, run, owned })
     const fiber = yield* Effect.forkScoped(running)
-    return { ended: ended.promise, done: Effect.andThen(Fiber.join(fiber), Effect.never) }
+    return { done: Effect.andThen(Fiber.join(fiber), Effect.never) }
   })

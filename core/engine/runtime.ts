@@ -25,6 +25,8 @@ export interface Runtime {
   readonly logger: Logger
   /** The engine's clock, ms since 1970, UTC. */
   now(): number
+  /** --as-of, if it was given. */
+  readonly asOf: number | undefined
   /** Whether the run ends when there is nothing more to do. */
   readonly untilIdle: boolean
   /** What calendar timers go by: the clock, or --as-of. */

@@ -5,7 +5,7 @@ import type { CompiledSink } from "../pipeline/model.ts"
 import type { Member, Writer } from "../ports/log.ts"
 import type { InputPosition } from "../ports/store.ts"
 import { bump } from "./counters.ts"
-import { allEnded, fold, readFacts } from "./facts.ts"
+import { allEnded, fold, markOfInputs, readFacts } from "./facts.ts"
 import type { Facts } from "./facts.ts"
 import { IdleGate } from "./idle.ts"
 import { Inputs, codecOf } from "./inputs.ts"
@@ -14,7 +14,7 @@ import { Outbound } from "./outbound.ts"
 import { groupOf } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
 import { startsOf } from "./stateless-task.ts"
-import { deadLetters, inputTopics } from "./task.ts"
+import { deadLetters, endKey, inputTopics } from "./task.ts"
 import type { Rec } from "../record.ts"
 
 const batchRecords = 5000
@@ -69,7 +69,7 @@ export class SinkTask {
           next = await this.#step(writer, pass, { from: next, epoch: claim.epoch }, facts)
           progress()
         } else if (pass.atHead && this.#ended(facts)) {
-          await this.#instance.flush?.(this.#topic, this.#partition)
+          await this.#close(writer, facts)
           this.gate.idle(waiters)
         }
       }
@@ -87,6 +87,23 @@ export class SinkTask {
     return allEnded(facts, inputTopics(this.#runtime, [this.#topic]), this.#runtime.pipeline)
   }
 
+  /** Everything that came is written: says so, where other processes look. */
+  async #close(writer: Writer, facts: Facts): Promise<void> {
+    const { pipeline, asOf, table } = this.#runtime
+    const topics = inputTopics(this.#runtime, [this.#topic])
+    const mark = markOfInputs(topics, pipeline, asOf, (topic, from) => facts.ended[`${topic}|${from}`] ?? "")
+    if (facts.closed === mark) return
+    await this.#instance.flush?.(this.#topic, this.#partition)
+    const closed = { ...facts, closed: mark }
+    await writer.transact([
+      table.append([
+        [this.#factsKey, closed],
+        [endKey(this.#factsKey), mark],
+      ]),
+    ])
+    facts.closed = mark
+  }
+
   async #claim(): Promise<{ readonly next: bigint | undefined; readonly epoch: bigint }> {
     if (this.#instance.delivery === "transactional") return this.#instance.claim(this.#topic, this.#partition)
     const next = (await this.#runtime.log.committed(this.#group, this.#topic)).get(this.#partition)
@@ -101,6 +118,7 @@ export class SinkTask {
   ): Promise<bigint> {
     const { next } = pass.positions[0]!
     const changed = pass.controls.map((control) => fold(facts, control)).includes(true)
+    if (pass.records.length > 0) facts.closed = ""
     // Marks are written before the position moves: a mark that is read twice does no harm, one that is lost does.
     if (changed) await writer.transact([this.#runtime.table.append([[this.#factsKey, facts]])])
     const span = { topic: this.#topic, partition: this.#partition, from: at.from, next, epoch: at.epoch }

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto"
 import { WeirError, classify, retryable } from "../errors.ts"
 import type { Ports, SourceDef, SourceRun } from "../plugin.ts"
 import type { CompiledSource } from "../pipeline/model.ts"
@@ -6,6 +7,7 @@ import type { Draft } from "../record.ts"
 import { noOrigin } from "../codec.ts"
 import { bump } from "./counters.ts"
 import { codecOf } from "./inputs.ts"
+import type { LogTable } from "./log-table.ts"
 import { Outbound } from "./outbound.ts"
 import { contextFor, deadLetterTopic, dropTopic, groupOf } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
@@ -19,6 +21,25 @@ interface Pending {
   readonly failed: (error: unknown) => void
 }
 
+/** What a source's task asks of who runs it. */
+export interface SourceOwner {
+  /** Whether the source is still this process's, as the Log says now. */
+  owned(): Promise<boolean>
+  /** Waits before another attempt, longer each time. */
+  pause(attempt: number): Promise<void>
+}
+
+/** What the table keeps of a source. */
+export interface SourceRow {
+  readonly closed: string
+  readonly runs: number
+}
+const sourceKey = (name: string): string => `source/${name}`
+
+/** The row of a source, as of the table's last refresh. */
+export const sourceRow = (table: LogTable, name: string): SourceRow =>
+  table.get<SourceRow>(sourceKey(name)) ?? { closed: "", runs: 0 }
+
 /** How many queued appends share one transaction at most. */
 const together = 64
 
@@ -31,18 +52,22 @@ export class SourceTask {
   #pump: Promise<void> | undefined
   #writer: Writer | undefined
   #number = 0n
-  #closed = false
+  /** The mark it ended with, if nothing came since. */
+  #closed = ""
+  /** How often a run of it came to its end, by any process. */
+  #runs = 0
   /** Drops that the next transaction writes down: with the checkpoint that covers them, so once. */
   #drops: [place: string, reason: string][] = []
-  #pause: (attempt: number) => Promise<void>
+  readonly #owner: SourceOwner
   #signal = new AbortController().signal
 
-  /** @param pause waits before another attempt, longer each time */
-  constructor(runtime: Runtime, source: CompiledSource, pause: (attempt: number) => Promise<void>) {
+  constructor(runtime: Runtime, source: CompiledSource, owner: SourceOwner) {
     this.#runtime = runtime
     this.#source = source
-    this.#group = groupOf(runtime.pipeline.name, `source.${source.name}`)
-    this.#pause = pause
+    // A listener runs in each process, so each has a writer of its own.
+    const everywhere = (source.plugin as SourceDef<unknown, never>).runs === "everywhere"
+    this.#group = groupOf(runtime.pipeline.name, `source.${source.name}${everywhere ? `.${randomUUID()}` : ""}`)
+    this.#owner = owner
   }
 
   /** Runs to the end of what the world has to give; then marks the end. */
@@ -52,7 +77,9 @@ export class SourceTask {
     const plugin = this.#source.plugin as SourceDef<unknown, Ports>
     await this.#fence()
     await table.refresh()
-    this.#closed = table.get<{ closed: boolean }>(this.#stateKey)?.closed === true
+    const row = sourceRow(table, this.#source.name)
+    this.#closed = row.closed
+    this.#runs = row.runs
     const prefix = `checkpoint/${this.#source.name}/`
     const checkpoint = new Map(table.entries<string>(prefix).map(([key, value]) => [key.slice(prefix.length), value]))
     const idle = new AbortController()
@@ -92,7 +119,7 @@ export class SourceTask {
   }
 
   get #stateKey(): string {
-    return `source/${this.#source.name}`
+    return sourceKey(this.#source.name)
   }
 
   get #topics(): string[] {
@@ -149,15 +176,19 @@ export class SourceTask {
   }
 
   async #end(): Promise<void> {
-    if (this.#closed) return
     const out = new Outbound()
-    for (const topic of this.#topics)
-      out.control(codecOf(this.#runtime.codecs, topic), this.#partitions(topic), {
-        kind: "end",
-        writer: this.#stateKey,
-      })
-    await this.#enqueue(out, [[this.#stateKey, { closed: true }]], 0)
-    this.#closed = true
+    // The append number of the transaction that holds it: no two ends have the same.
+    const mark = this.#closed === "" ? String(this.#number + 1n) : this.#closed
+    if (this.#closed === "")
+      for (const topic of this.#topics)
+        out.control(codecOf(this.#runtime.codecs, topic), this.#partitions(topic), {
+          kind: "end",
+          writer: this.#stateKey,
+          mark,
+        })
+    const row: SourceRow = { closed: mark, runs: this.#runs + 1 }
+    await this.#enqueue(out, [[this.#stateKey, row]], 0)
+    this.#closed = mark
   }
 
   #enqueue(out: Outbound, rows: Pending["rows"], records: number): Promise<void> {
@@ -195,14 +226,17 @@ export class SourceTask {
   async #commit(turn: readonly Pending[]): Promise<void> {
     const appends: Append[] = []
     const records = turn.some((pending) => pending.records > 0)
-    if (this.#closed && records) {
+    if (this.#closed !== "" && records) {
       const open = new Outbound()
       for (const topic of this.#topics)
         open.control(codecOf(this.#runtime.codecs, topic), this.#partitions(topic), {
           kind: "open",
           writer: this.#stateKey,
         })
-      appends.push(...(await open.appends()), this.#runtime.table.append([[this.#stateKey, { closed: false }]]))
+      appends.push(
+        ...(await open.appends()),
+        this.#runtime.table.append([[this.#stateKey, { closed: "", runs: this.#runs }]]),
+      )
     }
     for (const { out } of turn) appends.push(...(await out.appends()))
     const rows = turn.flatMap((pending) => pending.rows)
@@ -211,7 +245,7 @@ export class SourceTask {
     for (let attempt = 0; ; attempt++) {
       if (this.#signal.aborted) throw retryable("stopped", `source ${this.#source.name} was stopped`)
       try {
-        if (this.#writer === undefined) await this.#fence()
+        if (this.#writer === undefined) await this.#again(number)
         if (this.#number < number) {
           const [topic] = this.#topics
           await this.#writer!.transact(merge(appends), [
@@ -219,19 +253,28 @@ export class SourceTask {
           ])
         }
         this.#number = number
-        if (records) this.#closed = false
+        if (records) this.#closed = ""
         return
       } catch (thrown) {
         const error = classify(thrown)
         if (error.meaning === "fatal" && error.code !== "fenced") throw error
-        if (error.meaning === "bad-record") throw error
+        if (error.meaning === "bad-record" || error.code === "revoked") throw error
         await this.#writer?.close().catch(() => {})
         this.#writer = undefined
         this.#runtime.counters.of(this.#source.name).paused = error.code
-        await this.#pause(attempt)
+        await this.#owner.pause(attempt)
         this.#runtime.counters.of(this.#source.name).paused = undefined
       }
     }
+  }
+
+  /** After a failure: still ours, then fence and read the number. It tells whether the transaction was committed; any other number
+   * is another owner's, and what was read of the world since is not ours to append. */
+  async #again(number: bigint): Promise<void> {
+    const lost = () => retryable("revoked", `source ${this.#source.name} went to another process`)
+    if (!(await this.#owner.owned())) throw lost()
+    await this.#fence()
+    if (this.#number !== number && this.#number !== number - 1n) throw lost()
   }
 
   async #fence(): Promise<void> {

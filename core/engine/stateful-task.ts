@@ -111,7 +111,7 @@ export class StatefulTask {
       const result = await runChain(
         this.#work.stage.name,
         steps,
-        { batch: pass.records, fired, ...(complete === undefined ? {} : { complete }) },
+        { batch: pass.records, fired, zone: this.#work.zone, ...(complete === undefined ? {} : { complete }) },
         state,
       )
       this.#limit = batchRecords
@@ -141,7 +141,7 @@ export class StatefulTask {
     if (await this.#fire(claimed, "calendar", this.#runtime.calendar())) return false
     await claimed.publisher.drained()
     if (!ended) return false
-    if (claimed.facts.closed) return true
+    if (claimed.facts.closed === this.#work.mark(claimed.facts)) return true
     const facts = structuredClone(claimed.facts)
     const appends = await this.#work.endMarks(facts).appends()
     const tx = await claimed.store.begin()
@@ -282,7 +282,9 @@ class Publisher {
     const writer = await runtime.log.writer(`${group}.${partition}`)
     try {
       const inLog = (await runtime.log.committed(outbox, topic)).get(partition) ?? 0n
-      if (inLog > store.outbox)
+      if (inLog > store.outbox) {
+        // A claim that was overtaken knows an old count; it is told so here.
+        await (await store.begin()).rollback()
         throw fatal(
           "store-behind-log",
           `task ${group}/${partition}: the Log holds publication ${inLog}, the Store only counts to ${store.outbox}: the Store is older than the Log`,
@@ -290,6 +292,7 @@ class Publisher {
             hint: "the Store was restored from a backup: restore the Log to the same time, or start new topics and a new Store",
           },
         )
+      }
       const above = inLog > store.published ? inLog : store.published
       const publisher = new Publisher(writer, above, (offset) => ({
         group: outbox,

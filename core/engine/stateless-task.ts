@@ -94,7 +94,12 @@ export class StatelessTask {
 
   async #apply(steps: readonly ChainStep[], pass: Pass): Promise<ChainResult> {
     try {
-      const result = await runChain(this.#work.stage.name, steps, { batch: pass.records }, undefined)
+      const result = await runChain(
+        this.#work.stage.name,
+        steps,
+        { batch: pass.records, zone: this.#work.zone },
+        undefined,
+      )
       this.#limit = batchRecords
       return result
     } catch (thrown) {
@@ -118,7 +123,7 @@ export class StatelessTask {
   /** Nothing to read: forward the end if the inputs ended. True when there is nothing more to do. */
   async #settled(writer: Writer, facts: Facts): Promise<boolean> {
     if (!this.#work.ended(facts)) return false
-    if (facts.closed) return true
+    if (facts.closed === this.#work.mark(facts)) return true
     const next = structuredClone(facts)
     await this.#commit(writer, this.#work.endMarks(next), { positions: [] }, next)
     Object.assign(facts, next)

@@ -1,8 +1,6 @@
 import type { ChainResult, ChainStep, Failed, StepInstance } from "./chain.ts"
-import { completeThrough } from "./facts.ts"
 import type { Facts } from "./facts.ts"
-import { allEnded } from "./facts.ts"
-import { fold } from "./facts.ts"
+import { allEnded, completeThrough, fold, markOfInputs } from "./facts.ts"
 import { codecOf } from "./inputs.ts"
 import type { InputSpec, Pass } from "./inputs.ts"
 import { Outbound } from "./outbound.ts"
@@ -15,7 +13,8 @@ import type { WeirError } from "../errors.ts"
 import type { AnyPlugin, HeldInput } from "../plugin.ts"
 import type { CompiledStage, CompiledTopic } from "../pipeline/model.ts"
 import type { Member } from "../ports/log.ts"
-import type { Position } from "../record.ts"
+import { zones } from "../record.ts"
+import type { Position, Zone } from "../record.ts"
 import { bump } from "./counters.ts"
 
 /** What runs one partition of a source's, stage's or sink's work. */
@@ -82,6 +81,11 @@ export class StageWork {
     this.inputs = inputTopics(runtime, stage.inputs.keys())
   }
 
+  /** The most private of its inputs. */
+  get zone(): Zone {
+    return zones.find((zone) => this.inputs.some((input) => input.zone === zone)) ?? "phi"
+  }
+
   ended(facts: Facts): boolean {
     return allEnded(facts, this.inputs, this.runtime.pipeline)
   }
@@ -109,9 +113,9 @@ export class StageWork {
   outbound(result: ChainResult, facts: Facts, moved: ReadonlyMap<string, number>): Outbound {
     const out = new Outbound()
     const topics = Object.values(this.stage.outputs)
-    if (result.emitted.length > 0 && facts.closed) {
+    if (result.emitted.length > 0 && facts.closed !== "") {
       for (const topic of topics) this.#control(out, topic, { kind: "open", writer: this.writer })
-      facts.closed = false
+      facts.closed = ""
     }
     for (const { to, root, draft } of result.emitted) {
       const topic = this.stage.outputs[to]
@@ -130,12 +134,20 @@ export class StageWork {
     return out
   }
 
-  /** The end marks, once everything that the inputs ask for is done. */
+  /** The mark to end with, now that the inputs ended; it may be the one that this task ended with already. */
+  mark(facts: Facts): string {
+    const { pipeline, asOf } = this.runtime
+    return markOfInputs(this.inputs, pipeline, asOf, (topic, writer) => facts.ended[`${topic}|${writer}`] ?? "")
+  }
+
+  /** The end marks, once everything that the inputs ask for is done; other processes look for them in the table. */
   endMarks(facts: Facts): Outbound {
     const out = new Outbound()
+    const mark = this.mark(facts)
     for (const topic of Object.values(this.stage.outputs))
-      this.#control(out, topic, { kind: "end", writer: this.writer })
-    facts.closed = true
+      this.#control(out, topic, { kind: "end", writer: this.writer, mark })
+    out.append(this.runtime.table.append([[endKey(this.writer), mark]]))
+    facts.closed = mark
     return out
   }
 
@@ -157,6 +169,9 @@ export class StageWork {
     for (const { error } of result.failed) bump(counts.dead, error.code)
   }
 }
+
+/** Where the mark is kept with which a stage's or a sink's task ended. */
+export const endKey = (writer: string): string => `end/${writer}`
 
 /** A dead letter holds where and why, never what: no payload value. */
 export interface DeadLetter {

@@ -3,6 +3,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import type { AnyPlugin } from "../plugin.ts"
 
+/** What is wrong with an option, and where under `with:`. */
 export interface OptionFault {
   readonly path: readonly (string | number)[]
   readonly message: string
@@ -26,7 +27,10 @@ export function decodeOptions(
   return { options: undefined, faults }
 }
 
-/** The options as JSON Schema (draft 2020-12), for editors and reference pages. */
+/** The options as JSON Schema (draft 2020-12), for editors and reference pages; as strict as decoding. Options that nest refer to
+ * definitions, which `$id` makes their own wherever the schema is put. */
 export function optionsJsonSchema(plugin: AnyPlugin): unknown {
-  return Schema.toJsonSchemaDocument(plugin.options).schema
+  const { schema, definitions } = Schema.toJsonSchemaDocument(plugin.options, { onExcessProperty: "error" })
+  if (Object.keys(definitions).length === 0) return schema
+  return { $id: `weir:options/${plugin.name}`, ...schema, $defs: definitions }
 }

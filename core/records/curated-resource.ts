@@ -15,4 +15,5 @@ export const curatedResource = recordType({
     profile: keep(string, "profile and options that ran"),
   },
 })
+/** A value of `curated-resource`. */
 export type CuratedResource = ValueOf<typeof curatedResource>

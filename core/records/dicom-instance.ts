@@ -58,4 +58,5 @@ export const dicomInstance = recordType({
     file: text(string, "path of the file under the source's folder, or the sender's AE title"),
   },
 })
+/** A value of `dicom-instance`. */
 export type DicomInstance = ValueOf<typeof dicomInstance>

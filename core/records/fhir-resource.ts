@@ -17,4 +17,5 @@ export const fhirResource = recordType({
     line: keep(long, "line in the file, from 1"),
   },
 })
+/** A value of `fhir-resource`. */
 export type FhirResource = ValueOf<typeof fhirResource>

@@ -47,4 +47,5 @@ export const label = recordType({
     ),
   },
 })
+/** A value of `label`. */
 export type Label = ValueOf<typeof label>

@@ -41,4 +41,5 @@ export const personEvent = recordType({
     flags: keep(array(string), "conflict, person-of-study, ..."),
   },
 })
+/** A value of `person-event`. */
 export type PersonEvent = ValueOf<typeof personEvent>

@@ -53,6 +53,7 @@ export const study = recordType({
     complete: keep(boolean, "the expected count was reached, or none is stated and it went quiet"),
   },
 })
+/** A value of `study`. */
 export type Study = ValueOf<typeof study>
 
 /** A study below the border: what of it was released, refused and held. */
@@ -79,6 +80,7 @@ export const curatedStudy = recordType({
     profile: keep(string, "profile and options that ran"),
   },
 })
+/** A value of `curated-study`. */
 export type CuratedStudy = ValueOf<typeof curatedStudy>
 
 /** A released instance: the claim check of the de-identified object in its own zone's bucket. */
@@ -106,4 +108,5 @@ export const curatedInstance = recordType({
     profile: keep(string, "profile and options that ran"),
   },
 })
+/** A value of `curated-instance`. */
 export type CuratedInstance = ValueOf<typeof curatedInstance>

@@ -69,14 +69,41 @@ export function canShowFace(summary: Summary): boolean {
   return !isRefusal(showing) && (showing === "volume" || showing === "photo")
 }
 
+/** What one instance adds to the decision on its series: `region` is `none` when nothing of a face can be seen in pictures of its
+ * class, else where it says that it is; `above` also when its descriptions speak of head or neck. */
+export interface SeriesEvidence {
+  readonly burnedIn: boolean
+  readonly region: "none" | Region
+}
+
+/** What an instance adds to the decision on its series. */
+export function seriesEvidence(summary: Summary): SeriesEvidence {
+  const burnedIn = summary.burnedInAnnotation === "YES"
+  if (!canShowFace(summary)) return { burnedIn, region: "none" }
+  return { burnedIn, region: described(summary) ? "above" : statedRegion(summary) }
+}
+
+/** What holds for a whole series. */
+export type SeriesRisk = "face-risk" | "burned-in-text-risk" | undefined
+
+/** The risk of a series by how many of its instances say what; see {@link seriesRisk}. */
+export function riskOf(counts: {
+  readonly burnedIn: number
+  readonly below: number
+  readonly above: number
+  readonly unknown: number
+}): SeriesRisk {
+  if (counts.burnedIn > 0) return "burned-in-text-risk"
+  if (counts.above > 0) return "face-risk"
+  return counts.unknown > 0 && counts.below === 0 ? "face-risk" : undefined
+}
+
 /** What holds for a whole series, given all its instances: `face-risk` when a face could be rendered from it, as its region is head,
  * face, neck or unknown, or its descriptions speak of one; `burned-in-text-risk` when any instance says that it has burned-in
  * text. A region that some instances state counts for those that state none. */
-export function seriesRisk(summaries: readonly Summary[]): "face-risk" | "burned-in-text-risk" | undefined {
-  if (summaries.some((summary) => summary.burnedInAnnotation === "YES")) return "burned-in-text-risk"
-  const visible = summaries.filter(canShowFace)
-  if (visible.length === 0) return undefined
-  const regions = new Set(visible.map(statedRegion))
-  if (regions.has("above") || !regions.has("below")) return "face-risk"
-  return visible.some(described) ? "face-risk" : undefined
+export function seriesRisk(summaries: readonly Summary[]): SeriesRisk {
+  const all = summaries.map(seriesEvidence)
+  const count = (region: SeriesEvidence["region"]) => all.filter((one) => one.region === region).length
+  const burnedIn = all.filter((one) => one.burnedIn).length
+  return riskOf({ burnedIn, below: count("below"), above: count("above"), unknown: count("unknown") })
 }

@@ -124,10 +124,11 @@ function* codingsAt(value: unknown, steps: readonly string[], path: string): Gen
     if (value[step] !== undefined) yield* codingsAt(value[step], rest, path === "" ? step : `${path}.${step}`)
     return
   }
-  if (Array.isArray(value["coding"])) {
-    yield* codingsAt(value["coding"], [], `${path}.coding`)
-    return
-  }
+  if (!Array.isArray(value["coding"])) return yield* codingOf(value, path)
+  for (const [at, item] of value["coding"].entries()) if (isObject(item)) yield* codingOf(item, `${path}.coding[${at}]`)
+}
+
+function* codingOf(value: Json, path: string): Generator<StatedCoding> {
   const code = stated(value["code"])
   if (code === undefined) return
   const display = stated(value["display"])

@@ -124,6 +124,7 @@ async function create(size: number, context: Context, inputs: readonly SinkInput
 export const objectStore = defineSink({
   name: "object-store",
   summary: "Writes records as gzip JSON lines to the object store, in chunks with a manifest",
+  delivery: "idempotent",
   options,
   create: (given, context, inputs) => create(given["chunk-records"] ?? 10_000, context, inputs),
 })

@@ -268,10 +268,10 @@ describe("dicom-folder", () => {
     expect(harness.appended).toEqual([])
   })
 
-  it("says how far the feed is complete only after the whole folder", async () => {
+  it("says how far its images, and nothing else, are complete only after the whole folder", async () => {
     await write("a.dcm", dicom("1.1"))
     const harness = await read({ options: { "complete-through": "2024-06-30" } })
-    expect(harness.completed).toEqual([{ feed: "inbox/*", through: Date.UTC(2024, 6, 1) }])
+    expect(harness.completed).toEqual([{ feed: "inbox/dicom", through: Date.UTC(2024, 6, 1) }])
   })
 
   it("refuses a missing folder and a watched folder that claims to be complete", async () => {

@@ -139,6 +139,48 @@ describe("fhir-ndjson", () => {
     expect(harness.failed).toEqual([])
   })
 
+  it("makes a dead letter of what nests without end, wherever it nests, and counts no bracket in a text", async () => {
+    const nested = (open: string, close: string, levels: number) =>
+      `{"resourceType":"Basic","id":"x","x":${open.repeat(levels)}1${close.repeat(levels)},"y":[]}`
+    await write("a.ndjson", [
+      nested("[", "]", 999),
+      nested("[", "]", 1000),
+      nested('{"]\\"}":', "}", 100_000),
+      "[".repeat(1_000_000),
+      observation("text", { note: `${"[".repeat(5000)}"\\` }),
+      observation("wide", { x: Array.from({ length: 5000 }, () => [[]]) }),
+    ])
+    const harness = await read()
+    expect(ids(harness)).toEqual(["x", "text", "wide"])
+    expect(failures(harness)).toEqual([2, 3, 4].map((line) => [`a.ndjson:${line}`, "too-deep", "bad-record"]))
+  })
+
+  it("makes a dead letter of each line of a text that only has the name, and none of an empty file", async () => {
+    await write("a.ndjson", ["Dear colleague,", "", "attached is the export."])
+    await write("b.ndjson", [])
+    await write("c.ndjson.gz", [])
+    await write("d.ndjson", [observation("1")])
+    const harness = await read()
+    expect(failures(harness)).toEqual([
+      ["a.ndjson:1", "not-json", "bad-record"],
+      ["a.ndjson:3", "not-json", "bad-record"],
+    ])
+    expect(ids(harness)).toEqual(["1"])
+  })
+
+  it("says how many files it passes over for their names", async () => {
+    await write("a.ndjson", [observation("1")])
+    await write("b/Patient.json", [{ resourceType: "Patient", id: "p" }])
+    await write("c.ndjson.zip", Buffer.from("PK"))
+    const said: unknown[] = []
+    const log = { info: () => {}, warn: (event: string, fields: unknown) => void said.push([event, fields]) }
+    const instance = await fhirNdjson.create({ path: folder }, testContext({ name: "ehr", log }))
+    const harness = sourceRun()
+    await instance.run(harness.run)
+    expect(ids(harness)).toEqual(["1"])
+    expect(said).toEqual([["files-not-ndjson", { count: 2 }]])
+  })
+
   it("goes on at the line after the last durable one, wherever it died", async () => {
     const all = Array.from({ length: 1700 }, (_, i) => (i % 400 === 7 ? "broken" : observation(`r${i}`)))
     await write("a.ndjson", all.slice(0, 900))

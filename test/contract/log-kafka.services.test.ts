@@ -1,38 +1,14 @@
-import { randomUUID } from "node:crypto"
 import { Kafka, logLevel } from "kafkajs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { openKafkaLog } from "../../core/drivers/log-kafka/index.ts"
-import type { Fetched, Log, Member, Message, Reader } from "../../core/ports/log.ts"
+import type { Log } from "../../core/ports/log.ts"
+import { LIMIT, logContract, messages, text, unique } from "../kit/log-contract.ts"
 import { services } from "../services/addresses.ts"
 
 const brokers = services().kafka.split(",")
 const open = () => openKafkaLog({ brokers })
-const unique = (name: string) => `${name}-${randomUUID().slice(0, 8)}`
-const message = (value: string, timestamp = 1000): Message => ({
-  key: Buffer.from("k"),
-  value: Buffer.from(value),
-  timestamp,
-})
-const messages = (from: number, count: number) => Array.from({ length: count }, (_, i) => message(String(from + i)))
-const LIMIT = { maxBytes: 8 << 20, maxMessages: 1000, waitMs: 100 }
-const text = ({ value }: Fetched) => Buffer.from(value ?? []).toString()
 
-/** Reads until nothing more is there. */
-async function toHead(reader: Reader, limit = LIMIT): Promise<Fetched[]> {
-  const all: Fetched[] = []
-  for (;;) {
-    const batch = await reader.read(limit)
-    all.push(...batch.messages)
-    if (batch.messages.length === 0 && batch.next === batch.head) return all
-  }
-}
-
-async function until(condition: () => boolean | Promise<boolean>, ms = 15_000): Promise<void> {
-  for (const end = Date.now() + ms; !(await condition());) {
-    if (Date.now() > end) throw new Error("the condition did not come true")
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}
+logContract("Kafka", open)
 
 describe("Kafka as the Log", () => {
   let log: Log
@@ -41,125 +17,24 @@ describe("Kafka as the Log", () => {
   })
   afterAll(() => log.close())
 
-  const topic = async (partitions = 1, more = {}) => {
+  const topic = async () => {
     const name = unique("t")
-    await log.ensureTopics([{ name, partitions, ...more }])
+    await log.ensureTopics([{ name, partitions: 1 }])
     return name
   }
 
-  it("makes topics once, says how they are, and refuses another partition count", async () => {
-    const [plain, compact, kept] = [unique("plain"), unique("compact"), unique("kept")]
-    const specs = [
-      { name: plain, partitions: 2 },
-      { name: compact, partitions: 1, compact: true },
-      { name: kept, partitions: 1, retention: 86_400_000 },
-    ]
-    await log.ensureTopics(specs)
-    await log.ensureTopics(specs)
-    expect((await log.topics()).filter(({ name }) => specs.some((spec) => spec.name === name))).toEqual(
-      specs.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
-    )
-    const other = log.ensureTopics([{ name: plain, partitions: 3 }])
-    await expect(other).rejects.toMatchObject({ meaning: "fatal", code: "topic-mismatch" })
-    expect(await log.bounds(plain)).toEqual([
-      { start: 0n, end: 0n },
-      { start: 0n, end: 0n },
-    ])
-  })
-
-  it("gives back keys, values, times, headers and nulls", async () => {
-    for (const more of [{}, { retention: 86_400_000 }]) {
-      const name = await topic(1, more)
-      const writer = await log.writer(unique("w"))
-      const given: Message[] = [
-        { key: Buffer.from([0, 255]), value: Buffer.alloc(0), timestamp: 0 },
-        { key: null, value: null, timestamp: 1_234_567_890_123, headers: { a: "ä", b: "" } },
-        { key: new Uint8Array([1, 2, 3]), value: new Uint8Array(70_000).fill(7), timestamp: -5 },
-        { key: Buffer.from("k"), value: Buffer.from("v"), timestamp: 4_102_444_800_000 },
-      ]
-      await writer.transact([{ topic: name, partition: 0, messages: given }])
-      const read = await toHead(await log.reader(name, 0, 0n))
-      expect(read).toEqual(
-        given.map((each, i) => ({
-          ...each,
-          offset: BigInt(i),
-          key: each.key === null ? null : Buffer.from(each.key),
-          value: each.value === null ? null : Buffer.from(each.value),
-          timestamp: Math.max(0, each.timestamp),
-        })),
-      )
-      await writer.close()
-    }
-  })
-
-  it("is caught up exactly when next is head, also behind markers", async () => {
+  it("is caught up behind markers, and on them", async () => {
     const name = await topic()
     const writer = await log.writer(unique("w"))
-    const reader = await log.reader(name, 0, 0n)
-    expect(await reader.read({ ...LIMIT, waitMs: 0 })).toEqual({ messages: [], next: 0n, head: 0n })
     for (let i = 0; i < 3; i++) await writer.transact([{ topic: name, partition: 0, messages: messages(i * 10, 10) }])
-    const [{ end } = { end: -1n }] = await log.bounds(name)
-    expect(end).toBe(33n)
-    const first = await reader.read({ ...LIMIT, maxMessages: 25 })
-    expect(first.messages).toHaveLength(25)
-    expect(first.next < first.head).toBe(true)
-    const rest = await reader.read(LIMIT)
-    expect(rest.messages.map(text)).toEqual(["25", "26", "27", "28", "29"])
-    expect([rest.next, rest.head]).toEqual([end, end])
+    const end = 33n
+    expect(await log.bounds(name)).toEqual([{ start: 0n, end }])
+    const reader = await log.reader(name, 0, 0n)
+    expect((await reader.read(LIMIT)).messages).toHaveLength(30)
     expect(await reader.read({ ...LIMIT, waitMs: 0 })).toEqual({ messages: [], next: end, head: end })
     // A reader that begins on the marker itself.
     const marker = await (await log.reader(name, 0, 32n)).read({ ...LIMIT, waitMs: 0 })
     expect(marker).toEqual({ messages: [], next: end, head: end })
-    await writer.close()
-  })
-
-  it("shows what was committed as soon as the writer says so", async () => {
-    const name = await topic(3)
-    const writer = await log.writer(unique("w"))
-    for (let i = 1; i <= 40; i++) {
-      await writer.transact([0, 1, 2].map((partition) => ({ topic: name, partition, messages: messages(i, 1) })))
-      const ends = (await log.bounds(name)).map(({ end }) => Number(end))
-      expect(ends).toEqual([2 * i, 2 * i, 2 * i])
-    }
-    await writer.close()
-  })
-
-  it("does not take what it kept for the end, when more was written since", async () => {
-    const name = await topic()
-    const writer = await log.writer(unique("w"))
-    const reader = await log.reader(name, 0, 0n)
-    await writer.transact([{ topic: name, partition: 0, messages: messages(0, 4) }])
-    await reader.read({ ...LIMIT, maxMessages: 2 })
-    await writer.transact([{ topic: name, partition: 0, messages: messages(4, 2) }])
-    const kept = await reader.read(LIMIT)
-    expect(kept.messages.map(text)).toEqual(["2", "3"])
-    expect(kept.next < kept.head).toBe(true)
-    expect((await reader.read(LIMIT)).messages.map(text)).toEqual(["4", "5"])
-    await writer.close()
-  })
-
-  it("waits for a message, and no longer than it was told", async () => {
-    const name = await topic()
-    const writer = await log.writer(unique("w"))
-    const reader = await log.reader(name, 0, 0n)
-    const began = performance.now()
-    expect((await reader.read({ ...LIMIT, waitMs: 300 })).messages).toEqual([])
-    expect(performance.now() - began).toBeGreaterThan(280)
-    const waiting = reader.read({ ...LIMIT, waitMs: 10_000 })
-    await writer.transact([{ topic: name, partition: 0, messages: messages(0, 1) }])
-    expect((await waiting).messages.map(text)).toEqual(["0"])
-    expect(performance.now() - began).toBeLessThan(5000)
-    await writer.close()
-  })
-
-  it("refuses positions outside of what is there", async () => {
-    const name = await topic()
-    const writer = await log.writer(unique("w"))
-    await writer.transact([{ topic: name, partition: 0, messages: messages(0, 3) }])
-    const outside = { meaning: "systemic", code: "offset-out-of-range" }
-    await expect((await log.reader(name, 0, 5n)).read(LIMIT)).rejects.toMatchObject(outside)
-    await expect((await log.reader(name, 0, 500n)).read(LIMIT)).rejects.toMatchObject(outside)
-    await expect((await log.reader(unique("none"), 0, 0n)).read(LIMIT)).rejects.toMatchObject({ code: "topic-missing" })
     await writer.close()
   })
 
@@ -177,139 +52,5 @@ describe("Kafka as the Log", () => {
     expect((await reader.read(LIMIT)).messages.map(text)).toEqual(["0"])
     expect(await fresh.bounds(stays)).toEqual([{ start: 0n, end: 2n }])
     await fresh.close()
-  })
-
-  it("publishes appends and offsets together", async () => {
-    const [a, b, group] = [await topic(2), await topic(1), unique("g")]
-    const writer = await log.writer(unique("w"))
-    expect(await log.committed(group, a)).toEqual(new Map())
-    await writer.transact(
-      [
-        { topic: a, partition: 1, messages: messages(0, 2) },
-        { topic: b, partition: 0, messages: messages(2, 2) },
-      ],
-      [{ group, next: [{ topic: a, partition: 0, offset: 7n }] }],
-    )
-    await writer.transact([], [{ group, next: [{ topic: b, partition: 0, offset: 9n }] }])
-    const id = unique("w2")
-    await (await log.writer(id)).close()
-    await until(async () => (await log.committed(group, b)).get(0) === 9n)
-    expect(await log.committed(group, a)).toEqual(new Map([[0, 7n]]))
-    expect((await toHead(await log.reader(a, 1, 0n))).map(text)).toEqual(["0", "1"])
-    expect((await toHead(await log.reader(b, 0, 0n))).map(text)).toEqual(["2", "3"])
-    await writer.close()
-  })
-
-  it("fences every older writer of an id, from another process too, and reads the newest position after it", async () => {
-    const [name, group, id] = [await topic(), unique("g"), unique("w")]
-    const elsewhere = await open()
-    const old = await log.writer(id)
-    await old.transact(
-      [{ topic: name, partition: 0, messages: messages(0, 1) }],
-      [{ group, next: [{ topic: name, partition: 0, offset: 1n }] }],
-    )
-    const fresh = await elsewhere.writer(id)
-    expect(await elsewhere.committed(group, name)).toEqual(new Map([[0, 1n]]))
-    const late = old.transact([{ topic: name, partition: 0, messages: messages(1, 1) }])
-    await expect(late).rejects.toMatchObject({ code: "fenced" })
-    await expect(old.transact([{ topic: name, partition: 0, messages: messages(1, 1) }])).rejects.toMatchObject({
-      code: "fenced",
-    })
-    await fresh.transact([{ topic: name, partition: 0, messages: messages(2, 1) }])
-    expect((await toHead(await log.reader(name, 0, 0n))).map(text)).toEqual(["0", "2"])
-    await old.close()
-    await elsewhere.close()
-  })
-
-  it("fences by offsets alone", async () => {
-    const [name, group, id] = [await topic(), unique("g"), unique("w")]
-    const old = await log.writer(id)
-    const fresh = await log.writer(id)
-    const stale = old.transact([], [{ group, next: [{ topic: name, partition: 0, offset: 5n }] }])
-    await expect(stale).rejects.toMatchObject({ code: "fenced" })
-    await fresh.transact([], [{ group, next: [{ topic: name, partition: 0, offset: 6n }] }])
-    await log.writer(id)
-    expect(await log.committed(group, name)).toEqual(new Map([[0, 6n]]))
-  })
-
-  it("writes transactions larger than a batch, and refuses a message that is too large as a bad record", async () => {
-    const name = await topic()
-    const writer = await log.writer(unique("w"))
-    const big = Array.from({ length: 24 }, (_, i) => ({ ...message(String(i)), value: Buffer.alloc(1 << 20, i) }))
-    await writer.transact([{ topic: name, partition: 0, messages: big }])
-    const read = await toHead(await log.reader(name, 0, 0n))
-    expect(read.map(({ value }) => value?.[0])).toEqual(big.map((_, i) => i))
-    const huge = writer.transact([
-      { topic: name, partition: 0, messages: [{ ...message("x"), value: Buffer.alloc(9 << 20) }] },
-    ])
-    await expect(huge).rejects.toMatchObject({ meaning: "bad-record", code: "message-too-large" })
-    await writer.close()
-    const [bounds] = await log.bounds(name)
-    expect((await toHead(await log.reader(name, 0, bounds!.end))).length).toBe(0)
-  })
-
-  describe("a group", () => {
-    const joined: Member[] = []
-    afterAll(() => Promise.all(joined.map((member) => member.leave())))
-    const join = async (from: Log, group: string, topics: readonly string[], partitions: number) => {
-      const seen: (readonly number[])[] = []
-      const member = await from.join({ group, topics, partitions, onAssigned: (each) => void seen.push(each) })
-      joined.push(member)
-      return { member, seen }
-    }
-
-    it("gives partition p of each topic to one member, keeps what it can, and hands over at once on leaving", async () => {
-      const [a, b, group] = [await topic(4), await topic(4), unique("g")]
-      const one = await join(log, group, [a, b], 4)
-      expect(one.seen).toEqual([[0, 1, 2, 3]])
-      expect([0, 1, 2, 3].every((partition) => one.member.owns(partition))).toBe(true)
-      const elsewhere = await open()
-      const two = await join(elsewhere, group, [a, b], 4)
-      await until(() => one.member.assigned().length === 2 && two.member.assigned().length === 2)
-      expect([...one.member.assigned(), ...two.member.assigned()].toSorted()).toEqual([0, 1, 2, 3])
-      const lost = two.member.assigned()[0]!
-      expect(await one.member.confirm(lost)).toBe(false)
-      expect(await one.member.confirm(one.member.assigned()[0]!)).toBe(true)
-      await expect(one.member.reader(a, lost, 0n)).rejects.toMatchObject({ code: "revoked" })
-      const kept = one.member.assigned()
-      const began = performance.now()
-      await two.member.leave()
-      await until(() => one.member.assigned().length === 4)
-      expect(performance.now() - began).toBeLessThan(3000)
-      expect(one.seen.at(-1)).toEqual([0, 1, 2, 3])
-      expect(kept.every((partition) => one.member.owns(partition))).toBe(true)
-      await elsewhere.close()
-    })
-
-    it("ends a read that waits when its partition goes to another", async () => {
-      const [a, group] = [await topic(2), unique("g")]
-      const one = await join(log, group, [a], 2)
-      const reading = [0, 1].map(async (partition) => {
-        const reader = await one.member.reader(a, partition, 0n)
-        return reader.read({ ...LIMIT, waitMs: 8000 }).then(
-          () => "empty",
-          (error: { code: string }) => error.code,
-        )
-      })
-      const two = await join(log, group, [a], 2)
-      await until(() => one.member.assigned().length === 1)
-      expect(await reading[two.member.assigned()[0]!]).toBe("revoked")
-      await two.member.leave()
-    })
-
-    it("keeps its members while the process is busy with something else", async () => {
-      const [a, group] = [await topic(1), unique("g")]
-      const one = await join(log, group, [a], 1)
-      const reader = await one.member.reader(a, 0, 0n)
-      const end = performance.now() + 7000
-      while (performance.now() < end) await reader.read({ ...LIMIT, waitMs: 500 })
-      expect(one.seen).toHaveLength(1)
-      expect(one.member.owns(0)).toBe(true)
-    })
-
-    it("refuses topics that do not have the same partitions", async () => {
-      const [a, b] = [await topic(1), await topic(2)]
-      await expect(join(log, unique("g"), [a, b], 1)).rejects.toMatchObject({ code: "topic-mismatch" })
-    })
   })
 })

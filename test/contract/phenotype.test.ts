@@ -300,6 +300,17 @@ describe("negatives", () => {
     expect(it.last()?.value).toBe("negative")
   })
 
+  it("a feed of images says nothing of how complete the records are", async () => {
+    const it = await labelling(later)
+    await it.give(study(), event("Immunization", "i3", { status: "completed", occurrenceDateTime: at(400) }))
+    await it.until(started + 500 * day)
+    await it.complete("inbox/dicom", started + 500 * day)
+    expect(it.last()?.reason).toBe("feed-incomplete")
+    it.state.setComplete("inbox/dicom", started)
+    await it.complete("ehr/*", started + 500 * day)
+    expect(it.last()?.value).toBe("negative")
+  })
+
   it("a value that nobody measured is unknown, `not` over unknown too", async () => {
     for (const rule of [lab, `{ not: ${lab} }`]) {
       const it = await labelling(rule)

@@ -57,30 +57,45 @@ export function record<V>(
   return { key: "k", id: "i", op: "upsert", version: 1n, time: 0, ...draft, at, origin: at, zone, type: "test", input }
 }
 
-function collector<I extends Ports, O extends Ports>(): {
-  out: Out<In<I> | Timer, In<I>, O>
-  collected: Collected
-  ended: Map<Rec, number>
-} {
-  const collected: Collected = { emitted: [], held: [], dropped: [], failed: [] }
-  const ended = new Map<Rec, number>()
-  const end = (from: Rec, by: number) => ended.set(from, (ended.get(from) ?? 0) + by)
-  const emittedFrom = new Set<unknown>()
-  return {
-    collected,
-    ended,
-    out: {
-      emit(to, from, draft) {
-        if (!emittedFrom.has(from) && "at" in (from as object)) end(from as Rec, 0)
-        emittedFrom.add(from)
-        collected.emitted.push({ to, from: from as Rec | Timer, draft: draft as Draft })
+/** How a record ended: emitted and held may go together (fold, derive, diff), dropped or failed goes alone. */
+const emittedBit = 1
+const heldBit = 2
+const goneBit = 4
+
+class Collector {
+  readonly collected: Collected = { emitted: [], held: [], dropped: [], failed: [] }
+  readonly #ends: Map<unknown, number>
+
+  constructor(batch: readonly Rec[]) {
+    this.#ends = new Map(batch.map((record) => [record, 0]))
+  }
+
+  out<I extends Ports, O extends Ports>(): Out<In<I> | Timer, In<I>, O> {
+    const { emitted, held, dropped, failed } = this.collected
+    return {
+      emit: (to, from, draft) => {
+        if (!("due" in from)) this.#end(from, emittedBit)
+        emitted.push({ to, from: from as Rec | Timer, draft: draft as Draft })
       },
-      hold: (from) => (end(from, 1), collected.held.push(from)),
-      drop: (from, reason) => (end(from, 1), collected.dropped.push({ from, reason })),
-      fail: (from, error) => (end(from, 1), collected.failed.push({ from, error })),
-      failHeld: (_from, held, error) => collected.failed.push({ from: held as Rec, error }),
-      dropHeld: (_from, held, reason) => collected.dropped.push({ from: held as Rec, reason }),
-    },
+      hold: (from) => (this.#end(from, heldBit), held.push(from)),
+      drop: (from, reason) => (this.#end(from, goneBit), dropped.push({ from, reason })),
+      fail: (from, error) => (this.#end(from, goneBit), failed.push({ from, error })),
+      failHeld: (_from, held, error) => failed.push({ from: held as Rec, error }),
+      dropHeld: (_from, held, reason) => dropped.push({ from: held as Rec, reason }),
+    }
+  }
+
+  #end(from: unknown, how: number): void {
+    const end = this.#ends.get(from)
+    if (end === undefined) throw new Error("the plugin ended a record, or emitted from one, that is not of this batch")
+    const twice = (end & goneBit) !== 0 || (how === goneBit && end !== 0) || (how === heldBit && (end & heldBit) !== 0)
+    if (twice) throw new Error("a record was ended twice; it must be emitted, held, dropped or failed, once")
+    this.#ends.set(from, end | how)
+  }
+
+  check(): void {
+    if ([...this.#ends.values()].includes(0))
+      throw new Error("a record was ended 0 times; it must be emitted, held, dropped or failed, once")
   }
 }
 
@@ -89,10 +104,10 @@ export async function runTransform<I extends Ports, O extends Ports>(
   instance: TransformInstance<I, O>,
   batch: readonly (Rec & { readonly input: string })[],
 ): Promise<Collected> {
-  const { out, collected, ended } = collector<I, O>()
-  await instance.apply(batch as unknown as readonly In<I>[], out)
-  checkEnded(batch, collected, ended)
-  return collected
+  const collector = new Collector(batch)
+  await instance.apply(batch as unknown as readonly In<I>[], collector.out())
+  collector.check()
+  return collector.collected
 }
 
 /** Runs one batch, or fired timers, through a stateful transform. */
@@ -102,11 +117,12 @@ export async function runStateful<I extends Ports, O extends Ports>(
   batch: readonly (Rec & { readonly input: string })[],
   fired: readonly Timer[] = [],
 ): Promise<Collected> {
-  const { out, collected, ended } = collector<I, O>()
+  const collector = new Collector(batch)
+  const out = collector.out<I, O>()
   if (batch.length > 0) await instance.apply(batch as unknown as readonly In<I>[], out, state)
-  checkEnded(batch, collected, ended)
+  collector.check()
   if (fired.length > 0) await instance.onTimer?.(fired, out, state)
-  return collected
+  return collector.collected
 }
 
 /** Tells a stateful transform that feeds became complete (see MemoryState.setComplete). */
@@ -114,19 +130,7 @@ export async function runComplete<I extends Ports, O extends Ports>(
   instance: StatefulInstance<I, O>,
   state: MemoryState,
 ): Promise<Collected> {
-  const { out, collected } = collector<I, O>()
-  await instance.onComplete?.(out, state, { topic: "test", partition: 0, offset: 0n })
-  return collected
-}
-
-function checkEnded(batch: readonly Rec[], collected: Collected, ended: ReadonlyMap<Rec, number>): void {
-  const emitted = new Set(collected.emitted.map(({ from }) => from))
-  for (const record of batch) {
-    const others = ended.get(record) ?? 0
-    // Emitting several times is one end; a held record may have emitted as well (fold, derive, diff).
-    if (others > 1 || (others === 0 && !emitted.has(record)))
-      throw new Error(
-        `a record was ended ${others + (emitted.has(record) ? 1 : 0)} times; it must be emitted, held, dropped or failed, once`,
-      )
-  }
+  const collector = new Collector([])
+  await instance.onComplete?.(collector.out(), state, { topic: "test", partition: 0, offset: 0n })
+  return collector.collected
 }

@@ -10,9 +10,22 @@ export interface MemoryState extends State {
   setComplete(feed: string, through: number): void
   /** Every row, as JSON text, by key and sort: for comparing two histories. */
   dump(): Map<string, string>
+  /** The same rows, timers and clock on their own: what a new owner finds after a step that was not committed. */
+  copy(): MemoryState
 }
 
-function keyed(rows: Map<string, Map<string, string>>): KeyedState {
+type Rows = Map<string, Map<string, string>>
+
+interface Kept {
+  readonly own: Rows
+  readonly shared: Rows
+  readonly timers: Map<string, Timer>
+  readonly complete: Map<string, number>
+}
+
+const copyOf = (rows: Rows): Rows => new Map([...rows].map(([key, of]) => [key, new Map(of)]))
+
+function keyed(rows: Rows): KeyedState {
   const read = <T>(text: string | undefined): T | undefined =>
     text === undefined ? undefined : (JSON.parse(text) as T)
   return {
@@ -40,11 +53,10 @@ function keyed(rows: Map<string, Map<string, string>>): KeyedState {
 }
 
 /** @param now the engine's clock at first, ms since 1970, UTC */
-export function memoryState(now = 0): MemoryState {
-  const own = new Map<string, Map<string, string>>()
-  const shared = new Map<string, Map<string, string>>()
-  const timers = new Map<string, Timer>()
-  const complete = new Map<string, number>()
+export const memoryState = (now = 0): MemoryState =>
+  stateOf(now, { own: new Map(), shared: new Map(), timers: new Map(), complete: new Map() })
+
+function stateOf(now: number, { own, shared, timers, complete }: Kept): MemoryState {
   let clock = now
   return {
     ...keyed(own),
@@ -69,5 +81,12 @@ export function memoryState(now = 0): MemoryState {
           [...side].flatMap(([key, rows]) => [...rows].map(([sort, text]) => [`${at}/${key}/${sort}`, text] as const)),
         ),
       ),
+    copy: () =>
+      stateOf(clock, {
+        own: copyOf(own),
+        shared: copyOf(shared),
+        timers: new Map(timers),
+        complete: new Map(complete),
+      }),
   } as MemoryState
 }

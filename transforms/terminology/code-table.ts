@@ -13,7 +13,7 @@ export interface TableFault {
 /** What a file gives: its matches, and what it says of codes that it does not list. */
 export interface CodeTable {
   readonly matches: readonly MappedCode[]
-  /** By source system, for codes that the group does not list. */
+  /** By source system, for codes that are not among the group's `listed` ones. */
   readonly unmapped: readonly {
     readonly fromSystem: string
     readonly listed: ReadonlySet<string>

@@ -3,15 +3,23 @@ import type { CodeTable, MappedCode, TableFault } from "./code-table.ts"
 
 type Json = Readonly<Record<string, unknown>>
 const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
-const objects = (value: unknown): readonly Json[] => (Array.isArray(value) ? value.filter(isObject) : [])
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined)
 
 type Fault = (place: string, message: string) => void
 
+/** The objects of a list, which may be absent; anything else at its place is a fault, or codes would silently map to nothing. */
+function objects(value: unknown, place: string, fault: Fault): readonly Json[] {
+  if (value === undefined) return []
+  if (Array.isArray(value) && value.every(isObject)) return value
+  fault(place, "not a list of objects")
+  return []
+}
+
 /** Line of the place at which JSON.parse gave up, from its message; 1 where it tells none. */
 function lineOf(source: string, error: unknown): number {
-  const position = /position (\d+)/.exec(error instanceof Error ? error.message : "")?.[1]
-  return position === undefined ? 1 : source.slice(0, Number(position)).split("\n").length
+  const message = error instanceof Error ? error.message : ""
+  const position = message.includes("end of JSON") ? source.length : Number(/position (\d+)/.exec(message)?.[1] ?? 0)
+  return source.slice(0, position).split("\n").length
 }
 
 /** Reads a FHIR ConceptMap (R4; R5's `relationship` is understood). Matches call it by its url and version, else by `name`. */
@@ -32,7 +40,7 @@ export function readConceptMap(source: string, file: string, name: string, fault
   const url = text(map["url"])
   const version = text(map["version"])
   const table = url === undefined ? name : version === undefined ? url : `${url}|${version}`
-  const groups = objects(map["group"]).map((group, at) =>
+  const groups = objects(map["group"], "group", fault).map((group, at) =>
     readGroup(group, table, (place, message) => fault(`group[${at}]${place}`, message)),
   )
   return { matches: groups.flatMap(({ matches }) => matches), unmapped: groups.flatMap(({ unmapped }) => unmapped) }
@@ -45,14 +53,16 @@ function readGroup(group: Json, table: string, fault: Fault): CodeTable {
   const matches: MappedCode[] = []
   const listed = new Set<string>()
   const base = { fromSystem: fromSystem ?? "", table }
-  for (const [at, element] of objects(group["element"]).entries()) {
+  for (const [at, element] of objects(group["element"], ".element", fault).entries()) {
     const fromCode = text(element["code"])
     if (fromCode === undefined) {
       fault(`.element[${at}].code`, "missing code")
       continue
     }
-    listed.add(fromCode)
-    for (const [to, one] of objects(element["target"]).entries()) {
+    const targets = objects(element["target"], `.element[${at}].target`, fault)
+    // An element without a target leaves its code to what the group says of unmapped ones, unless it says noMap (FHIR R5).
+    if (targets.length > 0 || element["noMap"] === true) listed.add(fromCode)
+    for (const [to, one] of targets.entries()) {
       const match = readTarget(one, (place, message) => fault(`.element[${at}].target[${to}]${place}`, message))
       if (match !== undefined) matches.push({ ...base, ...match, system: target ?? "", fromCode })
     }
@@ -67,7 +77,8 @@ function readTarget(target: Json, fault: Fault): Pick<MappedCode, "code" | "disp
   if (relationship === undefined) return void fault(".equivalence", "missing or no FHIR R4 equivalence")
   if (isNoMatch(relationship)) return undefined
   // Such a match holds only together with other elements, which a code alone cannot show.
-  if (objects(target["dependsOn"]).length > 0) return void fault(".dependsOn", "dependsOn is not read")
+  if (objects(target["dependsOn"], ".dependsOn", fault).length > 0)
+    return void fault(".dependsOn", "dependsOn is not read")
   const code = text(target["code"])
   if (code === undefined) return void fault(".code", "missing code")
   return { code, display: text(target["display"]) ?? null, relationship }

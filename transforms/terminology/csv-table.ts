@@ -4,7 +4,7 @@ import { equivalenceOf, isNoMatch } from "./code-table.ts"
 import type { CodeTable, MappedCode, TableFault } from "./code-table.ts"
 
 const columns = ["fromsystem", "fromcode", "tosystem", "tocode", "relationship"] as const
-const aliases: Readonly<Record<string, string>> = { system: "tosystem", code: "tocode" }
+const aliases: Readonly<Record<string, string>> = { system: "tosystem", code: "tocode", equivalence: "relationship" }
 
 const columnOf = (name: string): string => {
   const plain = name.trim().toLowerCase().replaceAll(/[_ -]/g, "")
@@ -19,6 +19,7 @@ export function readCsvTable(text: string, file: string, name: string, faults: T
     faults.push({ file, place: String(line), message })
   }
   const rows = rowsOf(text, fault)
+  if (rows === undefined) return { matches, unmapped: [] }
   const header = rows[0]?.cells.map(columnOf) ?? []
   const missing = columns.filter((column) => !header.includes(column))
   if (missing.length > 0) fault(1, `missing columns ${missing.join(", ")}`)
@@ -30,13 +31,13 @@ export function readCsvTable(text: string, file: string, name: string, faults: T
   return { matches, unmapped: [] }
 }
 
-function rowsOf(text: string, fault: (line: number, message: string) => void): readonly CsvRow[] {
+function rowsOf(text: string, fault: (line: number, message: string) => void): readonly CsvRow[] | undefined {
   try {
     return parseCsv(text.replace(/^\uFEFF/, ""))
   } catch (error) {
     if (!(error instanceof CsvError)) throw error
     fault(error.line, error.message)
-    return []
+    return undefined
   }
 }
 

@@ -13,7 +13,7 @@ export class CsvError extends Error {
   }
 }
 
-const cell = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|\r|$)/y
+const cell = /(?:"([^"]*(?:""[^"]*)*)"|([^",\r\n]*))(,|\r?\n|\r|$)/y
 
 /** Reads CSV (RFC 4180): commas, quotes doubled inside quotes, lines ended by LF or CRLF. Empty lines are passed over.
  * Throws {@link CsvError}. */

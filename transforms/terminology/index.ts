@@ -15,7 +15,10 @@ const options = Schema.Struct({
 /** Distinct codes that are counted by name; more are counted by system. */
 const mostLabels = 1000
 
-/** Counts unmapped codes. Only what looks like a system and a code is told: a code that somebody typed may be a name. */
+/** A code of a terminology, not what somebody typed in its place: short, and no capitalised word, which may be a name. */
+const looksLikeCode = (code: string): boolean => /^[A-Za-z0-9.-]{1,20}$/.test(code) && !/[A-Z][a-z]/.test(code)
+
+/** Counts unmapped codes. Only what looks like a system and a code is told. */
 class Unmapped {
   readonly #count: Context["count"]
   readonly #labels = new Set<string>()
@@ -26,7 +29,7 @@ class Unmapped {
 
   add(system: string, code: string): void {
     const known = /^(?:https?:\/\/|urn:oid:)[\w.:/#-]{1,120}$/.test(system) ? system : "other-system"
-    const label = `${known}|${/^[A-Za-z0-9.-]{1,20}$/.test(code) && known === system ? code : "other"}`
+    const label = `${known}|${known === system && looksLikeCode(code) ? code : "other"}`
     if (this.#labels.size < mostLabels) this.#labels.add(label)
     this.#count("unmapped-codes", this.#labels.has(label) ? label : `${known}|other`)
   }
@@ -77,8 +80,8 @@ export const mapCodes = defineTransform({
     return {
       apply(batch, out) {
         for (const record of batch) {
-          const { key, id, op, version, time, value } = record
-          const draft = { key, id, op, version, time, value }
+          const { key, id, op, version, time, value, headers } = record
+          const draft = { key, id, op, version, time, value, ...(headers === undefined ? {} : { headers }) }
           try {
             if (value === null || value.kind !== "resource" || value.body === null) out.emit("out", record, draft)
             else out.emit("out", record, { ...draft, value: { ...value, codes: mapped(value, tables, unmapped) } })

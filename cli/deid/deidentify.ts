@@ -1,0 +1,164 @@
+import { stat } from "node:fs/promises"
+import { join } from "node:path"
+import { WeirError } from "../../core/index.ts"
+import { deidentifyOriginal, examine } from "../../transforms/deidentify/dicom-original.ts"
+import type { DicomPolicy } from "../../transforms/deidentify/dicom-policy.ts"
+import { addEvidence, asSeries, noInstances, seriesRiskOf } from "../../transforms/deidentify/dicom-series.ts"
+import type { SeriesCounts } from "../../transforms/deidentify/dicom-series.ts"
+import { FileChanged, markOf, withFile } from "./files.ts"
+import type { Inputs } from "./files.ts"
+import { Ambiguity, personOf } from "./person.ts"
+import type { NamespaceOf } from "./person.ts"
+import type { Folder } from "./write.ts"
+
+/** What became of one file. `input` is its path under the input, `output` that under the output, empty when there is none;
+ * `reason` is a code, empty when it was released. */
+export interface FileResult {
+  readonly input: string
+  readonly output: string
+  readonly status: "released" | "refused" | "failed"
+  readonly reason: string
+}
+
+/** How far a run is; `phase` reading counts headers, writing counts files that have their result. */
+export interface Progress {
+  readonly phase: "reading" | "writing"
+  readonly done: number
+  readonly total: number
+}
+
+/** What de-identifying a set of files needs. */
+export interface FileSetting {
+  readonly policy: DicomPolicy
+  readonly identityKey: Uint8Array
+  readonly namespace: NamespaceOf
+  readonly folder: Folder
+  readonly onProgress: (progress: Progress) => void
+  readonly signal: AbortSignal
+}
+
+/** What the first pass keeps of a file. */
+type Known =
+  | { readonly kind: "done"; readonly status: "refused" | "failed"; readonly reason: string }
+  | {
+      readonly kind: "instance"
+      readonly mark: string
+      readonly person: string | undefined
+      readonly patientId: string
+      readonly study: string
+      readonly series: string
+    }
+
+/** Files that are at hand at the same time. */
+const width = 4
+
+/** Results in the order of the items, a few begun at the same time. */
+async function* inOrder<T, R>(items: readonly T[], work: (item: T) => Promise<R>): AsyncGenerator<R> {
+  const begun: Promise<R>[] = []
+  let next = 0
+  while (next < items.length || begun.length > 0) {
+    while (next < items.length && begun.length < width) {
+      const one = work(items[next++]!)
+      // Whoever awaits it in its turn sees the failure; until then it must not count as unhandled.
+      one.catch(() => {})
+      begun.push(one)
+    }
+    yield await begun.shift()!
+  }
+}
+
+/** A failure of the one file; failures of the output and of our own are thrown. */
+function failedFile(thrown: unknown): { readonly status: "failed"; readonly reason: string } {
+  if (thrown instanceof FileChanged) return { status: "failed", reason: "changed-while-reading" }
+  const { code, syscall } = thrown as NodeJS.ErrnoException
+  if (thrown instanceof WeirError || syscall === undefined) throw thrown
+  return { status: "failed", reason: `unreadable-${(code ?? "unknown").toLowerCase()}` }
+}
+
+const reasonOf = ({ reason, detail }: { readonly reason: string; readonly detail?: string }): string =>
+  reason === "unparsable" && detail === "not-dicom" ? "not-dicom" : reason
+
+class Run {
+  readonly #inputs: Inputs
+  readonly #setting: FileSetting
+  readonly #series = new Map<string, SeriesCounts>()
+  readonly #ambiguity = new Ambiguity()
+
+  constructor(inputs: Inputs, setting: FileSetting) {
+    this.#inputs = inputs
+    this.#setting = setting
+  }
+
+  async *results(): AsyncGenerator<FileResult> {
+    const { files } = this.#inputs
+    const known: Known[] = []
+    for await (const one of inOrder(files, (file) => this.#examine(file))) {
+      known.push(one)
+      this.#tell("reading", known.length)
+    }
+    let done = 0
+    const items = files.map((file, at) => [file, known[at]!] as const)
+    for await (const result of inOrder(items, ([file, one]) => this.#result(file, one))) {
+      this.#tell("writing", ++done)
+      yield result
+    }
+  }
+
+  #tell(phase: Progress["phase"], done: number): void {
+    this.#setting.signal.throwIfAborted()
+    this.#setting.onProgress({ phase, done, total: this.#inputs.files.length })
+  }
+
+  async #examine(file: string): Promise<Known> {
+    try {
+      return await withFile(join(this.#inputs.folder, file), async (original, mark): Promise<Known> => {
+        if (original.size === 0) return { kind: "done", status: "refused", reason: "not-dicom" }
+        const found = await examine(original)
+        if (found.kind === "refused") return { kind: "done", status: "refused", reason: reasonOf(found) }
+        const { summary, evidence } = found
+        const { patientId, studyInstanceUid: study, seriesInstanceUid: series } = summary
+        const person = personOf(summary, this.#setting.identityKey, this.#setting.namespace)
+        this.#ambiguity.add(summary)
+        const slot = seriesSlot(person, study, series)
+        const counts = this.#series.get(slot) ?? noInstances()
+        addEvidence(counts, evidence, 1)
+        this.#series.set(slot, counts)
+        return { kind: "instance", mark, person, patientId, study, series }
+      })
+    } catch (thrown) {
+      return { kind: "done", ...failedFile(thrown) }
+    }
+  }
+
+  async #result(input: string, known: Known): Promise<FileResult> {
+    if (known.kind === "done") return { input, output: "", status: known.status, reason: known.reason }
+    if (typeof this.#setting.namespace === "string" && this.#ambiguity.has(known.patientId))
+      return { input, output: "", status: "refused", reason: "issuer-ambiguous" }
+    const path = join(this.#inputs.folder, input)
+    try {
+      return await withFile(path, async (original, mark): Promise<FileResult> => {
+        if (mark !== known.mark) throw new FileChanged()
+        const { policy, folder } = this.#setting
+        const { person, study, series } = known
+        const found = await deidentifyOriginal(original, policy.deidentify, {
+          person: person === undefined ? undefined : policy.person(person).dicom,
+          series: asSeries(seriesRiskOf(this.#series.get(seriesSlot(person, study, series))!)),
+        })
+        if (found.kind === "refused") return { input, output: "", status: "refused", reason: reasonOf(found) }
+        if (markOf(await stat(path)) !== mark) throw new FileChanged()
+        const output = await folder.write(policy.nameUid(study), found)
+        return { input, output, status: "released", reason: "" }
+      })
+    } catch (thrown) {
+      return { input, output: "", ...failedFile(thrown) }
+    }
+  }
+}
+
+const seriesSlot = (person: string | undefined, study: string, series: string): string =>
+  JSON.stringify([person ?? "", study, series])
+
+/** De-identifies files in two passes: headers first, so that each series is decided on as a whole, then each file with the decision
+ * on its series. Results come in name order. */
+export const deidentifyFiles = (inputs: Inputs, setting: FileSetting): AsyncGenerator<FileResult> =>
+  new Run(inputs, setting).results()

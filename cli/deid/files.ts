@@ -1,0 +1,100 @@
+import { open, readdir, realpath, stat } from "node:fs/promises"
+import type { FileHandle } from "node:fs/promises"
+import { basename, dirname, join, resolve, sep } from "node:path"
+import { classify, fatal } from "../../core/index.ts"
+import type { Original } from "../../transforms/deidentify/dicom-original.ts"
+
+/** What is read: the files of a folder, or one. */
+export interface Inputs {
+  readonly folder: string
+  /** Paths under the folder, with `/`, in name order. Links are not followed. */
+  readonly files: readonly string[]
+}
+
+/** The file stayed not the same, or ended early. */
+export class FileChanged extends Error {}
+
+/** Lists the input. Throws fatal `path-missing`, `path-unreadable`. */
+export async function listInputs(input: string): Promise<Inputs> {
+  try {
+    if ((await stat(input)).isFile()) return { folder: dirname(resolve(input)), files: [basename(input)] }
+    const entries = await readdir(input, { recursive: true, withFileTypes: true })
+    const files = entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name).slice(join(input, sep).length))
+    return { folder: resolve(input), files: files.map((file) => file.replaceAll(sep, "/")).sort() }
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    if (code === "ENOENT" || code === "ENOTDIR")
+      throw fatal("path-missing", "the input does not exist", { path: "input", cause })
+    throw fatal("path-unreadable", `the input cannot be read (${code ?? "unknown"})`, { path: "input", cause })
+  }
+}
+
+async function realOf(path: string): Promise<string> {
+  try {
+    return await realpath(path)
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== "ENOENT") throw classify(thrown)
+    const parent = dirname(path)
+    return parent === path ? path : join(await realOf(parent), basename(path))
+  }
+}
+
+const holds = (outer: string, inner: string): boolean => inner === outer || inner.startsWith(join(outer, sep))
+
+/** Nothing is done in place, and the map, which links both sides, does not lie beside the results. Throws fatal `in-place`,
+ * `map-in-output`. */
+export async function checkApart(input: string, output: string, map: string | undefined): Promise<void> {
+  const [from, to] = [await realOf(resolve(input)), await realOf(resolve(output))]
+  if (holds(from, to) || holds(to, from))
+    throw fatal("in-place", "the output is, holds or is inside the input", {
+      path: "output",
+      hint: "name a folder of its own for the output",
+    })
+  if (map !== undefined && holds(to, await realOf(resolve(map))))
+    throw fatal("map-in-output", "the map would lie in the output, which it would re-identify", {
+      path: "map",
+      hint: "name a place outside the output folder",
+    })
+}
+
+/** What a file looks like from outside; another one means that somebody wrote to it. */
+export const markOf = (file: { readonly size: number; readonly mtimeMs: number }): string =>
+  `${file.size}:${file.mtimeMs}`
+
+/** Opens a file for one act. */
+export async function withFile<T>(
+  path: string,
+  act: (original: Original, mark: string, file: FileHandle) => Promise<T>,
+): Promise<T> {
+  const file = await open(path, "r")
+  try {
+    const info = await file.stat()
+    return await act(originalOf(file, info.size), markOf(info), file)
+  } finally {
+    await file.close()
+  }
+}
+
+const pieceSize = 1 << 20
+
+function originalOf(file: FileHandle, size: number): Original {
+  const read = async (from: number, to: number): Promise<Uint8Array> => {
+    const bytes = Buffer.allocUnsafe(to - from)
+    let length = 0
+    while (length < bytes.length) {
+      const { bytesRead } = await file.read(bytes, length, bytes.length - length, from + length)
+      if (bytesRead === 0) throw new FileChanged()
+      length += bytesRead
+    }
+    return bytes
+  }
+  return {
+    size,
+    read,
+    async *stream(from, to) {
+      for (let at = from; at < to; at += pieceSize) yield await read(at, Math.min(to, at + pieceSize))
+    },
+  }
+}

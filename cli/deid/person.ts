@@ -1,0 +1,39 @@
+import { personKey } from "../../core/index.ts"
+import type { Summary } from "../../formats/dicom/index.ts"
+
+/** Which namespace an issuer of patient ids (0010,0021) means: one for all issuers, or by issuer (`""`: none is stated; undefined:
+ * its ids are ignored, and the person is that of the study). It has to be the name that the pipeline's `identity:` list gives. */
+export type NamespaceOf = string | ((issuer: string) => string | undefined)
+
+/** The namespace that resolve-patient gives persons of one study. */
+const studyNamespace = "study"
+
+/** The person key of an instance, by Patient ID and issuer alone: what resolve-patient gives where that identifier is the key member
+ * of its set, or nothing usable is stated. undefined when the instance names no study either. */
+export function personOf(summary: Summary, identityKey: Uint8Array, namespace: NamespaceOf): string | undefined {
+  const id = summary.patientId.toWellFormed().trim()
+  const issuer = summary.issuerOfPatientId.toWellFormed().trim()
+  const found = id === "" ? undefined : typeof namespace === "string" ? namespace : namespace(issuer)
+  if (found !== undefined) return personKey(identityKey, found, id)
+  const study = summary.studyInstanceUid.toWellFormed()
+  return study === "" ? undefined : personKey(identityKey, studyNamespace, study)
+}
+
+/** Notices one Patient ID under two stated issuers, which may be two people: with one namespace for all issuers they would get one
+ * pseudonym. */
+export class Ambiguity {
+  readonly #issuers = new Map<string, string>()
+  readonly #ambiguous = new Set<string>()
+
+  add({ patientId, issuerOfPatientId }: Summary): void {
+    const [id, issuer] = [patientId.trim(), issuerOfPatientId.trim()]
+    if (id === "" || issuer === "") return
+    const known = this.#issuers.get(id)
+    if (known === undefined) this.#issuers.set(id, issuer)
+    else if (known !== issuer) this.#ambiguous.add(id)
+  }
+
+  has(patientId: string): boolean {
+    return this.#ambiguous.has(patientId.trim())
+  }
+}

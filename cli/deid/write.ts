@@ -1,0 +1,60 @@
+import { createHash, randomBytes } from "node:crypto"
+import { mkdir, open, rename, rm } from "node:fs/promises"
+import { join } from "node:path"
+import { classify, fatal } from "../../core/index.ts"
+import type { ReleasedObject } from "../../transforms/deidentify/dicom-original.ts"
+
+/** The disk refused the output: the run ends, as every other file would fail as well. */
+const outputError = (thrown: unknown) => {
+  const { code, syscall } = thrown as NodeJS.ErrnoException
+  if (syscall === undefined || ["ENOSPC", "EDQUOT", "EROFS"].includes(code ?? "")) return classify(thrown)
+  return fatal("output-unwritable", `the output cannot be written (${code ?? "unknown"})`, {
+    path: "output",
+    cause: thrown,
+  })
+}
+
+const onDisk = <T>(work: Promise<T>): Promise<T> => work.catch((thrown: unknown) => Promise.reject(outputError(thrown)))
+
+/** Writes released objects into a folder, as `<study>/<sha256>.dcm`: whole or not at all, with a constant time of change. */
+export class Folder {
+  readonly #root: string
+  readonly #made = new Map<string, Promise<unknown>>()
+
+  constructor(root: string) {
+    this.#root = root
+  }
+
+  /** Gives the path under the folder. */
+  async write(study: string, object: ReleasedObject): Promise<string> {
+    const folder = join(this.#root, study)
+    const made = this.#made.get(study) ?? onDisk(mkdir(folder, { recursive: true }))
+    this.#made.set(study, made)
+    await made
+    const temporary = join(folder, `.${randomBytes(8).toString("hex")}.part`)
+    try {
+      const sha256 = await writeHashed(temporary, object)
+      await onDisk(rename(temporary, join(folder, `${sha256}.dcm`)))
+      return `${study}/${sha256}.dcm`
+    } finally {
+      await rm(temporary, { force: true })
+    }
+  }
+}
+
+async function writeHashed(path: string, object: ReleasedObject): Promise<string> {
+  const hash = createHash("sha256")
+  const file = await onDisk(open(path, "wx"))
+  try {
+    for await (const piece of object.pieces ?? object.stream()) {
+      hash.update(piece)
+      let done = 0
+      while (done < piece.length) done += (await onDisk(file.write(piece, done))).bytesWritten
+    }
+    // When it was written is nobody's business, and beside it dates would tell the shift.
+    await onDisk(file.utimes(0, 0))
+    return hash.digest("hex")
+  } finally {
+    await file.close()
+  }
+}

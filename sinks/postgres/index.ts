@@ -1,0 +1,145 @@
+import type { Pool } from "pg"
+import { Schema, defineSink, fatal, partial } from "../../core/index.ts"
+import type { Context, Rec, SinkInput, SinkInstance, Span } from "../../core/index.ts"
+import { columnsOf } from "./columns.ts"
+import { isRowError, meaningOf } from "./errors.ts"
+import { lay } from "./layout.ts"
+import { refusedRows } from "./poison.ts"
+import { claim, lockPosition, movePosition } from "./positions.ts"
+import { prepare } from "./rows.ts"
+import type { Row } from "./rows.ts"
+import { meaningful, openPool, transaction } from "./session.ts"
+import { rowsTable, upsert, upsertSql } from "./table.ts"
+import type { Table } from "./table.ts"
+
+const options = Schema.Struct({
+  url: Schema.optionalKey(
+    Schema.String.annotate({ description: "address of the database, postgres://… (default: the Store's server)" }),
+  ),
+  tables: Schema.optionalKey(
+    Schema.Record(Schema.String, Schema.String).annotate({
+      description: "table by topic (default: the topic's name in lower case, with _ for dots and dashes)",
+    }),
+  ),
+})
+type Options = typeof options.Type
+
+interface Target {
+  readonly table: Table
+  readonly sql: string
+}
+
+/** What the server has against rows, and which. */
+class Refused extends Error {
+  readonly rows: readonly Row[]
+  constructor(rows: readonly Row[], cause: unknown) {
+    super("rows refused", { cause })
+    this.rows = rows
+  }
+}
+
+/** Writes rows and the position in one transaction, under the epoch of the claim. */
+class PostgresSink {
+  readonly delivery = "transactional"
+  readonly #pool: Pool
+  readonly #sink: string
+  readonly #targets: ReadonlyMap<string, Target>
+
+  constructor(pool: Pool, sink: string, targets: ReadonlyMap<string, Target>) {
+    this.#pool = pool
+    this.#sink = sink
+    this.#targets = targets
+  }
+
+  async claim(topic: string, partition: number) {
+    return meaningful(claim(this.#pool, this.#sink, topic, partition))
+  }
+
+  async write(batch: readonly Rec[], at: Span): Promise<void> {
+    const target = this.#targets.get(at.topic)
+    if (target === undefined) throw fatal("topic-not-bound", "the sink was given a topic that it is not bound to")
+    try {
+      await this.#step(target, batch, at)
+    } catch (thrown) {
+      throw thrown instanceof Refused ? await this.#blame(target, thrown) : meaningOf(thrown)
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end()
+  }
+
+  async #step({ table, sql }: Target, batch: readonly Rec[], at: Span): Promise<void> {
+    const whole = prepare(batch, table.columns, at.from)
+    await transaction(this.#pool, async (client) => {
+      const next = await lockPosition(client, this.#sink, at)
+      if (at.next <= next) return
+      const { rows, failed } = next === at.from ? whole : prepare(batch, table.columns, next)
+      if (failed.size > 0) throw partial(failed)
+      await upsert(client, sql, rows).catch((thrown: unknown) => {
+        throw isRowError(thrown) ? new Refused(rows, thrown) : thrown
+      })
+      await movePosition(client, this.#sink, at)
+    })
+  }
+
+  async #blame({ sql }: Target, { rows, cause }: Refused): Promise<Error> {
+    return partial(await meaningful(refusedRows(this.#pool, sql, rows, cause)))
+  }
+}
+
+/** Leaves room for what is appended to the name of the table behind the view: identifiers have 63 bytes. */
+const tableName = /^[a-z_][a-z0-9_]{0,57}$/
+
+function tableOf({ topic, zone, type }: SinkInput, named: string | undefined): Table {
+  const name = named ?? topic.toLowerCase().replace(/[.-]/g, "_")
+  if (!tableName.test(name))
+    throw fatal("table-name", `topic ${topic} cannot have the table ${JSON.stringify(name)}`, {
+      path: `tables.${topic}`,
+      hint: "name one under tables: of lower-case letters, digits and _, 58 at most, not beginning with a digit",
+    })
+  return { topic, zone, type, name, columns: columnsOf(type) }
+}
+
+function tablesOf(given: Options, inputs: readonly SinkInput[]): readonly Table[] {
+  const named = given.tables ?? {}
+  for (const topic of Object.keys(named))
+    if (!inputs.some((input) => input.topic === topic))
+      throw fatal("table-name", `a table is named for ${topic}, which is no input of the sink`, {
+        path: `tables.${topic}`,
+      })
+  const tables = inputs.map((input) => tableOf(input, named[input.topic]))
+  for (const [at, { name, topic }] of tables.entries()) {
+    const other = tables.findIndex((table) => table.name === name || rowsTable(table.name) === name)
+    if (other !== at)
+      throw fatal("table-name", `topics ${tables[other]!.topic} and ${topic} would share table ${name}`, {
+        path: `tables.${topic}`,
+        hint: "name another table for one of them under tables:",
+      })
+  }
+  return tables
+}
+
+async function create(given: Options, context: Context, inputs: readonly SinkInput[]): Promise<SinkInstance> {
+  const tables = tablesOf(given, inputs)
+  const pool = openPool(given.url ?? context.storeUrl)
+  try {
+    const gone = await meaningful(transaction(pool, (client) => lay(client, context.pipeline, tables)))
+    const targets = tables.map(
+      (table) => [table.topic, { table, sql: upsertSql(table, gone.get(table) ?? []) }] as const,
+    )
+    return new PostgresSink(pool, `${context.pipeline}/${context.name}`, new Map(targets))
+  } catch (thrown) {
+    await pool.end()
+    throw thrown
+  }
+}
+
+/** Writes topics to tables of their zone's schema, a column a field, rows and position in one transaction
+ * (docs/decisions/0032-postgres-tables.md, docs/guides/postgres.md). */
+export const postgres = defineSink({
+  name: "postgres",
+  summary: "Writes records to PostgreSQL tables made from their record type, by version, with the position beside them",
+  options,
+  create,
+})

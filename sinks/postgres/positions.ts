@@ -1,0 +1,49 @@
+import type { Pool, PoolClient } from "pg"
+import { fatal, retryable } from "../../core/index.ts"
+import type { Span } from "../../core/index.ts"
+
+/** Raises the epoch of a partition, so that writes of older claims are refused.
+ * @param sink pipeline and name of the sink
+ * @returns the offset to read next; undefined when nothing was written yet */
+export async function claim(
+  pool: Pool,
+  sink: string,
+  topic: string,
+  partition: number,
+): Promise<{ readonly next: bigint | undefined; readonly epoch: bigint }> {
+  const { rows } = await pool.query<{ epoch: string; next: string | null }>(
+    `INSERT INTO weir_sink.positions AS held (sink, topic, partition, epoch) VALUES ($1, $2, $3, 1)
+     ON CONFLICT (sink, topic, partition) DO UPDATE SET epoch = held.epoch + 1 RETURNING epoch, next`,
+    [sink, topic, partition],
+  )
+  const { epoch, next } = rows[0]!
+  return { epoch: BigInt(epoch), next: next === null ? undefined : BigInt(next) }
+}
+
+/** Locks a partition's position to the end of the transaction and tells the offset from which records are new.
+ * @throws retryable `fenced` when another claim came after; fatal `position-gap` when records between would be lost */
+export async function lockPosition(client: PoolClient, sink: string, at: Span): Promise<bigint> {
+  const { rows } = await client.query<{ epoch: string; next: string | null }>(
+    "SELECT epoch, next FROM weir_sink.positions WHERE sink = $1 AND topic = $2 AND partition = $3 FOR UPDATE",
+    [sink, at.topic, at.partition],
+  )
+  const where = `${at.topic}/${at.partition}`
+  if (rows[0] === undefined || BigInt(rows[0].epoch) !== at.epoch)
+    throw retryable("fenced", `another owner has claimed ${where}`)
+  const next = rows[0].next === null ? at.from : BigInt(rows[0].next)
+  if (at.from > next)
+    throw fatal("position-gap", `${where} was written to ${next}, and the next records begin at ${at.from}`, {
+      hint: "claim the partition again and read from the position that it tells",
+    })
+  return next
+}
+
+/** Moves the position in the transaction that wrote the records below it. */
+export async function movePosition(client: PoolClient, sink: string, at: Span): Promise<void> {
+  await client.query("UPDATE weir_sink.positions SET next = $4 WHERE sink = $1 AND topic = $2 AND partition = $3", [
+    sink,
+    at.topic,
+    at.partition,
+    at.next,
+  ])
+}

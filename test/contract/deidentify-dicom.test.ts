@@ -1,0 +1,351 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { pseudonymizer } from "../../core/index.ts"
+import type { Rec } from "../../core/index.ts"
+import { findIdentifiers, parseWhole, summarize } from "../../formats/dicom/index.ts"
+import { memoryState, runStateful } from "../kit/index.ts"
+import type { MemoryState } from "../kit/index.ts"
+import { dicomText } from "./synth-hospital.ts"
+import { TestBorder, assembler, bodyPart, codesOf, instancesOf, projectKey, slice, studiesOf } from "./dicom-border.ts"
+import type { Collected } from "./dicom-border.ts"
+
+type Batch = readonly (Rec & { readonly input: string })[]
+const base = pseudonymizer(projectKey)
+const study = "1.2.3.4.100.1"
+const dates = { "retain-longitudinal-modified-dates": true } as const
+
+describe("deidentify-dicom", () => {
+  let border: TestBorder
+  let state: MemoryState
+  let assemble: Awaited<ReturnType<typeof assembler>>
+  let options: Parameters<TestBorder["create"]>[0]
+  let made: Awaited<ReturnType<TestBorder["create"]>> | undefined
+
+  beforeEach(async () => {
+    border = await TestBorder.open()
+    state = memoryState()
+    assemble = await assembler()
+    options = {}
+    made = undefined
+  })
+  afterEach(() => border.close())
+
+  const run = async (batch: Batch): Promise<Collected> => {
+    made ??= await border.create(options)
+    return runStateful(made, state, batch)
+  }
+  /** Runs arrivals through assembly and the border. */
+  const arrive = async (...files: readonly Uint8Array[]) =>
+    run(border.asInputs(await assemble(await Promise.all(files.map((bytes) => border.arrive(bytes))))))
+  const outputOf = (collected: Collected, at = 0) =>
+    border.limited.objects.bytes(instancesOf(collected)[at]!.value!.object.key)
+
+  it("puts a de-identified object into the bucket below and says where it is, by content and pseudonym alone", async () => {
+    const done = await arrive(slice("1.2.3.4.5.61"))
+    const [draft] = instancesOf(done)
+    const { object, ...value } = draft!.value!
+    expect(draft).toMatchObject({
+      key: base.person("p"),
+      id: base.uid("1.2.3.4.5.61"),
+      op: "upsert",
+      version: 1n,
+      time: 0,
+    })
+    expect(value).toEqual({
+      sopInstanceUid: base.uid("1.2.3.4.5.61"),
+      sopClassUid: "1.2.840.10008.5.1.4.1.1.2",
+      seriesInstanceUid: base.uid("1.2.3.4.100.1.2"),
+      studyInstanceUid: base.uid(study),
+      modality: "CT",
+      bodyPart: "CHEST",
+      instanceNumber: 3,
+      profile: expect.stringMatching(/^weir-ps3\.15-\w+-basic$/),
+    })
+    expect(object.key).toBe(`dicom/${base.uid(study)}/${object.sha256}.dcm`)
+    const bytes = await outputOf(done)
+    expect(bytes.length).toBe(object.size)
+    expect(findIdentifiers(bytes, ["Testperson^Alva", "MRN-471147", "ACC-778899", "1.2.3.4.5.61"])).toEqual([])
+    expect(dicomText(bytes)).not.toMatch(/Alva|471147|778899|20240229/i)
+    const pixels = parseWhole(bytes).dataSet.elements.at(-1)!
+    expect([...bytes.subarray(pixels.valueStart, pixels.valueEnd)]).toEqual([1, 0, 2, 0, 3, 0, 4, 0])
+    expect(JSON.stringify(done.emitted.map(({ draft: { key, id, value: inner } }) => [key, id, inner]))).not.toMatch(
+      /Alva|471147|778899|1\.2\.3\.4|20240229/,
+    )
+  })
+
+  it("emits the study once each of its instances has a verdict, with counts, and complete if all passed", async () => {
+    const emitted = await assemble([
+      await border.arrive(slice("1.2.3.4.5.61")),
+      await border.arrive(slice("1.2.3.4.5.62")),
+    ])
+    const records = border.asInputs(emitted)
+    const studies = records.filter(({ input }) => input === "studies")
+    const [first, second] = records.filter(({ input }) => input === "instances")
+    expect((await run(studies)).held).toHaveLength(1)
+    expect(studiesOf(await run([first!]))).toEqual([])
+    const [draft] = studiesOf(await run([second!]))
+    expect(draft).toMatchObject({ key: base.person("p"), id: base.uid(study), op: "upsert", version: 1n, time: 0 })
+    expect(draft!.value).toEqual({
+      studyInstanceUid: base.uid(study),
+      accessionNumber: base.accession("", "ACC-778899"),
+      modalities: ["CT"],
+      bodyParts: ["CHEST"],
+      started: null,
+      startedPrecision: "none",
+      released: 2,
+      refused: 0,
+      held: 0,
+      refusals: [],
+      complete: true,
+      profile: expect.stringContaining("basic"),
+    })
+  })
+
+  it("tells dates and times shifted by the person's days when that is asked for", async () => {
+    options = dates
+    const done = await arrive(slice("1.2.3.4.5.61"))
+    const started = Date.parse("2024-02-29T10:15:00Z") - base.shiftMs("p")
+    expect(studiesOf(done)[0]).toMatchObject({ time: started, value: { started, startedPrecision: "second" } })
+    expect(instancesOf(done)[0]).toMatchObject({ time: started, value: { profile: expect.stringContaining("dates") } })
+    const bytes = await outputOf(done)
+    const day = new Date(started).toISOString().slice(0, 10).replaceAll("-", "")
+    expect(summarize({ header: bytes, size: bytes.length })).toMatchObject({ studyDate: day, studyTime: "101500" })
+  })
+
+  it("makes each refused instance one dead letter with its reason, and counts it in the study", async () => {
+    const burned = slice("1.2.3.4.5.63", { tag: "00080008", vr: "CS", value: ["DERIVED", "SECONDARY"] })
+    const done = await arrive(
+      slice("1.2.3.4.5.61"),
+      slice("1.2.3.4.5.62", { tag: "60003000", vr: "OW", value: Uint8Array.of(1, 2) }),
+      burned,
+    )
+    expect(codesOf(done)).toEqual(["refused.overlay", "refused.burned-in-text-risk"])
+    expect(instancesOf(done)).toHaveLength(1)
+    expect(studiesOf(done)[0]!.value).toMatchObject({
+      released: 1,
+      refused: 2,
+      refusals: [
+        { reason: "burned-in-text-risk", instances: 1 },
+        { reason: "overlay", instances: 1 },
+      ],
+      complete: false,
+    })
+    expect(border.limited.puts).toHaveLength(1)
+  })
+
+  it("quarantines what still holds an identifier of its person, and tells nothing of it", async () => {
+    const done = await arrive(slice("1.2.3.4.5.61", { tag: "00181250", vr: "SH", value: "TESTPERSON COIL" }))
+    expect(codesOf(done)).toEqual(["refused.identifier-left"])
+    expect(done.failed[0]!.error.message).not.toMatch(/testperson/i)
+    expect(border.limited.puts).toEqual([])
+  })
+
+  it("tells no free text of a refused instance in the study", async () => {
+    const overlay = { tag: "60003000", vr: "OW", value: Uint8Array.of(1, 2) }
+    const done = await arrive(
+      slice("1.2.3.4.5.61", overlay, bodyPart("TESTPERSON"), { tag: "00080060", vr: "CS", value: "ALVA" }),
+    )
+    expect(studiesOf(done)[0]!.value).toMatchObject({ modalities: [], bodyParts: [], refused: 1 })
+  })
+
+  it("refuses records without a person", async () => {
+    const [instance] = border.asInputs(await assemble([await border.arrive(slice("1.2.3.4.5.61"), "")]))
+    const done = await run([instance!])
+    expect(codesOf(done)).toEqual(["refused.no-person"])
+    expect(border.phi.reads).toEqual([])
+  })
+
+  describe("decides by series", () => {
+    const unknown = (sop: string) => slice(sop, bodyPart())
+
+    it("refuses a series of unknown region, head or neck, and releases it where faces are allowed, and says so", async () => {
+      const refused = await arrive(unknown("1.2.3.4.5.61"), slice("1.2.3.4.5.62", bodyPart("HEAD")))
+      expect(codesOf(refused)).toEqual(["refused.face-risk", "refused.face-risk"])
+      expect(border.limited.puts).toEqual([])
+      const other = await border.create({ faces: "allow" })
+      const inputs = border.asInputs(await (await assembler())([await border.arrive(unknown("1.2.3.4.5.61"))]))
+      const done = await runStateful(other, memoryState(), inputs)
+      expect(instancesOf(done)[0]!.value!.profile).toMatch(/ faces-allowed$/)
+      expect(dicomText(await outputOf(done))).toContain("faces allowed")
+    })
+
+    it("lets the region that some instances state count for the others of the batch", async () => {
+      const done = await arrive(unknown("1.2.3.4.5.61"), slice("1.2.3.4.5.62"))
+      expect(done.failed).toEqual([])
+      expect(instancesOf(done)).toHaveLength(2)
+    })
+
+    it("releases what it had refused once the region becomes known", async () => {
+      expect(codesOf(await arrive(unknown("1.2.3.4.5.61")))).toEqual(["refused.face-risk"])
+      const done = await arrive(slice("1.2.3.4.5.62"))
+      expect(instancesOf(done).map(({ op, version }) => [op, version])).toEqual([
+        ["upsert", 1n],
+        ["upsert", 1n],
+      ])
+      expect(studiesOf(done).at(-1)).toMatchObject({ version: 2n, value: { released: 2, refused: 0, complete: true } })
+      expect(border.counts.get("series-decided-again/instances")).toBe(1)
+    })
+
+    it("takes back what it had released once an instance shows a head, and keeps the origin of each", async () => {
+      const first = await arrive(slice("1.2.3.4.5.61"))
+      const done = await arrive(slice("1.2.3.4.5.62", bodyPart("HEAD")))
+      expect(codesOf(done)).toEqual(["refused.face-risk"])
+      expect(instancesOf(done).map(({ op, id, version, value, time }) => [op, id, version, value, time])).toEqual([
+        ["retract", base.uid("1.2.3.4.5.61"), 2n, null, 0],
+      ])
+      const stem = (collected: Collected) => collected.emitted.find(({ to }) => to === "instances")!.from.origin
+      expect(stem(done)).toEqual(stem(first))
+      expect(studiesOf(done).at(-1)!.value).toMatchObject({ released: 0, refused: 2 })
+    })
+
+    it("releases again, in a new object put, when the instance that showed a head leaves", async () => {
+      await arrive(slice("1.2.3.4.5.61"))
+      await arrive(slice("1.2.3.4.5.62", bodyPart("HEAD")))
+      const puts = border.limited.puts.length
+      const done = await run(border.asInputs(await assemble([border.left("1.2.3.4.5.62", 2n)])))
+      expect(instancesOf(done).map(({ op, id, version }) => [op, id, version])).toEqual([
+        ["upsert", base.uid("1.2.3.4.5.61"), 3n],
+      ])
+      expect(border.limited.puts.length).toBe(puts + 1)
+      expect(studiesOf(done).at(-1)!.value).toMatchObject({ released: 1, refused: 0, complete: true })
+    })
+
+    it("refuses a whole series of which one instance says that text is burned in", async () => {
+      await arrive(slice("1.2.3.4.5.61"))
+      const done = await arrive(slice("1.2.3.4.5.62", { tag: "00280301", vr: "CS", value: "YES" }))
+      expect(codesOf(done)).toEqual(["refused.burned-in-text-risk"])
+      expect(instancesOf(done).map(({ op }) => op)).toEqual(["retract"])
+    })
+
+    it("does not let one series decide another", async () => {
+      const other = { tag: "0020000E", vr: "UI", value: "1.2.3.4.100.1.9" }
+      const done = await arrive(slice("1.2.3.4.5.61"), slice("1.2.3.4.5.62", bodyPart("HEAD"), other))
+      expect(codesOf(done)).toEqual(["refused.face-risk"])
+      expect(instancesOf(done)).toHaveLength(1)
+    })
+  })
+
+  it("makes the next revision of a study for a late instance", async () => {
+    await arrive(slice("1.2.3.4.5.61"))
+    const done = await arrive(slice("1.2.3.4.5.62"))
+    expect(studiesOf(done).map(({ version, value }) => [version, value!.released])).toEqual([[2n, 2]])
+  })
+
+  it("retracts below what is retracted above, and numbers on when it comes back", async () => {
+    await arrive(slice("1.2.3.4.5.61"))
+    const gone = await run(border.asInputs(await assemble([border.left("1.2.3.4.5.61", 2n)])))
+    expect(gone.emitted.map(({ to, draft }) => [to, draft.op, draft.version, draft.value, draft.time])).toEqual([
+      ["instances", "retract", 2n, null, 0],
+      ["studies", "retract", 2n, null, 0],
+    ])
+    const back = await run(border.asInputs(await assemble([await border.arrive(slice("1.2.3.4.5.61"), "p", 3n)])))
+    expect(back.emitted.map(({ to, draft }) => [to, draft.op, draft.version])).toEqual([
+      ["instances", "upsert", 3n],
+      ["studies", "upsert", 3n],
+    ])
+  })
+
+  it("re-makes a study that a merge moved under the other pseudonym and shift", async () => {
+    options = dates
+    const bytes = slice("1.2.3.4.5.61")
+    const before = await arrive(bytes)
+    const moved = await run(
+      border.asInputs(await assemble([border.left("1.2.3.4.5.61", 2n), await border.arrive(bytes, "q")])),
+    )
+    const rows = moved.emitted.map(({ to, draft }) => `${to} ${draft.op} ${draft.key} ${draft.version}`)
+    expect(rows.sort()).toEqual(
+      [
+        `instances retract ${base.person("p")} 2`,
+        `instances upsert ${base.person("q")} 1`,
+        `studies retract ${base.person("p")} 2`,
+        `studies upsert ${base.person("q")} 1`,
+      ].sort(),
+    )
+    const text = dicomText(
+      await border.limited.objects.bytes(instancesOf(moved).find(({ op }) => op === "upsert")!.value!.object.key),
+    )
+    expect(text).toContain(base.person("q"))
+    expect(text).not.toContain(base.person("p"))
+    expect(instancesOf(before)[0]!.id).toBe(instancesOf(moved)[0]!.id)
+  })
+
+  it("does not read again what was decided with the same bytes, person and series", async () => {
+    const emitted = await assemble([await border.arrive(slice("1.2.3.4.5.61"))])
+    await run(border.asInputs(emitted))
+    const reads = border.phi.reads.length
+    const newer = emitted.map((one) => ({ ...one, draft: { ...one.draft, version: one.draft.version + 5n } }))
+    const done = await run(border.asInputs(newer))
+    expect(done.emitted).toEqual([])
+    expect(done.held).toHaveLength(2)
+    expect(border.phi.reads.length).toBe(reads)
+  })
+
+  it("drops repeats and older versions", async () => {
+    const inputs = border.asInputs(await assemble([await border.arrive(slice("1.2.3.4.5.61"))]))
+    await run(inputs)
+    const again = await run(inputs.map((one) => ({ ...one })))
+    expect(again.dropped.map(({ reason }) => reason)).toEqual(["duplicate", "duplicate"])
+    const older = await run(inputs.map((one) => ({ ...one, version: 0n })))
+    expect(older.dropped.map(({ reason }) => reason)).toEqual(["older-version", "older-version"])
+  })
+
+  it("makes a dead letter of an instance whose object is gone or is another, and goes on", async () => {
+    const emitted = await assemble([
+      await border.arrive(slice("1.2.3.4.5.61")),
+      await border.arrive(slice("1.2.3.4.5.62")),
+      await border.arrive(slice("1.2.3.4.5.63")),
+    ])
+    const inputs = border.asInputs(emitted)
+    const keys = inputs.flatMap(({ input, value }) =>
+      input === "instances" ? [(value as { object: { key: string } }).object.key] : [],
+    )
+    await border.phi.objects.delete([keys[0]!])
+    await border.phi.objects.put(keys[1]!, slice("1.2.3.4.5.69"))
+    const done = await run(inputs)
+    expect(codesOf(done)).toEqual(["object-missing", "refused.object-mismatch"])
+    expect(studiesOf(done)[0]!.value).toMatchObject({ released: 1, refused: 2 })
+  })
+
+  it("passes the pixel data of a large object through in pieces", async () => {
+    const side = 2600
+    const large = slice(
+      "1.2.3.4.5.61",
+      { tag: "00280010", vr: "US", value: side },
+      { tag: "00280011", vr: "US", value: side },
+      { tag: "7FE00010", vr: "OW", value: new Uint8Array(side * side * 2).fill(5) },
+      { tag: "FFFCFFFC", vr: "OB", value: Uint8Array.of(0, 0) },
+    )
+    const done = await arrive(large)
+    const { object } = instancesOf(done)[0]!.value!
+    expect(object.size).toBeGreaterThan(13_000_000)
+    const pixels = parseWhole(await border.limited.objects.bytes(object.key)).dataSet.elements.find(
+      ({ tag }) => tag === 0x7fe00010,
+    )!
+    expect(pixels.valueEnd - pixels.valueStart).toBe(side * side * 2)
+  })
+
+  it("does not start with another key or other options than its state was made with", async () => {
+    await arrive(slice("1.2.3.4.5.61"))
+    const next = border.asInputs(await assemble([await border.arrive(slice("1.2.3.4.5.62"))]))
+    for (const other of [
+      await border.create({ faces: "allow" }),
+      await border.create({}, { secret: () => new Uint8Array(32).fill(1) }),
+    ])
+      await expect(runStateful(other, state, next)).rejects.toMatchObject({ meaning: "fatal", code: "policy-changed" })
+  })
+
+  it("does not start with a short key, or with outputs of two zones", async () => {
+    await expect(border.create({}, { secret: () => new Uint8Array(16) })).rejects.toMatchObject({
+      code: "key-too-short",
+    })
+    const outputs = { studies: { topic: "a", zone: "clean" }, instances: { topic: "b", zone: "limited" } } as const
+    await expect(border.create({}, { outputs })).rejects.toMatchObject({ code: "zones-differ" })
+  })
+
+  it("keeps UIDs where that is asked for, but not in the names of objects", async () => {
+    options = { "retain-uids": true }
+    const done = await arrive(slice("1.2.3.4.5.61"))
+    expect(instancesOf(done)[0]).toMatchObject({ id: "1.2.3.4.5.61", value: { studyInstanceUid: study } })
+    expect(studiesOf(done)[0]!.id).toBe(study)
+    expect(instancesOf(done)[0]!.value!.object.key).not.toContain(study)
+  })
+})

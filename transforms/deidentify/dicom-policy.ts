@@ -1,0 +1,122 @@
+import { defaultShift, fatal, pseudonymizer } from "../../core/index.ts"
+import type { Pseudonymizer, ShiftRange } from "../../core/index.ts"
+import { deidentifier, isRegisteredUid, profileEdition } from "../../formats/dicom/index.ts"
+import type { Deidentify, ProfileOption, Pseudonyms } from "../../formats/dicom/index.ts"
+import { shiftTime } from "./record-dates.ts"
+
+/** What is the same for all images of a project. */
+export interface PolicyGiven {
+  /** 32 bytes or more. */
+  readonly projectKey: Uint8Array
+  readonly options: readonly ProfileOption[]
+  readonly faces: "refuse" | "allow"
+  readonly shift?: ShiftRange
+  /** Lists of issuers of accession numbers that mean the same one; the first gives the pseudonym. */
+  readonly accessionIssuers?: readonly (readonly string[])[]
+}
+
+/** A person below the border. */
+export interface Person {
+  readonly pseudonym: string
+  readonly shiftDays: number
+  /** What formats/dicom writes into objects. */
+  readonly dicom: Pseudonyms
+}
+
+/** Persons, and UIDs, that are kept in memory: the instances of a study share most of theirs, and an HMAC is slow. */
+const mostKept = 10_000
+
+/** The de-identification of a project's images: one policy, for the stream and for `weir deid` alike.
+ * Throws fatal `key-too-short`, `shift-range`. */
+export class DicomPolicy {
+  readonly deidentify: Deidentify
+  readonly faces: "refuse" | "allow"
+  readonly #pseudonyms: Pseudonymizer
+  readonly #options: readonly ProfileOption[]
+  readonly #issuers: ReadonlyMap<string, string>
+  readonly #shift: ShiftRange
+  readonly #persons = new Map<string, Person>()
+  readonly #uids = new Map<string, string>()
+
+  constructor(given: PolicyGiven) {
+    this.#shift = given.shift ?? defaultShift
+    check(given.projectKey, this.#shift)
+    this.#options = [...new Set(given.options)].sort()
+    this.faces = given.faces
+    this.#pseudonyms = pseudonymizer(given.projectKey, this.#shift)
+    this.#issuers = new Map((given.accessionIssuers ?? []).flatMap((same) => same.map((one) => [one, same[0]!])))
+    this.deidentify = deidentifier({ options: this.#options, faces: this.faces })
+  }
+
+  person(key: string): Person {
+    const known = this.#persons.get(key)
+    if (known !== undefined) return known
+    if (this.#persons.size >= mostKept) this.#persons.clear()
+    const pseudonym = this.#pseudonyms.person(key)
+    const shiftDays = this.#pseudonyms.shiftDays(key)
+    const person: Person = {
+      pseudonym,
+      shiftDays,
+      dicom: {
+        patientId: () => pseudonym,
+        patientName: () => pseudonym,
+        uid: (uid) => this.nameUid(uid),
+        accession: (value, issuer) => this.accession(value, issuer),
+        identifier: this.#pseudonyms.identifier,
+        shiftDays,
+      },
+    }
+    this.#persons.set(key, person)
+    return person
+  }
+
+  /** A UID of a record as objects have it. */
+  uid(uid: string): string {
+    const stays = uid === "" || this.#options.includes("retain-uids") || isRegisteredUid(uid)
+    return stays ? uid : this.nameUid(uid)
+  }
+
+  /** A UID for names of objects and folders, which never have one of the original, whatever is retained. */
+  nameUid(uid: string): string {
+    const known = this.#uids.get(uid)
+    if (known !== undefined) return known
+    if (this.#uids.size >= mostKept) this.#uids.clear()
+    const made = this.#pseudonyms.uid(uid)
+    this.#uids.set(uid, made)
+    return made
+  }
+
+  accession(value: string, issuer: string): string {
+    return value === "" ? "" : this.#pseudonyms.accession(this.#issuers.get(issuer) ?? issuer, value)
+  }
+
+  /** A time (ms since 1970, UTC) as it may be told below; undefined where dates are removed, or it cannot be told. */
+  time(ms: number, { shiftDays }: Person): number | undefined {
+    return this.#options.includes("retain-longitudinal-modified-dates") ? shiftTime(ms, shiftDays) : undefined
+  }
+
+  /** The profile and options that ran, for records.
+   * @param facesAllowed whether a series that may show a face was let through */
+  profile(facesAllowed: boolean): string {
+    const parts = [`weir-ps3.15-${profileEdition}-basic`, ...this.#options]
+    return [...parts, ...(facesAllowed ? ["faces-allowed"] : [])].join(" ")
+  }
+
+  /** Changes when anything does that verdicts depend on; holds nothing of the key but a pseudonym under it. */
+  get fingerprint(): string {
+    const { minDays, maxDays } = this.#shift
+    const issuers = JSON.stringify([...this.#issuers].sort())
+    const said = `${this.profile(this.faces === "allow")} ${minDays}-${maxDays} ${issuers}`
+    return this.#pseudonyms.identifier("weir-policy", said)
+  }
+}
+
+function check(key: Uint8Array, { minDays, maxDays }: ShiftRange): void {
+  if (key.length < 32)
+    throw fatal("key-too-short", "the project key has less than 32 bytes", {
+      path: "key",
+      hint: "make one of 32 random bytes",
+    })
+  if (!Number.isInteger(minDays) || minDays < 1 || maxDays < minDays)
+    throw fatal("shift-range", "the date shift needs 1 <= min-days <= max-days", { path: "shift" })
+}
