@@ -117,7 +117,6 @@ async function stream(dir: string, input: string, output: string): Promise<() =>
       outputs: { studies: bound, instances: bound },
       secret: () => projectKey,
       objects: (zone) => (zone === "phi" ? from : to),
-      clock: { now: () => performance.now() },
     }),
   )
   return async () => {
@@ -145,7 +144,9 @@ async function alternate(
   // The first round warms caches and the compiler, and does not count.
   for (let round = 0; round <= rounds; round++) {
     const [one, other] = [await seconds(floor), await seconds(measured)]
-    if (round > 0) (floors.push(one), times.push(other))
+    if (round === 0) continue
+    floors.push(one)
+    times.push(other)
   }
   return { name, measured: megabytes / median(times), floor: megabytes / median(floors), unit: "MB/s", target: 0.25 }
 }

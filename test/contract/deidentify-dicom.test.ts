@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { pseudonymizer } from "../../core/index.ts"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import { pseudonymizer, retryable } from "../../core/index.ts"
 import type { Rec } from "../../core/index.ts"
 import { findIdentifiers, parseWhole, summarize } from "../../formats/dicom/index.ts"
 import { memoryState, runStateful } from "../kit/index.ts"
@@ -98,6 +98,57 @@ describe("deidentify-dicom", () => {
       complete: true,
       profile: expect.stringContaining("basic"),
     })
+  })
+
+  it("waits with a study until each instance has a verdict at the revision that the study counts, or left since", async () => {
+    const before = border.asInputs(await assemble([await border.arrive(slice("1.2.3.4.5.61"))]))
+    const changed = slice("1.2.3.4.5.61", { tag: "00200013", vr: "IS", value: "4" })
+    const after = border.asInputs(await assemble([await border.arrive(changed, "p", 2n)]))
+    const gone = border.asInputs(await assemble([border.left("1.2.3.4.5.61", 3n)]))
+    const only = (records: Batch, input: string) => records.filter((one) => one.input === input)
+    await run(only(before, "instances"))
+    expect((await run(only(after, "studies"))).emitted).toEqual([])
+    expect(
+      studiesOf(await run(only(after, "instances"))).map(({ version, value }) => [version, value!.released]),
+    ).toEqual([[1n, 1]])
+    expect(
+      studiesOf(await run(only(gone, "instances"))).map(({ version, value }) => [version, value!.complete]),
+    ).toEqual([[2n, false]])
+    expect(studiesOf(await run(only(gone, "studies"))).map(({ version, op }) => [version, op])).toEqual([
+      [3n, "retract"],
+    ])
+  })
+
+  it("fails the step, and no record, when a bucket does not answer", async () => {
+    const down = { ...border.phi.objects, bytes: () => Promise.reject(retryable("unreachable", "no answer")) }
+    const objects = (zone: string) => (zone === "phi" ? down : border.limited.objects)
+    made = await border.create({}, { objects })
+    await expect(arrive(slice("1.2.3.4.5.61"))).rejects.toMatchObject({ meaning: "retryable", code: "unreachable" })
+    expect(state.dump().has("0/p/i/1.2.3.4.5.61")).toBe(false)
+  })
+
+  it("keeps the step's transaction from going idle while objects are read", async () => {
+    const inputs = border.asInputs(await assemble([await border.arrive(slice("1.2.3.4.5.61"))]))
+    const [reading, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const slow = {
+      ...border.phi.objects,
+      bytes: async (key: string) => (reading.resolve(), await answer.promise, border.phi.objects.bytes(key)),
+    }
+    made = await border.create({}, { objects: (zone) => (zone === "phi" ? slow : border.limited.objects) })
+    const asked: string[] = []
+    const get: MemoryState["get"] = (keys) => (asked.push(...keys.map(([key]) => key)), state.get(keys))
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] })
+    try {
+      const done = runStateful(made, { ...state, get } as MemoryState, inputs)
+      await reading.promise
+      await vi.advanceTimersByTimeAsync(5000)
+      answer.resolve()
+      expect(instancesOf(await done)).toHaveLength(1)
+      expect(asked.filter((key) => key === "~pulse")).toHaveLength(2)
+      expect(vi.getTimerCount()).toBe(0)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it("tells dates and times shifted by the person's days when that is asked for", async () => {

@@ -3,7 +3,7 @@ import { badRecord, fatal, refused, rowId } from "../../core/index.ts"
 import type { CuratedInstance, CuratedStudy, Position, State, Study, Timer, WeirError } from "../../core/index.ts"
 import { readChanges } from "./dicom-changes.ts"
 import type { Input, Output, TouchedInstance, TouchedStudy } from "./dicom-changes.ts"
-import { Pool } from "./dicom-pool.ts"
+import { eachObject } from "./dicom-pool.ts"
 import { instanceSort, partSort, partsOf, policyRow, positionOf, seriesSort, sopOf, studySort } from "./dicom-rows.ts"
 import type { Emitted, InstanceRow, PartRow, Refusal, StudyRow } from "./dicom-rows.ts"
 import { addEvidence, noInstances, seriesRiskOf } from "./dicom-series.ts"
@@ -44,12 +44,10 @@ const after = (out: Emitted | undefined): bigint => BigInt(out?.revision ?? "0")
  * made anew, what was refused may be released. */
 export class BorderStep {
   readonly #border: Border
-  readonly #pool: Pool
   #policyChecked = false
 
-  constructor(border: Border, now: () => number) {
+  constructor(border: Border) {
     this.#border = border
-    this.#pool = new Pool(now)
   }
 
   async apply(batch: readonly Input[], out: Output, state: State): Promise<void> {
@@ -91,7 +89,7 @@ export class BorderStep {
   ): Promise<ReadonlyMap<TouchedInstance, Refusal>> {
     const unread = new Map<TouchedInstance, Refusal>()
     const todo = instances.filter(({ row }) => row.stated !== undefined && row.evidence === undefined)
-    await this.#pool.each(todo, state, async (one) => {
+    await eachObject(todo, state, async (one) => {
       const found = await examineStated(one.sop, one.row.stated!, this.#border, kept)
       if ("evidence" in found) one.row = { ...one.row, evidence: found.evidence }
       else unread.set(one, found)
@@ -158,7 +156,7 @@ export class BorderStep {
         one.row = { ...one.row, verdict: { risk, refused: (unread.get(one) ?? verdict?.refused)! } }
       else if (!decided) todo.push({ one, risk })
     }
-    await this.#pool.each(todo, state, async ({ one, risk }) => {
+    await eachObject(todo, state, async ({ one, risk }) => {
       one.row = { ...one.row, verdict: await verdictOn(one.key, one.row.stated!, risk, this.#border, kept) }
     })
   }

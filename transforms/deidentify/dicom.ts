@@ -35,7 +35,7 @@ export const deidentifyDicom = defineStateful({
       to: context.objects(zoneBelow(context)),
       count: context.count,
     }
-    const step = new BorderStep(border, context.clock.now)
+    const step = new BorderStep(border)
     return { apply: (batch, out, state) => step.apply(batch, out, state) }
   },
 })
