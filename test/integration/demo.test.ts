@@ -73,7 +73,17 @@ describe("the demo, on the embedded ports", { timeout: 240_000 }, () => {
   it("can be run again, and nothing counts twice", async () => {
     const { code, out } = await weir(["run", file, "--until-idle", "--as-of", "2024-12-16", "--json"])
     expect(code).toBe(0)
-    const { ended, sinks } = JSON.parse(out) as { ended: string; sinks: Record<string, { in: number }> }
+    const { ended, sinks, fates } = JSON.parse(out) as {
+      ended: string
+      sinks: Record<string, { in: number }>
+      fates: Record<string, { arrived: number; released: number; waiting: number; dead: object; dropped: object }>
+    }
+    expect(Object.keys(fates)).toEqual(["dicom.arrivals", "fhir.arrivals"])
+    for (const { arrived, released, waiting, dead, dropped } of Object.values(fates)) {
+      const ends = [...Object.values(dead), ...Object.values(dropped)].reduce((sum, count) => sum + count, 0)
+      expect(released + waiting + ends).toBe(arrived)
+      expect(released).toBeGreaterThan(0)
+    }
     expect(ended).toBe("idle")
     expect(Object.values(sinks).map((sink) => sink.in)).toEqual([0, 0])
   })
