@@ -6,8 +6,9 @@ import type { ChainResult, ChainStep } from "./chain.ts"
 import { readFacts } from "./facts.ts"
 import type { Facts } from "./facts.ts"
 import { IdleGate } from "./idle.ts"
-import { Inputs } from "./inputs.ts"
+import { Inputs, watchOf } from "./inputs.ts"
 import type { Pass } from "./inputs.ts"
+import { observeStep } from "./observe.ts"
 import type { Outbound } from "./outbound.ts"
 import { groupOf } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
@@ -33,7 +34,7 @@ export class StatelessTask {
     this.#group = groupOf(runtime.pipeline.name, stage.name)
   }
 
-  /** @param progress called after each committed step */
+  /** @param progress called after each committed step, and when there is nothing to do */
   async run(signal: AbortSignal, progress: () => void): Promise<void> {
     const { stage, partition } = this.#work
     const { log, table } = this.#runtime
@@ -49,15 +50,20 @@ export class StatelessTask {
         inputSpecs(this.#runtime, stage),
         await this.#positions(),
         await this.#starts(),
+        watchOf(this.#runtime, stage.name, partition),
       )
       const steps = await makeSteps(this.#runtime, stage, signal)
       while (!signal.aborted) {
         const waiters = this.gate.begin()
         const pass = await inputs.next(this.#limit)
         if (pass.positions.length > 0) {
-          await this.#step(writer, steps, pass, facts)
+          await observeStep(this.#runtime, this.#work.step, pass, () => this.#step(writer, steps, pass, facts))
           progress()
-        } else if (pass.atHead && (await this.#settled(writer, facts))) this.gate.idle(waiters)
+        } else if (pass.atHead) {
+          const settled = await this.#settled(writer, facts)
+          progress()
+          if (settled) this.gate.idle(waiters)
+        }
       }
     } finally {
       await inputs?.close()
