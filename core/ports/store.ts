@@ -79,6 +79,21 @@ export interface TaskStore extends Claim {
   release(): Promise<void>
 }
 
+/** What is committed of a task, as somebody sees it who does not own it. */
+export interface TaskState {
+  readonly stage: string
+  readonly partition: number
+  readonly epoch: bigint
+  /** As of Claim. */
+  readonly outbox: bigint
+  readonly published: bigint
+  readonly positions: readonly InputPosition[]
+  /** Outbox rows that are not published, as far as the Store knows. */
+  readonly pending: number
+  /** Armed timers, and when the earliest is due, ms; undefined when none is. */
+  readonly timers: Readonly<Record<Timer["clock"], { readonly armed: number; readonly due: number | undefined }>>
+}
+
 /** The Store port: state and timers of tasks, their positions and outbox, references to objects, and an audit. Errors:
  * `unreachable`, `fenced`, `unknown-outcome`, `deadlock` (retryable: claim again), `disk-full`, `login-refused`, `lock-timeout`
  * (systemic). Locks never outlive their owner: lock, idle-in-transaction and TCP timeouts are under 10 s. */
@@ -87,6 +102,8 @@ export interface Store {
   /** Address of the server, with credentials; for sinks that write beside the Store. Never printed. */
   readonly url: string
   claim(pipeline: string, stage: string, partition: number): Promise<TaskStore>
+  /** Looks at a pipeline's tasks without claiming or holding up any; for those who watch. In order of stage and partition. */
+  tasks?(pipeline: string): Promise<readonly TaskState[]>
   /** Rows of the tables of a zone and below, as a role that sees nothing above it. */
   query(
     sql: string,
