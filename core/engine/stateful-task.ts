@@ -19,8 +19,10 @@ import { startsOf } from "./stateless-task.ts"
 import { StepState } from "./step-state.ts"
 import { StageWork, inputSpecs, makeSteps } from "./task.ts"
 
-/** ENGINE.md: the cost is per step, so steps are large. */
+/** ENGINE.md: the cost is per step, so steps are large; but one record may touch a thousand rows, so their time decides. */
 const batchRecords = 2000
+const longStepMs = 1500
+const shortStepMs = 500
 const timersAtOnce = 2000
 
 interface StepWork {
@@ -37,6 +39,7 @@ export class StatefulTask {
   readonly #member: Member
   readonly #runtime: Runtime
   readonly #group: string
+  #limit = batchRecords
 
   constructor(runtime: Runtime, stage: CompiledStage, partition: number, member: Member) {
     this.#runtime = runtime
@@ -50,9 +53,9 @@ export class StatefulTask {
     try {
       while (!signal.aborted) {
         const waiters = this.gate.begin()
-        const pass = await claimed.inputs.next(batchRecords)
+        const pass = await claimed.inputs.next(this.#limit)
         if (pass.positions.length > 0) {
-          await this.#step(claimed, { pass, fired: [] })
+          await this.#timed(() => this.#step(claimed, { pass, fired: [] }))
           progress()
         } else if (pass.atHead && (await this.#settled(claimed))) this.gate.idle(waiters)
       }
@@ -60,6 +63,20 @@ export class StatefulTask {
     } finally {
       await claimed.close()
     }
+  }
+
+  /** Sizes the next batch by how long this one took, and smaller where it failed: locks and answers have their time. */
+  async #timed(step: () => Promise<void>): Promise<void> {
+    const begun = this.#runtime.now()
+    try {
+      await step()
+    } catch (error) {
+      this.#limit = Math.max(1, this.#limit >> 1)
+      throw error
+    }
+    const took = this.#runtime.now() - begun
+    if (took > longStepMs) this.#limit = Math.max(1, Math.floor((this.#limit * longStepMs) / took))
+    else if (took < shortStepMs) this.#limit = Math.min(batchRecords, this.#limit * 2)
   }
 
   async #step(claimed: Claimed, work: StepWork): Promise<void> {
