@@ -1,5 +1,6 @@
 import type { FileHandle } from "node:fs/promises"
-import { mkdir } from "node:fs/promises"
+import { mkdir, unlink } from "node:fs/promises"
+import { join } from "node:path"
 import { fatal, type WeirError } from "../../errors.ts"
 import { BLOCK_HEADER, blockAt, corrupt, countOf, placeBlock } from "./block.ts"
 import { DurableMark } from "./durable-mark.ts"
@@ -175,6 +176,7 @@ export class Journal {
     this.segments.splice(this.segments.indexOf(old[0]!), old.length, made)
     this.relink()
     await old[0]!.retire()
+    await unlink(join(this.folder, old[0]!.indexName)).catch(() => {})
     for (const segment of old.slice(1)) await remove(segment)
   }
 
