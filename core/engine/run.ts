@@ -95,7 +95,9 @@ const startSink = (runtime: Runtime, sink: CompiledSink): Effect.Effect<Group[],
     const bound = { inputs: Object.fromEntries(sink.topics.map((topic) => [topic, topic])), outputs: {} }
     const context = contextFor(runtime, sink.name, bound, stop.signal, false)
     const told = inputs.map(({ name, zone, type }) => ({ topic: name, zone, type }))
-    const instance = yield* opened(() => (sink.plugin as SinkDef<unknown>).create(sink.options, context, told))
+    const instance = yield* opened(sink.name, runtime.logger, () =>
+      (sink.plugin as SinkDef<unknown>).create(sink.options, context, told),
+    )
     yield* Effect.addFinalizer(() => Effect.sync(() => stop.abort()))
     const groups: Group[] = []
     for (const { name, partitions } of inputs)
