@@ -1,11 +1,11 @@
 import { deserialize, serialize } from "node:v8"
-import { classify, fatal } from "../errors.ts"
+import { fatal } from "../errors.ts"
 import type { CompiledStage } from "../pipeline/model.ts"
 import type { Append, GroupOffsets, Member, Writer } from "../ports/log.ts"
 import type { InputPosition, StepTransaction, TaskStore } from "../ports/store.ts"
 import type { Timer } from "../plugin.ts"
 import type { Position } from "../record.ts"
-import { runChain } from "./chain.ts"
+import { bisect } from "./bisect.ts"
 import type { ChainResult, ChainStep } from "./chain.ts"
 import { readFacts } from "./facts.ts"
 import type { Facts } from "./facts.ts"
@@ -37,7 +37,6 @@ export class StatefulTask {
   readonly #member: Member
   readonly #runtime: Runtime
   readonly #group: string
-  #limit = batchRecords
 
   constructor(runtime: Runtime, stage: CompiledStage, partition: number, member: Member) {
     this.#runtime = runtime
@@ -51,7 +50,7 @@ export class StatefulTask {
     try {
       while (!signal.aborted) {
         const waiters = this.gate.begin()
-        const pass = await claimed.inputs.next(this.#limit)
+        const pass = await claimed.inputs.next(batchRecords)
         if (pass.positions.length > 0) {
           await this.#step(claimed, { pass, fired: [] })
           progress()
@@ -79,7 +78,7 @@ export class StatefulTask {
       const facts = structuredClone(claimed.facts)
       const { moved, at } = this.#work.foldControls(facts, work.pass.controls)
       const state = new StepState(tx, this.#runtime.now(), this.#work.completeThrough(facts))
-      const result = await this.#apply(claimed.steps, work, state, moved.size > 0 ? at : undefined)
+      const result = await this.#apply(claimed, work, state, moved.size > 0 ? at : undefined)
       state.fired(work.fired)
       const out = this.#work.outbound(result, facts, moved)
       const appends = await out.appends()
@@ -101,36 +100,29 @@ export class StatefulTask {
     if (done.appends.length > 0) publisher.publish(done.number, done.appends)
   }
 
-  async #apply(
-    steps: readonly ChainStep[],
+  /** Each part that is tried has state of its own, which stands only if the part passed. */
+  #apply(
+    claimed: Claimed,
     { pass, fired }: StepWork,
     state: StepState,
     complete: Position | undefined,
   ): Promise<ChainResult> {
-    try {
-      const result = await runChain(
-        this.#work.stage.name,
-        steps,
-        { batch: pass.records, fired, zone: this.#work.zone, ...(complete === undefined ? {} : { complete }) },
-        state,
-      )
-      this.#limit = batchRecords
-      return result
-    } catch (thrown) {
-      const error = classify(thrown)
-      if (error.meaning !== "bad-record") throw error
-      if (pass.records.length !== 1) {
-        this.#limit = Math.max(1, pass.records.length >> 1)
-        throw error
-      }
-      this.#limit = batchRecords
-      return {
-        emitted: [],
-        held: [],
-        dropped: [],
-        failed: [{ root: pass.records[0]!, step: steps[0]!.plugin.name, error }],
-      }
-    }
+    const { stage } = this.#work
+    let rest = { fired, ...(complete === undefined ? {} : { complete }) }
+    return bisect(
+      pass.records,
+      async (batch) => {
+        const part = state.part()
+        const result = await this.#work.chain(claimed.steps, { batch, ...rest }, part)
+        state.absorb(part)
+        rest = { fired: [] }
+        return result
+      },
+      async () => {
+        claimed.steps = await makeSteps(this.#runtime, this.#work, claimed.signal)
+      },
+      stage.steps[0]!.plugin.name,
+    )
   }
 
   /** Nothing to read: fires what is due, forwards the end if the inputs ended. True when there is nothing more to do. */
@@ -197,12 +189,20 @@ async function commitOrRollback(
 class Claimed {
   readonly store: TaskStore
   readonly inputs: Inputs
-  readonly steps: readonly ChainStep[]
+  steps: readonly ChainStep[]
+  readonly signal: AbortSignal
   readonly publisher: Publisher
   readonly due: { quiet: number; calendar: number }
   facts: Facts
 
-  private constructor(store: TaskStore, inputs: Inputs, steps: readonly ChainStep[], publisher: Publisher) {
+  private constructor(
+    store: TaskStore,
+    inputs: Inputs,
+    steps: readonly ChainStep[],
+    publisher: Publisher,
+    signal: AbortSignal,
+  ) {
+    this.signal = signal
     this.store = store
     this.inputs = inputs
     this.steps = steps
@@ -236,7 +236,8 @@ class Claimed {
         positions,
         await startsOf(runtime, stage.inputs.keys(), partition),
       )
-      return new Claimed(store, inputs, await makeSteps(runtime, stage, signal), publisher)
+      work.uncounted.length = 0
+      return new Claimed(store, inputs, await makeSteps(runtime, work, signal), publisher, signal)
     } catch (error) {
       await inputs?.close()
       await publisher?.close()

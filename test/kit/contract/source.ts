@@ -4,7 +4,7 @@ import { sourceRun } from "../source-run.ts"
 import type { SourceHarness } from "../source-run.ts"
 import type { SourceCase, World } from "./cases.ts"
 import { expectConforms } from "./conforms.ts"
-import { Ear, expectBadRecord, expectCode, textOf } from "./ear.ts"
+import { Ear, canariesOf, expectBadRecord, expectCode, textOf } from "./ear.ts"
 import { inWorld, make } from "./world.ts"
 
 // oxlint-disable-next-line typescript/no-explicit-any -- a source of any options and ports
@@ -89,7 +89,7 @@ export function sourceContract(plugin: AnySource, given: SourceCase): void {
           ear.error("a dead letter", error)
         }
         ear.hear("names of feeds", textOf(harness.completed))
-        ear.expectNone(given.canaries)
+        ear.expectNone(canariesOf(given))
       }))
   })
 }

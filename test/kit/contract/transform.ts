@@ -5,7 +5,7 @@ import type { Collected } from "../harness.ts"
 import type { TransformCase } from "./cases.ts"
 import { expectConforms } from "./conforms.ts"
 import { cutsOf } from "./cuts.ts"
-import { Ear, expectBadRecord, expectCode, holdsAny, textOf } from "./ear.ts"
+import { Ear, canariesOf, expectBadRecord, expectCode, holdsAny, textOf } from "./ear.ts"
 import { frozen } from "./frozen.ts"
 import { inWorld, make } from "./world.ts"
 
@@ -102,7 +102,7 @@ export function transformContract(plugin: AnyTransform, given: TransformCase): v
     it("tells no planted value", async () => {
       expectPlanted(records, given.canaries)
       const { parts, ear } = await run(plugin, given, [records])
-      expectPrivate(plugin, ear, parts, given.canaries)
+      expectPrivate(plugin, ear, parts, canariesOf(given))
     })
   })
 }
