@@ -7,7 +7,7 @@ import { localTime } from "../../formats/fhir/time.ts"
 export const timeZoneOption = Schema.optionalKey(
   Schema.String.annotate({
     description:
-      "zone of the hospital's clocks, an IANA name, Z or +hh:mm: below, times are told as they showed them (default Z)",
+      "zone of the hospital's clocks, an IANA name, Z or +hh:mm: below, times are told as they showed them (default Z; in resources the clock of each text)",
   }),
 )
 
