@@ -21,10 +21,11 @@ import {
   findsOwn,
   isCode,
 } from "../../formats/fhir/deidentify/index.ts"
-import type { Mapping } from "../../formats/fhir/deidentify/index.ts"
+import type { LocalTime, Mapping } from "../../formats/fhir/deidentify/index.ts"
 import { clinicalTime, codings } from "../../formats/fhir/resource.ts"
 import type { Resource } from "../../formats/fhir/resource.ts"
 import { interval } from "../../formats/fhir/time.ts"
+import { clockOf, timeZoneOption } from "./local-time.ts"
 import { isUnit } from "../../formats/ucum/index.ts"
 
 const text = (description: string) => Schema.String.annotate({ description })
@@ -44,6 +45,7 @@ const options = Schema.Struct({
         "lists of issuers of accession numbers (DICOM issuers, FHIR systems) that mean the same one; the first gives the pseudonym",
     }),
   ),
+  "time-zone": timeZoneOption,
 })
 type Options = typeof options.Type
 
@@ -53,6 +55,7 @@ const profile = "weir-fhir-r4-1"
 interface Setting {
   readonly pseudonyms: Pseudonymizer
   readonly issuer: (issuer: string) => string
+  readonly local: LocalTime | undefined
   readonly count: Context["count"]
 }
 
@@ -71,15 +74,17 @@ function settingOf(given: Options, context: Context): Setting {
   return {
     pseudonyms: pseudonymizer(key, range),
     issuer: (issuer) => names.get(issuer) ?? issuer,
+    local: given["time-zone"] === undefined ? undefined : clockOf(given["time-zone"]),
     count: context.count,
   }
 }
 
-function mappingOf(person: string, { pseudonyms, issuer, count }: Setting): Mapping {
+function mappingOf(person: string, { pseudonyms, issuer, local, count }: Setting): Mapping {
   const told = new Map<string, string>()
   return {
     person: pseudonyms.person(person),
     shiftDays: pseudonyms.shiftDays(person),
+    ...(local === undefined ? {} : { local }),
     // Many resources of a person refer to one encounter.
     identifier(type, id) {
       const slot = `${type}/${id}`
