@@ -1,8 +1,9 @@
+import { createHash } from "node:crypto"
 import { expect } from "vitest"
 import { canonicalJson } from "../../../core/canonical.ts"
 import { topics } from "./folder.ts"
 import type { End } from "./folder.ts"
-import { revisionFaults, standing } from "./outcome.ts"
+import { chunkLines, revisionFaults, standing } from "./outcome.ts"
 import type { Outcome, Row } from "./outcome.ts"
 
 /** Topics whose revisions a stateful stage numbers, and those that a stateless one hands on. */
@@ -17,6 +18,8 @@ export interface Results {
   readonly standing: ReadonlyMap<string, ReadonlyMap<string, string>>
   /** Whole arrivals, as they came. */
   readonly arrivals: ReadonlyMap<string, readonly string[]>
+  /** Key and sha256 of each de-identified instance. */
+  readonly instances: readonly string[]
   /** What became of each arrival. */
   readonly fates: unknown
 }
@@ -58,8 +61,15 @@ export async function resultsOf(outcome: Outcome, end: End, prefix = ""): Promis
           .toSorted(),
       ]),
     ),
+    instances: await instancesOf(outcome),
     fates: fatesOf(end, prefix),
   }
+}
+
+/** What the object-store sink wrote is left out: its chunks are bounded by offsets, which other Logs give otherwise. */
+async function instancesOf(outcome: Outcome): Promise<string[]> {
+  const objects = await outcome.objects("limited", (key) => !/^(data|manifests)\//.test(key))
+  return [...objects].map(([key, bytes]) => `${key} ${createHash("sha256").update(bytes).digest("hex")}`)
 }
 
 function fatesOf(end: End, prefix: string): unknown {
@@ -74,6 +84,7 @@ export function expectEqual(found: Results, expected: Results): void {
   for (const [topic, rows] of expected.standing)
     expectSame(lines(found.standing.get(topic)!), lines(rows), `live rows of ${topic}`)
   for (const [topic, rows] of expected.arrivals) expectSame(found.arrivals.get(topic)!, rows, `arrivals in ${topic}`)
+  expectSame(found.instances, expected.instances, "de-identified instances")
   expect(found.fates).toEqual(expected.fates)
 }
 
@@ -88,8 +99,8 @@ function expectSame(found: readonly string[], expected: readonly string[], what:
 }
 
 /** Checks that the insert-only sink has each record of the topics once, and nothing else. */
-export async function expectInsertedOnce(outcome: Outcome): Promise<void> {
-  const records = await outcome.records(topics)
+export async function expectInsertedOnce(outcome: Outcome, prefix = ""): Promise<void> {
+  const records = await outcome.records(topics.map((topic) => prefix + topic))
   const rows = await outcome.database(async (client) => {
     const found = await client.query<Record<keyof Row | "topic", string>>(`SELECT * FROM insert_only.rows`)
     return found.rows.map((row) => `${row.topic} ${row.partition} ${row.offset} ${told(asRow(row))}`)
@@ -108,7 +119,22 @@ const asRow = (row: Record<keyof Row, string>): Row => ({
   value: canonicalJson(JSON.parse(row.value)),
 })
 
+/** Checks that the chunks of the object-store sink hold each record of a topic once, in order. */
+export async function expectInChunks(outcome: Outcome, chunked: readonly string[]): Promise<void> {
+  const records = await outcome.records(chunked)
+  const objects = await outcome.objects("limited", (key) => /^(data|manifests)\//.test(key))
+  for (const topic of chunked) {
+    const expected = records.get(topic)!.map(({ key, id, op, version }) => `${key} ${id} ${op} ${version}`)
+    const found = chunkLines(objects, topic).map((line) => {
+      const { key, id, op, version } = JSON.parse(line) as Record<string, string>
+      return `${key} ${id} ${op} ${version}`
+    })
+    expect(found, `chunks of ${topic}`).toEqual(expected)
+  }
+}
+
 /** How many rows of how many topics are compared, for the test's own summary. */
-export const size = ({ tables, standing: live }: Results): string =>
+export const size = ({ tables, standing: live, instances }: Results): string =>
   `${[...tables.values()].reduce((sum, rows) => sum + rows.length, 0)} rows in ${tables.size} tables, ` +
-  `${[...live.values()].reduce((sum, rows) => sum + rows.size, 0)} live rows in ${live.size} topics`
+  `${[...live.values()].reduce((sum, rows) => sum + rows.size, 0)} live rows in ${live.size} topics, ` +
+  `${instances.length} instances`

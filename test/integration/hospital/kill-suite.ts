@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { temporaryPostgres } from "../../oracle/index.ts"
 import { seeded } from "../../oracle/random-history.ts"
-import { expectEqual, expectInsertedOnce, resultsOf, size } from "./compare.ts"
+import { expectEqual, expectInChunks, expectInsertedOnce, resultsOf, size } from "./compare.ts"
 import type { Results } from "./compare.ts"
 import { RunFolder, makeHospital, topics } from "./folder.ts"
 import type { End, Wave } from "./folder.ts"
@@ -119,6 +119,7 @@ export function killSuite({ kills, seed }: { readonly kills: number; readonly se
         const outcome = await Outcome.of(run.pipeline)
         expectEqual(await resultsOf(outcome, last!), expected)
         await expectInsertedOnce(outcome)
+        await expectInChunks(outcome, ["curated.studies", "curated.labels"])
       },
       1_800_000,
     )

@@ -118,7 +118,7 @@ export function revisionFaults(rows: readonly Row[]): readonly string[] {
   })
 }
 
-/** The lines of the chunks that a topic's manifests of the object-store sink count, in order. */
+/** The lines of the chunks that a topic's manifests of the object-store sink count, partition after partition in order. */
 export function chunkLines(objects: ReadonlyMap<string, Buffer>, topic: string): readonly string[] {
   const prefix = `manifests/${topic}/`
   const manifests = [...objects]
