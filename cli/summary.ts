@@ -59,7 +59,7 @@ function counted(nodes: readonly NodeCounts[]): string[] {
 }
 
 /** A line for each arrivals topic: its numbers sum to what arrived. */
-function fateRows(fates: ReadonlyMap<string, Fates>): string[] {
+export function fateRows(fates: ReadonlyMap<string, Fates>): string[] {
   if (fates.size === 0) return []
   const rows = [...fates].map(([topic, { sources, arrived, released, dead, dropped, waiting }]) => [
     `  ${topic}`,

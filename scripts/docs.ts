@@ -31,10 +31,21 @@ interface JsonSchema {
   readonly additionalProperties?: boolean | JsonSchema
   readonly items?: JsonSchema
   readonly anyOf?: readonly JsonSchema[]
+  readonly allOf?: readonly JsonSchema[]
+  readonly $ref?: string
+  readonly $defs?: Readonly<Record<string, JsonSchema>>
 }
 
+/** Parts that hold together, as one. */
+const merged = ({ allOf = [], ...own }: JsonSchema): JsonSchema =>
+  Object.assign({}, ...allOf.map(merged), own) as JsonSchema
+
+const definitionName = (ref: string): string => ref.slice(ref.lastIndexOf("/") + 1)
+
 /** A type as a reader of YAML would say it. */
-function typeText(schema: JsonSchema): string {
+function typeText(given: JsonSchema): string {
+  const schema = merged(given)
+  if (schema.$ref !== undefined) return definitionName(schema.$ref)
   if (schema.const !== undefined) return JSON.stringify(schema.const)
   if (schema.enum !== undefined) return schema.enum.map((value) => JSON.stringify(value)).join(" or ")
   if (schema.anyOf !== undefined) return [...new Set(schema.anyOf.map(typeText))].join(" or ")
@@ -46,7 +57,8 @@ function typeText(schema: JsonSchema): string {
 
 /** The rows of an object's options, those of nested objects behind their own. */
 function optionRows(schema: JsonSchema, path = ""): string[][] {
-  return Object.entries(schema.properties ?? {}).flatMap(([name, option]) => {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, given]) => {
+    const option = merged(given)
     const needed = schema.required?.includes(name) === true ? "yes" : ""
     const text = option.default === undefined ? "" : ` (default ${JSON.stringify(option.default)})`
     const own = [code(path + name), typeText(option), needed, (option.description ?? "") + text]
@@ -56,9 +68,11 @@ function optionRows(schema: JsonSchema, path = ""): string[][] {
 }
 
 function optionsBlock(plugin: AnyPlugin): string {
-  const rows = optionRows(optionsJsonSchema(plugin) as JsonSchema)
-  if (rows.length === 0) return "It takes no options."
-  return table(["option", "type", "required", "what it does"], rows)
+  const schema = optionsJsonSchema(plugin) as JsonSchema
+  const tableOf = (of: JsonSchema): string => table(["option", "type", "required", "what it does"], optionRows(of))
+  if (Object.keys(schema.properties ?? {}).length === 0) return "It takes no options."
+  const definitions = Object.entries(schema.$defs ?? {}).map(([name, of]) => `### ${name}\n\n${tableOf(of)}`)
+  return [tableOf(schema), ...definitions].join("\n\n")
 }
 
 const typeLink = (type: Port<unknown>["type"]): string => {

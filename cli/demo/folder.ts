@@ -83,8 +83,11 @@ export class DemoFolder {
     for (const [from, to] of [
       ["dicom", "incoming"],
       ["ehr", "ehr"],
-    ] as const)
-      await cp(join(this.path, "hospital", wave.name, from), join(this.path, to, wave.name), { recursive: true })
+    ] as const) {
+      const delivered = join(this.path, "hospital", wave.name, from)
+      await mkdir(join(this.path, to), { recursive: true })
+      if (existsSync(delivered)) await cp(delivered, join(this.path, to, wave.name), { recursive: true })
+    }
     const example = await readFile(join(packageFolder(), "examples", "demo.yaml"), "utf8")
     await writeFile(
       this.pipeline,

@@ -8,7 +8,7 @@ import { exit } from "../exit.ts"
 import { loadPipeline } from "../load.ts"
 import { withStore } from "../ports.ts"
 import { runWithProgress } from "../run-pipeline.ts"
-import { countRows } from "../summary.ts"
+import { countRows, fateRows } from "../summary.ts"
 import { invocation } from "../version.ts"
 import { DemoFolder } from "./folder.ts"
 import type { Wave } from "./folder.ts"
@@ -110,9 +110,14 @@ async function deliver(
 ): Promise<CompiledPipeline> {
   await folder.deliver(wave)
   const { pipeline } = await loadPipeline(folder.pipeline, app, io)
-  const { ended, summary } = await runWithProgress(pipeline, { untilIdle: true, asOf: Date.parse(wave.asOf) }, app, io)
+  const { ended, summary, fates } = await runWithProgress(
+    pipeline,
+    { untilIdle: true, asOf: Date.parse(wave.asOf) },
+    app,
+    io,
+  )
   if (ended === "stopped") throw systemic("stopped", "the demo was stopped; what was under way is committed")
-  say(...countRows(nodeCounts(pipeline, summary)))
+  say(...countRows(nodeCounts(pipeline, summary)), ...fateRows(fates))
   return pipeline
 }
 

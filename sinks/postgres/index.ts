@@ -140,6 +140,7 @@ async function create(given: Options, context: Context, inputs: readonly SinkInp
 export const postgres = defineSink({
   name: "postgres",
   summary: "Writes records to PostgreSQL tables made from their record type, by version, with the position beside them",
+  delivery: "transactional",
   options,
   create,
 })

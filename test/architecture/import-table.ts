@@ -44,6 +44,11 @@ export const importTable: readonly Row[] = [
   { folder: "sinks/postgres", may: [...pluginMay, "pg"] },
   { folder: "sinks/<x>", may: pluginMay },
   { folder: "test/kit", may: ["core/index.ts", "core/ports/", "vitest"] },
+  {
+    folder: "cli/deid",
+    may: ["core/", "formats/", "transforms/deidentify/", "cli/"],
+    never: ["core/drivers/"],
+  },
   { folder: "cli", may: ["core/", "formats/", "synth/", "main.ts", "effect"], never: ["core/drivers/"] },
   { folder: "synth", may: ["formats/"] },
   { folder: "examples/<x>", may: ["weir", "weir/testing", "vitest"] },

@@ -8,19 +8,22 @@ import { dicomFolder } from "../../connectors/dicom/index.ts"
 import { fhirNdjson } from "../../connectors/fhir/index.ts"
 import { openFolderObjects } from "../../core/drivers/objects-folder/index.ts"
 import { label, rowId, study } from "../../core/index.ts"
-import type { Context, DicomInstance, Draft, Label, Objects, PersonEvent, Study } from "../../core/index.ts"
+import type { Context, DicomInstance, Draft, Label, Objects, PersonEvent, Rec, Study } from "../../core/index.ts"
 import { buildPart10 } from "../../formats/dicom/index.ts"
 import { objectStore } from "../../sinks/object-store/index.ts"
+import { deidentifyDicom } from "../../transforms/deidentify/dicom.ts"
 import { deidentifyFhir } from "../../transforms/deidentify/fhir.ts"
 import { deidentifyRecord } from "../../transforms/deidentify/record.ts"
+import { mapCodes } from "../../transforms/terminology/index.ts"
+import { select } from "../../transforms/select/index.ts"
 import { resolvePatient } from "../../transforms/identity/index.ts"
 import { phenotype } from "../../transforms/phenotype/index.ts"
 import { assembleStudy } from "../../transforms/study/index.ts"
 import { pluginContract, record } from "../kit/index.ts"
+import { TestBorder, assembler, slice } from "./dicom-border.ts"
 import { personEventOf, studyRecordOf } from "../oracle/stream.ts"
 
-/** The published contract, run on each built-in that needs no server; the sinks that need one are in
- * plugins.services.test.ts. A new built-in gets a pluginContract here. */
+/** The published contract, run on each built-in; a new one gets a pluginContract here (postgres: plugins-postgres.test.ts). */
 
 const key = Buffer.alloc(32, 7)
 const mrn = "http://hospital.example/mrn"
@@ -389,6 +392,82 @@ pluginContract(deidentifyFhir, [
       { ...resourceRecord(observationBody("o2"), "person-of-erika", 3n), op: "retract", value: null },
     ],
     check: ({ emitted, dropped, failed }) => expect([emitted.length, dropped.length, failed.length]).toEqual([4, 1, 3]),
+  },
+])
+
+const mr = { ...(studyRecord("1.2.3").value as Study), modalities: ["MR"] }
+
+pluginContract(mapCodes, [
+  {
+    name: "codes with several matches, none, and a broken body",
+    canaries: ["Musterfrau", "0151-7788"],
+    open: async () => {
+      const table = "from_system,from_code,to_system,to_code,relationship,display"
+      const rows = ["narrower", "equal"].map((how) => `http://loinc.org,2160-0,urn:lab,${how}-1,${how},Creatinine`)
+      const { path, close } = await folderWith({ "lab.csv": [table, ...rows, ""].join("\n") })
+      return { options: { maps: path }, close }
+    },
+    records: [
+      resourceRecord(observationBody("o1")),
+      resourceRecord(observationBody("o2", { code: { coding: [{ system: "urn:x", code: "Musterfrau" }] } })),
+      personEventRecord("resource", "Observation", "o3", { body: `{"note":"Musterfrau` }),
+      { ...resourceRecord(observationBody("o1"), "p", 2n), op: "retract", value: null },
+      instanceEvent("7.1.1"),
+    ],
+    check: ({ emitted, failed }) => {
+      expect([emitted.length, failed.length]).toEqual([4, 1])
+      expect((emitted[0]!.draft.value as PersonEvent).codes).toHaveLength(2)
+    },
+  },
+])
+
+pluginContract(select, [
+  {
+    name: "studies of one modality, later changed to another",
+    canaries: ["ACC-4711"],
+    open: () => ({ options: { keep: { field: "modalities", in: ["CT"] } } }),
+    records: [
+      { ...studyRecord("1.2.3"), type: study.name },
+      { ...studyRecord("1.2.4"), value: mr, type: study.name },
+      { ...studyRecord("1.2.3", 2n), value: mr, type: study.name },
+      { ...studyRecord("1.2.3", 3n), op: "retract", value: null, type: study.name },
+    ],
+    check: ({ emitted, dropped }) => {
+      expect(emitted.map(({ draft }) => draft.op)).toEqual(["upsert", "retract", "retract"])
+      expect(dropped).toHaveLength(1)
+    },
+  },
+])
+
+const slices = ["1.2.840.9.1", "1.2.840.9.2", "1.2.840.9.3"].map((sop, at) =>
+  at === 2
+    ? slice(sop, { tag: "00280301", vr: "CS", value: "YES" }, { tag: "0020000E", vr: "UI", value: "1.2.3.4.100.1.3" })
+    : slice(sop),
+)
+
+/** What arrives at the border of the slices, then of one that is taken back. */
+async function atTheBorder(): Promise<readonly (Rec & { readonly input: string })[]> {
+  const from = await TestBorder.open()
+  const assemble = await assembler()
+  const arrivals = await Promise.all(slices.map((bytes) => from.arrive(bytes)))
+  const records = from.asInputs([...(await assemble(arrivals)), ...(await assemble([from.left("1.2.840.9.2", 2n)]))])
+  await from.close()
+  return records
+}
+
+pluginContract(deidentifyDicom, [
+  {
+    name: "a study of three slices, of which one is refused and one is taken back",
+    canariesInWorld: ["Testperson", "Alva"],
+    canaries: ["MRN-471147", "ACC-778899", "1.2.840.9.1", "1.2.3.4.100.1", "20240229"],
+    orderInsensitive: true,
+    open: async () => {
+      const made = await TestBorder.open()
+      for (const bytes of slices) await made.arrive(bytes)
+      return { options: { key: "project-key" }, context: made.context, close: made.close }
+    },
+    records: await atTheBorder(),
+    check: (rows) => expect(rows.map(({ to }) => to).toSorted()).toEqual(["instances", "studies"]),
   },
 ])
 

@@ -510,6 +510,22 @@ describe("a row that can never be written", () => {
     expect(await rows("SELECT count(*)::int FROM limited.curated_readings")).toEqual([{ count: 46 }])
   })
 
+  it("is one with a number that JSON cannot hold, rather than null in its place", async () => {
+    const sink = await open([input(everything)])
+    const { epoch } = await sink.claim(topic, 0)
+    const value = {
+      text: "",
+      seriesNumber: 1,
+      size: 1,
+      ratio: 1,
+      done: true,
+      tags: [],
+      matches: [{ code: "c", weight: Number.NaN }],
+    }
+    const error = await failure(write(sink, [rec(0, { value })], 0, 1, epoch))
+    expect([...error.rows!]).toMatchObject([[0, { meaning: "bad-record", code: "wrong-type", path: "matches" }]])
+  })
+
   it("is told as such also when a newer version of it stands in the same batch", async () => {
     const sink = await open()
     const { epoch } = await sink.claim(topic, 0)
@@ -557,6 +573,9 @@ describe("trouble of the server", () => {
     await db.query(
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'weir postgres sink' AND datname = current_database()",
     )
+    const left =
+      "SELECT FROM pg_stat_activity WHERE application_name = 'weir postgres sink' AND datname = current_database()"
+    await expect.poll(() => rows(left)).toEqual([])
     await expect
       .poll(() =>
         write(sink, [rec(0)], 0, 1, epoch).then(

@@ -19,10 +19,14 @@ export async function onServer(url: string, ...statements: readonly string[]): P
 
 let databases = 0
 
-/** Makes an empty database on the server of a url, in UTF8 and another collation than C where there is one. */
+/** Makes an empty database on the server of a url, in UTF8 and a collation that is not by bytes, so that what relies on the
+ * database's own is seen. */
 export async function freshDatabase(url: string): Promise<string> {
   const name = `weir_test_${process.pid}_${Date.now()}_${++databases}`
-  await onServer(url, `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8'`)
+  await onServer(
+    url,
+    `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'`,
+  )
   const own = new URL(url)
   own.pathname = `/${name}`
   return own.href

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { deferred } from "../../core/deferred.ts"
 import type { StepChange, StepTransaction, Store, TaskStore } from "../../core/ports/store.ts"
 import type { Timer } from "../../core/index.ts"
 import { openProxy } from "./proxy.ts"
@@ -650,8 +651,8 @@ export function storeContract(name: string, opener: StoreOpener): void {
         const zone = pipeline()
         await store.objects.refresh(zone, ["a"])
         const objects = new Set(["a"])
-        const removing = Promise.withResolvers<void>()
-        const go = Promise.withResolvers<void>()
+        const removing = deferred<void>()
+        const go = deferred<void>()
         const sweeping = store.objects.sweep(zone, 0, async (keys) => {
           removing.resolve()
           await go.promise

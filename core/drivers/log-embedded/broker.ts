@@ -1,15 +1,20 @@
 import { fatal } from "../../errors.ts"
 import type { TopicSpec } from "../../ports/log.ts"
+import { clean } from "./clean.ts"
 import { moved } from "./errors.ts"
 import { checkOffset, type Found, readPartition } from "./fetch.ts"
 import type { Changes, TopicRow } from "./frame.ts"
 import { Groups } from "./groups.ts"
-import { bytesOf, Journal, type JournalOptions } from "./journal.ts"
+import { bytesOf, Journal, type JournalOptions, SEGMENT_BYTES } from "./journal.ts"
 import { type PartitionState, specOf } from "./state.ts"
 
 export interface BrokerOptions extends JournalOptions {
   /** ms for which members of the owner before are waited for. */
   readonly settleMs?: number
+  /** Bytes that a compacted partition grows by before it is compacted again; 16 MiB. */
+  readonly compactBytes?: number
+  /** ms between two looks at what retention lets go; 30 s. */
+  readonly cleanMs?: number
 }
 
 /** Encoded blocks for one partition, as a writer sends them. */
@@ -29,16 +34,48 @@ const NAME = /^[A-Za-z0-9._-]{1,249}$/
 export class Broker {
   readonly groups: Groups
   readonly #journal: Journal
+  readonly #options: BrokerOptions
   readonly #ended = new AbortController()
+  readonly #timer: NodeJS.Timeout
+  #cleaning: Promise<void> | undefined
 
-  private constructor(journal: Journal, settleMs: number) {
+  private constructor(journal: Journal, options: BrokerOptions) {
     this.#journal = journal
-    this.groups = new Groups(journal.state, settleMs)
+    this.#options = options
+    this.groups = new Groups(journal.state, options.settleMs ?? 0)
+    this.#timer = setInterval(() => void this.cleanSoon(), options.cleanMs ?? 30_000)
+    this.#timer.unref()
   }
 
   /** Opens the folder; the caller owns it. */
   static async open(options: BrokerOptions): Promise<Broker> {
-    return new Broker(await Journal.open(options), options.settleMs ?? 0)
+    let broker: Broker | undefined
+    const journal = await Journal.open({ ...options, onRoll: () => void broker?.cleanSoon() })
+    broker = new Broker(journal, options)
+    return broker
+  }
+
+  /** Lets go what retention and compaction say. Runs by itself now and then. */
+  async clean(): Promise<void> {
+    const journal = this.#journal
+    const kept = [...journal.state.topics.values()].flatMap(({ row }) => row.retention ?? [])
+    // What is still written to is never rewritten, so it must not grow older than a part of what is kept.
+    if (journal.now() - journal.begunAt > Math.min(...kept) / 4) await journal.between(() => journal.roll())
+    await clean(journal, {
+      segmentBytes: this.#options.segmentBytes ?? SEGMENT_BYTES,
+      compactBytes: this.#options.compactBytes ?? 16 << 20,
+      signal: this.#ended.signal,
+    })
+  }
+
+  /** One at a time; what fails is tried again the next time, and damage is told to who reads it. */
+  cleanSoon(): Promise<void> {
+    this.#cleaning ??= this.clean()
+      .catch(() => {})
+      .finally(() => {
+        this.#cleaning = undefined
+      })
+    return this.#cleaning
   }
 
   async ensureTopics(specs: readonly TopicSpec[]): Promise<void> {
@@ -120,7 +157,9 @@ export class Broker {
 
   async close(): Promise<void> {
     this.#ended.abort()
+    clearInterval(this.#timer)
     this.groups.close()
+    await this.#cleaning
     await this.#journal.close()
   }
 

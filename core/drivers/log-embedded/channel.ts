@@ -37,9 +37,9 @@ export class Channel {
     this.#socket.uncork()
   }
 
-  /** Closes once everything is sent. */
+  /** Closes once everything is sent and the other side has closed too. */
   end(): void {
-    this.#socket.end(() => this.#socket.destroy())
+    this.#socket.end()
   }
 
   destroy(): void {

@@ -19,6 +19,8 @@ export interface Changes {
   readonly topics?: readonly TopicRow[]
   /** First offsets that are kept. */
   readonly starts?: readonly (readonly [topic: number, partition: number, start: number])[]
+  /** Offsets below which compaction left one message of each key. */
+  readonly cleaned?: readonly (readonly [topic: number, partition: number, offset: number])[]
   readonly state?: StateRow
 }
 
@@ -30,8 +32,11 @@ export interface TopicRow {
   readonly retention?: number
 }
 
+/** Of a partition; `cleaned` as in Changes. */
+export type Bounds = readonly [start: number, end: number, cleaned: number]
+
 export interface StateRow {
-  readonly topics: readonly (TopicRow & { readonly bounds: readonly (readonly [start: number, end: number])[] })[]
+  readonly topics: readonly (TopicRow & { readonly bounds: readonly Bounds[] })[]
   readonly writers: readonly (readonly [id: string, epoch: number])[]
   readonly groups: readonly (readonly [group: string, topic: number, partition: number, offset: number])[]
 }

@@ -1,19 +1,16 @@
 import { mkdir, realpath } from "node:fs/promises"
 import { resolve } from "node:path"
 import type { GroupSpec, Log, Member, Reader, TopicSpec, Writer } from "../../ports/log.ts"
+import type { BrokerOptions } from "./broker.ts"
 import { diskError } from "./errors.ts"
 import { Link } from "./link.ts"
 import { EmbeddedMember } from "./member.ts"
 import { EmbeddedReader } from "./reader.ts"
 import { EmbeddedWriter } from "./writer.ts"
 
-/** Where the log is. */
-export interface EmbeddedLogOptions {
+/** Where the log is, and how it is kept. */
+export interface EmbeddedLogOptions extends Omit<BrokerOptions, "folder" | "settleMs" | "onRoll"> {
   readonly dir: string
-  /** Bytes after which the next segment file begins; 128 MiB. */
-  readonly segmentBytes?: number
-  /** The clock that retention goes by, ms since 1970. */
-  readonly now?: () => number
 }
 
 /** Opens a folder as the Log; it is made if it is not there. Several processes may have it open: one of them owns it and writes,

@@ -1,14 +1,15 @@
-import type { FileHandle } from "node:fs/promises"
-import { mkdir } from "node:fs/promises"
-import type { WeirError } from "../../errors.ts"
+import { mkdir, unlink } from "node:fs/promises"
+import { join } from "node:path"
+import { fatal, type WeirError } from "../../errors.ts"
 import { BLOCK_HEADER, blockAt, corrupt, countOf, placeBlock } from "./block.ts"
 import { DurableMark } from "./durable-mark.ts"
+import { type Disk, realDisk } from "./disk.ts"
 import { diskError, moved, unknownOutcome } from "./errors.ts"
 import { type Changes, encodeFrame } from "./frame.ts"
 import { provesDamage, scan } from "./scan.ts"
 import { addBlock } from "./segment-index.ts"
 import { type Segment, SEGMENT_HEADER } from "./segment.ts"
-import { createSegment, openSegments } from "./segments.ts"
+import { createSegment, openSegments, remove } from "./segments.ts"
 import { type PartitionState, State } from "./state.ts"
 
 /** Messages for one partition, encoded; the blocks get their place when they are written. */
@@ -23,18 +24,15 @@ export interface Entry {
   readonly appends: readonly EncodedAppend[]
 }
 
-/** How bytes get to the disk; tests let it fail. */
-export interface Disk {
-  write(file: FileHandle, bytes: readonly Buffer[], position: number): Promise<void>
-  sync(file: FileHandle): Promise<void>
-}
-
 export interface JournalOptions {
   readonly folder: string
-  /** Bytes after which the next segment begins. */
+  /** Bytes after which the next segment begins; 128 MiB. */
   readonly segmentBytes?: number
+  /** The clock that retention goes by, ms since 1970. */
   readonly now?: () => number
   readonly disk?: Disk
+  /** Called when a segment was begun. */
+  readonly onRoll?: () => void
 }
 
 interface Queued {
@@ -55,31 +53,12 @@ interface Built extends Entry {
   readonly blocksAt: number
 }
 
+/** Bytes of one entry. */
+const MOST_ENTRY = 1 << 30
 /** Bytes of entries that share one write and one sync. */
 const TOGETHER = 8 << 20
-const SEGMENT_BYTES = 128 << 20
-
-const realDisk: Disk = {
-  async write(file, bytes, position) {
-    let [left, at] = [bytes, position]
-    while (left.length > 0) {
-      const { bytesWritten } = await file.writev(left, at)
-      at += bytesWritten
-      left = rest(left, bytesWritten)
-    }
-  },
-  sync: (file) => file.datasync(),
-}
-
-function rest(buffers: readonly Buffer[], written: number): Buffer[] {
-  let skip = written
-  const left: Buffer[] = []
-  for (const each of buffers) {
-    if (skip < each.length) left.push(each.subarray(skip))
-    skip = Math.max(0, skip - each.length)
-  }
-  return left
-}
+/** Bytes after which the next segment begins. */
+export const SEGMENT_BYTES = 128 << 20
 
 /** The one order of all commits: a sequence of segment files, written at the end of the last. Entries that wait share a write
  * and a sync; an entry is acknowledged and visible after it, and not before. */
@@ -90,6 +69,7 @@ export class Journal {
   readonly folder: string
   readonly now: () => number
   segments: Segment[] = []
+  readonly #options: JournalOptions
   readonly #segmentBytes: number
   readonly #disk: Disk
   #mark: DurableMark
@@ -102,6 +82,7 @@ export class Journal {
   #closed = false
 
   private constructor(options: JournalOptions, mark: DurableMark) {
+    this.#options = options
     this.folder = options.folder
     this.now = options.now ?? Date.now
     this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES
@@ -127,6 +108,9 @@ export class Journal {
     }
   }
 
+  /** ms since 1970 when the segment that is written to was begun. */
+  begunAt = 0
+
   get #active(): Segment {
     return this.segments.at(-1)!
   }
@@ -135,6 +119,8 @@ export class Journal {
    * (systemic: nothing of it will ever be visible), `unknown-outcome` (retryable), `log-moved` (retryable: it was not tried). */
   append(bytes: number, build: () => Entry): Promise<void> {
     if (this.#closed) return Promise.reject(moved())
+    if (bytes > MOST_ENTRY)
+      return Promise.reject(fatal("transaction-too-large", `a transaction of ${bytes} bytes: at most ${MOST_ENTRY}`))
     return new Promise((done, failed) => this.#enqueue({ bytes, build, done, failed }))
   }
 
@@ -152,7 +138,18 @@ export class Journal {
     })
     await before.storeIndex()
     this.segments.push(next)
+    this.begunAt = this.now()
     this.#mark.set({ segment: next.header.first, position: next.size })
+    this.#options.onRoll?.()
+  }
+
+  /** Puts a segment in the place of the ones that it was made of. */
+  async replace(old: readonly Segment[], made: Segment): Promise<void> {
+    this.segments.splice(this.segments.indexOf(old[0]!), old.length, made)
+    this.relink()
+    await old[0]!.retire()
+    await unlink(join(this.folder, old[0]!.indexName)).catch(() => {})
+    for (const segment of old.slice(1)) await remove(segment)
   }
 
   /** Makes the partitions' lists of parts anew. */
@@ -181,6 +178,7 @@ export class Journal {
     const active = this.#active
     const { file, header } = active
     const end = await scan(file, SEGMENT_HEADER, active.size, header.salt, ({ position, time, changes, blocks }) => {
+      if (position === SEGMENT_HEADER) this.begunAt = time
       this.state.apply(changes)
       for (const { at, info } of blocks) {
         const part = addBlock(active.parts, position + at, info, time)
@@ -302,7 +300,10 @@ export class Journal {
   async #cutBack(): Promise<void> {
     const { file, size } = this.#active
     await file.truncate(size)
+    const wasDoubted = this.#doubted
+    this.#doubted = true
     await this.#disk.sync(file)
+    this.#doubted = wasDoubted
     this.#torn = false
   }
 

@@ -2,16 +2,18 @@ import type { Server } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
 import { classify, retryable, type WeirError } from "../../errors.ts"
 import { Broker, type BrokerOptions } from "./broker.ts"
-import type { Channel } from "./channel.ts"
 import { closeServer, meet, ShortPath } from "./claim.ts"
 import { unknownOutcome } from "./errors.ts"
 import { type Owner, ownerOf } from "./owner.ts"
-import { RemoteOwner, serve } from "./remote.ts"
+import { RemoteOwner, serve, type Served } from "./remote.ts"
 
 /** ms for which a call looks for an owner that answers. */
 const PATIENCE = 15_000
 /** ms for which a new owner waits for the members of the one before. */
 const SETTLE = 400
+
+/** ms that a process which hears that the owner closes has for hanging up. */
+const FAREWELL = 1000
 
 interface Held {
   readonly owner: Owner
@@ -101,11 +103,11 @@ export class Link {
   async #own(server: Server, waiting: Parameters<typeof serve>[1][]): Promise<Held> {
     try {
       const broker = await Broker.open({ ...this.#options, settleMs: this.#wasServed ? SETTLE : 0 })
-      const served = new Set<Channel>()
+      const served = new Set<Served>()
       const accept = (socket: (typeof waiting)[number]) => {
-        const channel = serve(broker, socket)
-        served.add(channel)
-        socket.once("close", () => served.delete(channel))
+        const each = serve(broker, socket)
+        served.add(each)
+        socket.once("close", () => served.delete(each))
         socket.resume()
       }
       server.removeAllListeners("connection")
@@ -121,11 +123,13 @@ export class Link {
 }
 
 /** Everything is on the disk before the socket stops listening, for then the next owner opens it. */
-async function disown(broker: Broker, server: Server, served: ReadonlySet<Channel>): Promise<void> {
+async function disown(broker: Broker, server: Server, served: ReadonlySet<Served>): Promise<void> {
   await broker.close()
   const closed = closeServer(server)
-  for (const channel of served) channel.end()
+  await Promise.all([...served].map((each) => each.end()))
+  const cut = setTimeout(() => [...served].map((each) => each.destroy()), FAREWELL)
   await closed
+  clearTimeout(cut)
 }
 
 const closed = (): WeirError => retryable("log-closed", "the log was closed")

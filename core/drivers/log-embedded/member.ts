@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
+import { deferred } from "../../deferred.ts"
 import { classify, retryable, type WeirError } from "../../errors.ts"
 import type { GroupSpec, Member, Reader } from "../../ports/log.ts"
 import type { Assignment } from "./groups.ts"
@@ -16,8 +17,8 @@ export class EmbeddedMember implements Member {
   readonly #session: number
   readonly #left = new AbortController()
   readonly #readers = new Map<EmbeddedReader, number>()
-  readonly #first = Promise.withResolvers<void>()
-  #settled = Promise.withResolvers<void>()
+  readonly #first = deferred<void>()
+  #settled = deferred<void>()
   #generation = -1
   #assigned: readonly number[] = []
   /** The monotonic time at which the last beat that was answered had been sent; undefined while joining. */
@@ -84,7 +85,7 @@ export class EmbeddedMember implements Member {
   async #run(): Promise<void> {
     for (let pause = 5; !this.#left.signal.aborted;) {
       try {
-        await this.#join()
+        if (!(await this.#join())) continue
         pause = 5
         this.#first.resolve()
         await this.#stay()
@@ -98,23 +99,28 @@ export class EmbeddedMember implements Member {
     this.#first.promise.catch(() => {})
   }
 
-  async #join(): Promise<void> {
-    if (this.#beatAt !== undefined) this.#settled = Promise.withResolvers<void>()
+  /** False when the group changed again meanwhile. */
+  async #join(): Promise<boolean> {
+    if (this.#beatAt !== undefined) this.#settled = deferred<void>()
     this.#beatAt = undefined
     const { group, topics, partitions } = this.#spec
     const claim = { had: this.#assigned, generation: this.#generation }
     const request = { group, member: this.#id, topics, partitions, session: this.#session, ...claim }
     const assignment = await this.#link.use((owner) => owner.join(request))
+    // The answer may have been long on its way: a lease begins when a beat is sent.
+    const sent = performance.now()
+    const isStale = await this.#link.use((owner) => owner.beat(group, this.#id, assignment.generation))
     // It may have left while it was joining.
     if (this.#left.signal.aborted) await this.#link.use((owner) => owner.leave(group, this.#id))
-    else this.#take(assignment)
+    else if (!isStale) this.#take(assignment, sent)
+    return !isStale
   }
 
-  #take({ generation, partitions }: Assignment): void {
+  #take({ generation, partitions }: Assignment, sent: number): void {
     this.#generation = generation
     this.#assigned = partitions
     this.#revoke((partition) => !partitions.includes(partition))
-    this.#beatAt = performance.now()
+    this.#beatAt = sent
     this.#spec.onAssigned(partitions)
     this.#settled.resolve()
   }

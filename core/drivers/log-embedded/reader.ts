@@ -1,7 +1,7 @@
 import { retryable } from "../../errors.ts"
 import type { Batch, Fetched, Reader } from "../../ports/log.ts"
 import { BlockCursor } from "./block.ts"
-import type { Found } from "./fetch.ts"
+import { type Found, MOST_BYTES } from "./fetch.ts"
 import type { Link } from "./link.ts"
 
 interface Limit {
@@ -10,8 +10,11 @@ interface Limit {
   readonly waitMs: number
 }
 
-/** Reads one partition. What a fetch gave beyond the limit of a read is kept for the next, and while a full one is being read the
- * one after it is on its way. */
+/** Bytes of the first fetch: less than it takes where single messages are looked at. */
+const FIRST_BYTES = 1 << 18
+
+/** Reads one partition. What a fetch gave beyond the limit of a read is kept for the next; a fetch asks for about as much as reads
+ * take, and where they take all, the one after it is on its way meanwhile. */
 export class EmbeddedReader implements Reader {
   readonly #link: Link
   readonly #topic: string
@@ -24,6 +27,8 @@ export class EmbeddedReader implements Reader {
   /** Messages before it are passed. */
   #next: number
   #head = 0
+  #bytes = FIRST_BYTES
+  #takesAll = false
   #ahead: Promise<Found> | undefined
 
   constructor(link: Link, topic: string, partition: number, from: bigint) {
@@ -94,20 +99,23 @@ export class EmbeddedReader implements Reader {
       messages.push(cursor.next())
     }
     const last = messages.at(-1)
-    if (last !== undefined) this.#next = Number(last.offset) + 1
+    if (last === undefined) return messages
+    this.#next = Number(last.offset) + 1
+    this.#takesAll = this.#cursors.every((cursor) => cursor.done)
+    this.#bytes = Math.min(MOST_BYTES, Math.max(FIRST_BYTES, this.#takesAll ? this.#bytes * 2 : bytes * 2))
     return messages
   }
 
   async #fetch(maxBytes: number, waitMs: number): Promise<void> {
     const ahead = this.#ahead
     this.#ahead = undefined
-    const found = await (ahead ?? this.#ask(maxBytes, waitMs))
+    const found = await (ahead ?? this.#ask(Math.min(maxBytes, this.#bytes), waitMs))
     const where = `${this.#topic}[${this.#partition}] in ${found.file}`
     for (const each of found.blocks) this.#cursors.push(new BlockCursor(each, where))
     this.#from = found.next
     this.#head = found.head
-    if (found.next < found.head && found.blocks.length > 0 && maxBytes >= AHEAD) {
-      this.#ahead = this.#ask(maxBytes, 0)
+    if (this.#takesAll && found.next < found.head) {
+      this.#ahead = this.#ask(Math.min(maxBytes, this.#bytes), 0)
       this.#ahead.catch(() => {})
     }
   }
@@ -120,6 +128,3 @@ export class EmbeddedReader implements Reader {
     })
   }
 }
-
-/** Who asks for less than this reads a single message or two. */
-const AHEAD = 1 << 18

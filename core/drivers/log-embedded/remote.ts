@@ -18,6 +18,8 @@ interface Answer {
   readonly id: number
   readonly result?: unknown
   readonly error?: ErrorRow
+  /** The owner closes; what has no answer was not done. */
+  readonly farewell?: true
 }
 
 /** The owner went away before it answered: what was asked may or may not have been done. */
@@ -41,29 +43,47 @@ function blocksIn(payload: Buffer, rows: readonly AppendRow[]): BlockAppend[] {
   })
 }
 
+/** A process that is served. */
+export interface Served {
+  /** Answers what is under way, says that nothing later was done, and closes. */
+  end(): Promise<void>
+  destroy(): void
+}
+
 /** Serves the log to one process until its socket closes. */
-export function serve(broker: Broker, socket: Socket): Channel {
+export function serve(broker: Broker, socket: Socket): Served {
   const connection = {}
   const owner = ownerOf(broker, connection)
-  const running = new Map<number, AbortController>()
+  const running = new Map<number, { readonly stop: AbortController; readonly done: Promise<void> }>()
+  let isEnding = false
+  const run = async ({ id, method, args = [] }: Call, payload: Buffer, stop: AbortController) => {
+    const found = await answer(owner, method!, args, payload, stop.signal)
+    running.delete(id)
+    if (channel.isOpen) channel.send({ id, ...found.answer }, found.payload)
+  }
   const channel = new Channel(
     socket,
     (head, payload) => {
-      const { id, method, args = [], cancel } = head as Call
-      if (cancel === true) return running.get(id)?.abort()
+      const call = head as Call
+      if (call.cancel === true) return running.get(call.id)?.stop.abort()
+      if (isEnding) return
       const stop = new AbortController()
-      running.set(id, stop)
-      void answer(owner, method!, args, payload, stop.signal).then(({ answer, payload }) => {
-        running.delete(id)
-        if (channel.isOpen) channel.send({ id, ...answer }, payload)
-      })
+      running.set(call.id, { stop, done: run(call, payload, stop) })
     },
     () => {
-      for (const each of running.values()) each.abort()
+      for (const { stop } of running.values()) stop.abort()
       broker.groups.disconnect(connection)
     },
   )
-  return channel
+  return {
+    async end() {
+      isEnding = true
+      await Promise.all([...running.values()].map(({ done }) => done))
+      if (channel.isOpen) channel.send({ id: 0, farewell: true })
+      channel.end()
+    },
+    destroy: () => channel.destroy(),
+  }
 }
 
 async function answer(
@@ -163,7 +183,11 @@ export class RemoteOwner implements Owner {
     })
   }
 
-  #answered({ id, result, error }: Answer, payload: Buffer): void {
+  #answered({ id, result, error, farewell }: Answer, payload: Buffer): void {
+    if (farewell === true) {
+      for (const { reject } of this.#calls.values()) reject(unsent())
+      return this.close()
+    }
     const call = this.#calls.get(id)
     if (error !== undefined) call?.reject(fromRow(error))
     else call?.resolve({ result, payload })

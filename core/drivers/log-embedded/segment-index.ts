@@ -12,8 +12,9 @@ export class Part {
   messages = 0
   /** ms since 1970 of the last append. */
   time = 0
-  /** Not in memory while the index file has them. */
+  /** Undefined while the index file has them; then a copy in memory may be `kept`, until it is collected. */
   entries: Uint32Array | undefined
+  kept: WeakRef<Uint32Array> | undefined
   length = 0
   /** Where its entries lie in the index file, and their crc32. */
   stored: { readonly at: number; readonly crc: number } | undefined
@@ -44,11 +45,11 @@ export class Part {
   }
 
   /** The last block that begins at or before the offset, or the first. */
-  find(offset: number): number {
+  find(entries: Uint32Array, offset: number): number {
     let [low, high] = [0, this.length - 1]
     while (low < high) {
       const middle = (low + high + 1) >> 1
-      if (this.first + this.entries![middle * 3 + 2]! <= offset) low = middle
+      if (this.first + entries[middle * 3 + 2]! <= offset) low = middle
       else high = middle - 1
     }
     return low
@@ -78,7 +79,7 @@ interface Row {
 
 /** An index file: crc32 and length of a JSON text, the text, then the entries of each part. It can be made anew from the
  * segment at any time. */
-export function encodeIndex(size: number, parts: Parts): Buffer {
+export function encodeIndex(size: number, last: number, parts: Parts): Buffer {
   const entries: Buffer[] = []
   const rows: Row[] = []
   for (const part of parts.values()) {
@@ -91,21 +92,21 @@ export function encodeIndex(size: number, parts: Parts): Buffer {
       crc: crc32(bytes),
     })
   }
-  const text = Buffer.from(JSON.stringify({ size, rows }))
+  const text = Buffer.from(JSON.stringify({ size, last, rows }))
   const head = Buffer.alloc(8)
   head.writeUInt32LE(crc32(text), 0)
   head.writeUInt32LE(text.length, 4)
   return Buffer.concat([head, text, ...entries])
 }
 
-/** Reads the head of an index file; undefined when it does not hold or is not of a segment of this size. */
-export function decodeIndex(bytes: Buffer, size: number): Parts | undefined {
+/** Reads the head of an index file; undefined when it does not hold or is of another file than this. */
+export function decodeIndex(bytes: Buffer, size: number, last: number): Parts | undefined {
   if (bytes.length < 8) return undefined
   const length = bytes.readUInt32LE(4)
   const text = bytes.subarray(8, 8 + length)
   if (text.length < length || crc32(text) !== bytes.readUInt32LE(0)) return undefined
-  const index = JSON.parse(text.toString()) as { size: number; rows: Row[] }
-  if (index.size !== size) return undefined
+  const index = JSON.parse(text.toString()) as { size: number; last: number; rows: Row[] }
+  if (index.size !== size || index.last !== last) return undefined
   const parts: Parts = new Map()
   let at = 8 + length
   for (const { part: place, sums, crc } of index.rows) {

@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { crc32 } from "node:zlib"
 import { corrupt } from "./block.ts"
 import { readAll, scan } from "./scan.ts"
-import { addBlock, decodeEntries, decodeIndex, encodeIndex, type Part, type Parts } from "./segment-index.ts"
+import { addBlock, decodeEntries, decodeIndex, encodeIndex, type Part, type Parts, placeOf } from "./segment-index.ts"
 
 /** The first bytes of a segment file. */
 export const SEGMENT_HEADER = 64
@@ -85,59 +85,78 @@ export class Segment {
     return segmentName(this.header.first)
   }
 
+  /** The name of its index file: of another file in its place the index has another name. */
+  get indexName(): string {
+    return `${this.name.slice(0, -4)}-${this.header.last}-${this.size}.idx`
+  }
+
   get #indexPath(): string {
-    return join(this.folder, `${this.name.slice(0, -4)}.idx`)
+    return join(this.folder, this.indexName)
   }
 
   /** Reads the index file, or makes it anew. */
   async loadIndex(): Promise<void> {
-    const parts = decodeIndex(await readFile(this.#indexPath).catch(() => Buffer.alloc(0)), this.size)
+    const parts = decodeIndex(await readFile(this.#indexPath).catch(() => Buffer.alloc(0)), this.size, this.header.last)
     if (parts === undefined) await this.rebuildIndex()
     else this.parts = parts
   }
 
   /** Makes the index from the frames. Rejects with `log-corrupt` where one does not hold. */
   async rebuildIndex(): Promise<void> {
+    this.parts = await this.#scan()
+    await this.storeIndex()
+  }
+
+  async #scan(): Promise<Parts> {
     const parts: Parts = new Map()
     const end = await scan(this.file, SEGMENT_HEADER, this.size, this.header.salt, ({ position, time, blocks }) => {
       for (const { at, info } of blocks) addBlock(parts, position + at, info, time)
     })
     if (end !== this.size) throw corrupt(`${this.name} at byte ${end}`)
-    this.parts = parts
-    await this.storeIndex()
+    return parts
   }
 
   /** Writes the index file; then entries need not stay in memory. It is no harm when it cannot be written. */
   async storeIndex(): Promise<void> {
-    const bytes = encodeIndex(this.size, this.parts)
+    const bytes = encodeIndex(this.size, this.header.last, this.parts)
     try {
       await writeFile(`${this.#indexPath}~`, bytes, { mode: 0o600 })
       await rename(`${this.#indexPath}~`, this.#indexPath)
     } catch {
       return
     }
-    for (const [place, { stored }] of decodeIndex(bytes, this.size) ?? []) {
+    for (const [place, { stored }] of decodeIndex(bytes, this.size, this.header.last) ?? []) {
       const part = this.parts.get(place)
-      if (part !== undefined && stored !== undefined) part.stored = stored
+      if (part === undefined || stored === undefined) continue
+      part.stored = stored
+      if (part.entries !== undefined) part.kept = new WeakRef(part.entries)
+      part.entries = undefined
     }
   }
 
-  /** Brings the entries of a part into memory. */
-  async loadEntries(part: Part): Promise<void> {
-    if (part.entries !== undefined || part.stored === undefined) return
-    const { at, crc } = part.stored
-    const bytes = Buffer.alloc(part.length * 12)
-    const index = await open(this.#indexPath, "r").catch(() => undefined)
-    const read = index === undefined ? 0 : await readAll(index, bytes, at)
-    await index?.close()
-    const entries = read === bytes.length ? decodeEntries(bytes, crc) : undefined
-    if (entries !== undefined) {
-      part.entries = entries
-      return
+  /** The entries of a part, from memory or from the index file. */
+  async entriesOf(part: Part): Promise<Uint32Array> {
+    const known = part.entries ?? part.kept?.deref()
+    if (known !== undefined) return known
+    const stored = await this.#readEntries(part)
+    const entries = stored ?? (await this.#scan()).get(placeOf(part.topic, part.partition))?.entries
+    if (entries === undefined) throw corrupt(this.name)
+    // The index is gone or damaged: what was found stays.
+    if (stored === undefined) part.entries = entries
+    part.kept = new WeakRef(entries)
+    return entries
+  }
+
+  async #readEntries({ stored, length }: Part): Promise<Uint32Array | undefined> {
+    const index = stored === undefined ? undefined : await open(this.#indexPath, "r").catch(() => undefined)
+    if (index === undefined) return undefined
+    try {
+      const bytes = Buffer.alloc(length * 12)
+      const read = await readAll(index, bytes, stored!.at)
+      return read === bytes.length ? decodeEntries(bytes, stored!.crc) : undefined
+    } finally {
+      await index.close()
     }
-    const stale = [...this.parts.values()]
-    await this.rebuildIndex()
-    for (const old of stale) old.entries = this.parts.get(old.topic * 0x1_0000_0000 + old.partition)?.entries
   }
 
   /** Keeps the file open while `use` runs, also when it was replaced meanwhile. */

@@ -1,6 +1,6 @@
 import { fatal } from "../../errors.ts"
 import type { TopicSpec } from "../../ports/log.ts"
-import type { Changes, StateRow, TopicRow } from "./frame.ts"
+import type { Bounds, Changes, StateRow, TopicRow } from "./frame.ts"
 import { type Part, placeOf } from "./segment-index.ts"
 import type { Segment } from "./segment.ts"
 
@@ -10,6 +10,8 @@ export interface PartitionState {
   readonly partition: number
   start: number
   end: number
+  /** Below it, compaction left one message of each key. */
+  cleaned: number
   parts: { readonly segment: Segment; readonly part: Part }[]
   /** Called once when something was committed. */
   readonly waiting: Set<() => void>
@@ -62,7 +64,7 @@ export class State {
     return Math.max(0, ...this.#byId.keys()) + 1
   }
 
-  apply({ state, topics, writer, offsets, starts }: Changes): void {
+  apply({ state, topics, writer, offsets, starts, cleaned }: Changes): void {
     if (state !== undefined) this.#restore(state)
     for (const row of topics ?? []) this.#addTopic(row, [])
     if (writer !== undefined) this.#writers.set(...writer)
@@ -71,13 +73,17 @@ export class State {
       const found = this.byPlace(topic, partition)
       if (found !== undefined) found.start = Math.max(found.start, start)
     }
+    for (const [topic, partition, offset] of cleaned ?? []) {
+      const found = this.byPlace(topic, partition)
+      if (found !== undefined) found.cleaned = offset
+    }
   }
 
   row(): StateRow {
     return {
       topics: [...this.topics.values()].map(({ row, partitions }) => ({
         ...row,
-        bounds: partitions.map(({ start, end }) => [start, end] as const),
+        bounds: partitions.map(({ start, end, cleaned }) => [start, end, cleaned] as const),
       })),
       writers: [...this.#writers],
       groups: [...this.#groups].flatMap(([group, rows]) => [...rows.values()].map((row) => [group, ...row] as const)),
@@ -96,10 +102,10 @@ export class State {
     rows.set(placeOf(topic, partition), [topic, partition, offset])
   }
 
-  #addTopic(row: TopicRow, bounds: readonly (readonly [start: number, end: number])[]): void {
+  #addTopic(row: TopicRow, bounds: readonly Bounds[]): void {
     const partitions = Array.from({ length: row.partitions }, (_, partition): PartitionState => {
-      const [start, end] = bounds[partition] ?? [0, 0]
-      return { topic: row, partition, start, end, parts: [], waiting: new Set() }
+      const [start, end, cleaned] = bounds[partition] ?? [0, 0, 0]
+      return { topic: row, partition, start, end, cleaned, parts: [], waiting: new Set() }
     })
     const topic = { row, partitions }
     this.topics.set(row.name, topic)

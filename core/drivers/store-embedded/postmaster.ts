@@ -74,6 +74,6 @@ export async function stopPostmaster(data: string): Promise<void> {
     if (server === undefined) return
     signalTo(server.pid, signal)
     for (const until = Date.now() + seconds * 1000; Date.now() < until; await sleep(20))
-      if (runningPostmaster(data)?.pid !== server.pid) return
+      if (!isServerOf(server.pid, data)) return
   }
 }

@@ -19,6 +19,8 @@ interface Case<W extends World> {
   /** Private values that the case plants in its input. None may reach a log line, a counter, a reason or an error; what a
    * privacy transform emits may not hold them either. One case of a plugin must plant one. */
   readonly canaries: readonly string[]
+  /** Further ones that stand in what `open` makes (files, objects), and not in the records. */
+  readonly canariesInWorld?: readonly string[]
 }
 
 /** What there is to read is in the world, so that each test can read it again. */

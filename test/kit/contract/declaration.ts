@@ -5,6 +5,7 @@ import type { World } from "./cases.ts"
 import { inWorld } from "./world.ts"
 
 interface JsonSchema {
+  readonly allOf?: readonly JsonSchema[]
   readonly description?: string
   readonly properties?: Readonly<Record<string, JsonSchema>>
   readonly items?: JsonSchema
@@ -12,10 +13,13 @@ interface JsonSchema {
   readonly additionalProperties?: unknown
 }
 
+const isDescribed = ({ description = "", allOf = [] }: JsonSchema): boolean =>
+  description.trim() !== "" || allOf.some(isDescribed)
+
 /** Paths of options, at every depth, that say nothing of themselves. */
 function undescribed(schema: JsonSchema, path = ""): string[] {
   const own = Object.entries(schema.properties ?? {}).flatMap(([name, option]) => [
-    ...((option.description ?? "").trim() === "" ? [`${path}${name}`] : []),
+    ...(!isDescribed(option) ? [`${path}${name}`] : []),
     ...undescribed(option, `${path}${name}.`),
   ])
   const inner = [...(schema.anyOf ?? []), ...(schema.items === undefined ? [] : [schema.items])]

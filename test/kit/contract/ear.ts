@@ -65,6 +65,15 @@ export class Ear {
   }
 }
 
+/** Every planted value of a case. */
+export const canariesOf = ({
+  canaries,
+  canariesInWorld = [],
+}: {
+  readonly canaries: readonly string[]
+  readonly canariesInWorld?: readonly string[]
+}): readonly string[] => [...canaries, ...canariesInWorld]
+
 /** Letter case does not hide a value. */
 export const holdsAny = (text: string, canaries: readonly string[]): boolean =>
   canaries.some((canary) => text.toLowerCase().includes(JSON.stringify(canary).slice(1, -1).toLowerCase()))

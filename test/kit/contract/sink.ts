@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import type { Context, Rec, SinkDef, SinkInput, SinkInstance } from "../../../core/index.ts"
 import type { SinkCase, SinkWorld } from "./cases.ts"
 import { cutsOf } from "./cuts.ts"
-import { Ear } from "./ear.ts"
+import { Ear, canariesOf } from "./ear.ts"
 import { frozen } from "./frozen.ts"
 import { expectPlanted } from "./transform.ts"
 import { inWorld, optionsOf } from "./world.ts"
@@ -174,7 +174,7 @@ export function sinkContract(plugin: AnySink, given: SinkCase): void {
       expectPlanted(given.drafts, given.canaries)
       const ear = new Ear()
       await undisturbed(plugin, given, 0, ear)
-      ear.expectNone(given.canaries)
+      ear.expectNone(canariesOf(given))
     })
   })
 }

@@ -6,7 +6,7 @@ import { memoryState } from "../memory-state.ts"
 import type { MemoryState } from "../memory-state.ts"
 import type { StandingRow, StatefulCase } from "./cases.ts"
 import { cutsOf, ordersOf } from "./cuts.ts"
-import { Ear } from "./ear.ts"
+import { Ear, canariesOf } from "./ear.ts"
 import { frozen } from "./frozen.ts"
 import { expectPlanted, expectPrivate, expectSound, saidOf } from "./transform.ts"
 import { inWorld, make } from "./world.ts"
@@ -139,7 +139,7 @@ export function statefulContract(plugin: AnyStateful, given: StatefulCase): void
     it("tells no planted value", async () => {
       expectPlanted(records, given.canaries)
       const { parts, ear } = await run(plugin, given, [records])
-      expectPrivate(plugin, ear, parts, given.canaries)
+      expectPrivate(plugin, ear, parts, canariesOf(given))
     })
   })
 }
