@@ -80,6 +80,9 @@ describe("the demo's pipeline on Kafka, PostgreSQL and S3, changed only in its p
     )
   }
 
+  /** Records that a wave adds. */
+  const grown = (wave: Wave): number => records[waves.indexOf(wave)]! - (records[waves.indexOf(wave) - 1] ?? 0)
+
   it(
     "releases the same rows and the same instances as on the embedded ports",
     () => endsEqual("one", alone),

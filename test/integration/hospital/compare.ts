@@ -43,7 +43,7 @@ const unnumberedValue = (value: string): string => {
 export async function resultsOf(outcome: Outcome, end: End, prefix = ""): Promise<Results> {
   const named = (topic: string) => topic.slice(prefix.length)
   const records = await outcome.records(topics.map((topic) => prefix + topic))
-  for (const topic of numbered) expect(revisionFaults(records.get(prefix + topic)!), topic).toEqual([])
+  for (const topic of numbered) expect(revisionFaults(records.get(prefix + topic)!).slice(0, 5), topic).toEqual([])
   return {
     tables: new Map([...(await outcome.tables())].map(([name, rows]) => [name, rows.map(withoutRevisions).toSorted()])),
     standing: new Map(
