@@ -24,6 +24,13 @@ export class Counters {
     return counts
   }
 
+  /** Adds to what a plugin counts. */
+  add(name: string, counter: string, label: string, by: number): void {
+    const { other } = this.of(name)
+    if (!other.has(counter)) other.set(counter, new Map())
+    bump(other.get(counter)!, label, by)
+  }
+
   get all(): ReadonlyMap<string, Counts> {
     return this.#all
   }

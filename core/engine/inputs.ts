@@ -41,6 +41,8 @@ export class Inputs {
   readonly #partition: number
   readonly #waitMs: number
   #pass = 0
+  /** Whether the last pass moved: then the next one only looks, so that a task that is done knows it at once. */
+  #moved = false
 
   private constructor(partition: number, waitMs: number) {
     this.#partition = partition
@@ -76,7 +78,7 @@ export class Inputs {
     const pass = ++this.#pass
     for (const input of this.#inputs)
       input.pending ??= {
-        result: input.reader.read({ maxBytes: 8 << 20, maxMessages: limit, waitMs: this.#waitMs }),
+        result: input.reader.read({ maxBytes: 8 << 20, maxMessages: limit, waitMs: this.#moved ? 0 : this.#waitMs }),
         pass,
       }
     const settled = await this.#settle()
@@ -105,6 +107,7 @@ export class Inputs {
         else records.push(Object.assign(ready.record, { input: input.port }))
       }
     }
+    this.#moved = positions.length > 0
     return { records, controls, positions, atHead }
   }
 

@@ -7,7 +7,7 @@ import type { Log } from "../ports/log.ts"
 import type { Objects } from "../ports/objects.ts"
 import type { Store } from "../ports/store.ts"
 import type { Zone } from "../record.ts"
-import { Counters, bump } from "./counters.ts"
+import type { Counters } from "./counters.ts"
 import { refreshing } from "./objects.ts"
 import type { LogTable } from "./log-table.ts"
 
@@ -80,10 +80,6 @@ export function contextFor(
     storeUrl: runtime.store.url,
     clock: { now: runtime.now },
     log: runtime.logger,
-    count(counter, label, by = 1) {
-      const { other } = runtime.counters.of(name)
-      if (!other.has(counter)) other.set(counter, new Map())
-      bump(other.get(counter)!, label, by)
-    },
+    count: (counter, label, by = 1) => runtime.counters.add(name, counter, label, by),
   }
 }

@@ -1,7 +1,6 @@
-import { classify } from "../errors.ts"
 import type { CompiledStage } from "../pipeline/model.ts"
 import type { Member, Writer } from "../ports/log.ts"
-import { runChain } from "./chain.ts"
+import { bisect } from "./bisect.ts"
 import type { ChainResult, ChainStep } from "./chain.ts"
 import { readFacts } from "./facts.ts"
 import type { Facts } from "./facts.ts"
@@ -23,8 +22,8 @@ export class StatelessTask {
   readonly #member: Member
   readonly #runtime: Runtime
   readonly #group: string
-  /** Halved while a record that throws is searched for, so that it alone becomes a dead letter. */
-  #limit = batchRecords
+  #steps: readonly ChainStep[] = []
+  #signal = new AbortController().signal
 
   constructor(runtime: Runtime, stage: CompiledStage, partition: number, member: Member) {
     this.#runtime = runtime
@@ -50,12 +49,14 @@ export class StatelessTask {
         await this.#positions(),
         await this.#starts(),
       )
-      const steps = await makeSteps(this.#runtime, stage, signal)
+      this.#signal = signal
+      this.#work.uncounted.length = 0
+      await this.#renew()
       while (!signal.aborted) {
         const waiters = this.gate.begin()
-        const pass = await inputs.next(this.#limit)
+        const pass = await inputs.next(batchRecords)
         if (pass.positions.length > 0) {
-          await this.#step(writer, steps, pass, facts)
+          await this.#step(writer, pass, facts)
           progress()
         } else if (pass.atHead && (await this.#settled(writer, facts))) this.gate.idle(waiters)
       }
@@ -82,8 +83,8 @@ export class StatelessTask {
     return startsOf(this.#runtime, this.#work.stage.inputs.keys(), this.#work.partition)
   }
 
-  async #step(writer: Writer, steps: readonly ChainStep[], pass: Pass, facts: Facts): Promise<void> {
-    const result = pass.records.length === 0 ? none : await this.#apply(steps, pass)
+  async #step(writer: Writer, pass: Pass, facts: Facts): Promise<void> {
+    const result = pass.records.length === 0 ? none : await this.#apply(pass)
     const next = structuredClone(facts)
     const { changed, moved } = this.#work.foldControls(next, pass.controls)
     const out = this.#work.outbound(result, next, moved)
@@ -92,26 +93,18 @@ export class StatelessTask {
     this.#work.count(pass, result, out)
   }
 
-  async #apply(steps: readonly ChainStep[], pass: Pass): Promise<ChainResult> {
-    try {
-      const result = await runChain(
-        this.#work.stage.name,
-        steps,
-        { batch: pass.records, zone: this.#work.zone },
-        undefined,
-      )
-      this.#limit = batchRecords
-      return result
-    } catch (thrown) {
-      const error = classify(thrown)
-      if (error.meaning !== "bad-record") throw error
-      if (pass.records.length === 1) {
-        this.#limit = batchRecords
-        return { ...none, failed: [{ root: pass.records[0]!, step: steps[0]!.plugin.name, error }] }
-      }
-      this.#limit = Math.max(1, pass.records.length >> 1)
-      throw error
-    }
+  #apply(pass: Pass): Promise<ChainResult> {
+    const { stage } = this.#work
+    return bisect(
+      pass.records,
+      (batch) => this.#work.chain(this.#steps, { batch }),
+      () => this.#renew(),
+      stage.steps[0]!.plugin.name,
+    )
+  }
+
+  async #renew(): Promise<void> {
+    this.#steps = await makeSteps(this.#runtime, this.#work, this.#signal)
   }
 
   async #commit(writer: Writer, out: Outbound, pass: Pick<Pass, "positions">, facts: Facts | undefined): Promise<void> {

@@ -1,4 +1,5 @@
-import type { ChainResult, ChainStep, Failed, StepInstance } from "./chain.ts"
+import { runChain } from "./chain.ts"
+import type { ChainResult, ChainStep, ChainWork, Failed, StepInstance } from "./chain.ts"
 import type { Facts } from "./facts.ts"
 import { allEnded, completeThrough, fold, markOfInputs } from "./facts.ts"
 import { codecOf } from "./inputs.ts"
@@ -6,11 +7,12 @@ import type { InputSpec, Pass } from "./inputs.ts"
 import { Outbound } from "./outbound.ts"
 import { contextFor, deadLetterTopic, dropTopic } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
+import type { Context } from "../context.ts"
 import type { Control } from "../codec.ts"
 import { place } from "../codec.ts"
 import { fatal } from "../errors.ts"
 import type { WeirError } from "../errors.ts"
-import type { AnyPlugin, HeldInput } from "../plugin.ts"
+import type { AnyPlugin, HeldInput, State } from "../plugin.ts"
 import type { CompiledStage, CompiledTopic } from "../pipeline/model.ts"
 import type { Member } from "../ports/log.ts"
 import { zones } from "../record.ts"
@@ -23,13 +25,17 @@ export interface Task {
   run(signal: AbortSignal): Promise<void>
 }
 
-/** How long a plugin's instance may take to be made. */
-export async function makeSteps(runtime: Runtime, stage: CompiledStage, signal: AbortSignal): Promise<ChainStep[]> {
+/** Makes the instances of a stage's plugins for one claim. What they count is kept until the step that counted is committed. */
+export async function makeSteps(runtime: Runtime, work: StageWork, signal: AbortSignal): Promise<ChainStep[]> {
+  const { stage } = work
   const inputs = Object.fromEntries([...stage.inputs].map(([topic, port]) => [port, topic]))
   const steps: ChainStep[] = []
   for (const { plugin, options } of stage.steps) {
     const known = plugin as ChainStep["plugin"]
-    const context = contextFor(runtime, stage.name, { inputs, outputs: stage.outputs }, signal)
+    const context: Context = {
+      ...contextFor(runtime, stage.name, { inputs, outputs: stage.outputs }, signal),
+      count: (counter, label, by = 1) => void work.uncounted.push([counter, label, by]),
+    }
     steps.push({ plugin: known, instance: await create(stage.name, known, options, context) })
   }
   return steps
@@ -39,7 +45,7 @@ async function create(
   stage: string,
   plugin: ChainStep["plugin"],
   options: unknown,
-  context: ReturnType<typeof contextFor>,
+  context: Context,
 ): Promise<StepInstance> {
   try {
     return (await plugin.create(options as never, context)) as StepInstance
@@ -72,6 +78,8 @@ export class StageWork {
   readonly partition: number
   readonly writer: string
   readonly inputs: readonly CompiledTopic[]
+  /** What plugins counted in the step under way. */
+  readonly uncounted: [counter: string, label: string, by: number][] = []
 
   constructor(runtime: Runtime, stage: CompiledStage, partition: number) {
     this.runtime = runtime
@@ -84,6 +92,17 @@ export class StageWork {
   /** The most private of its inputs. */
   get zone(): Zone {
     return zones.find((zone) => this.inputs.some((input) => input.zone === zone)) ?? "phi"
+  }
+
+  /** Runs the chain over a part of a step's batch; what plugins counted in one that threw is forgotten. */
+  async chain(steps: readonly ChainStep[], part: Omit<ChainWork, "zone">, state?: State): Promise<ChainResult> {
+    const mark = this.uncounted.length
+    try {
+      return await runChain(this.stage.name, steps, { ...part, zone: this.zone }, state)
+    } catch (error) {
+      this.uncounted.length = mark
+      throw error
+    }
   }
 
   ended(facts: Facts): boolean {
@@ -167,6 +186,8 @@ export class StageWork {
     counts.held += result.held.length
     for (const { reason } of result.dropped) bump(counts.dropped, reason)
     for (const { error } of result.failed) bump(counts.dead, error.code)
+    for (const [counter, label, by] of this.uncounted.splice(0))
+      this.runtime.counters.add(this.stage.name, counter, label, by)
   }
 }
 
