@@ -14,11 +14,14 @@ import type { Store } from "../ports/store.ts"
 import { zones } from "../record.ts"
 import type { Zone } from "../record.ts"
 import { register } from "../registry.ts"
+import { ArrivalTimes } from "./arrival-times.ts"
 import { Counters } from "./counters.ts"
 import { LogTable } from "./log-table.ts"
-import { deadLetterTopic, dropTopic, taskTopic } from "./runtime.ts"
+import { PauseRows } from "./pause-rows.ts"
+import { deadLetterTopic, dropTopic, pauseTopic, taskTopic } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
 import { backOff } from "./supervise.ts"
+import { Tracing } from "./tracing.ts"
 
 /** How the ports are opened; main.ts knows the drivers. Paths in settings are taken from `folder`. */
 export interface Drivers {
@@ -36,6 +39,8 @@ export interface OpenOptions {
   readonly asOf?: number
   /** End when the sources have no more to give and everything that they gave has passed the sinks. */
   readonly untilIdle?: boolean
+  /** Whether Effect's tracer is given a span of each step. */
+  readonly traced?: boolean
 }
 
 /** A promise whose rejection has a meaning. */
@@ -96,9 +101,21 @@ export const openRuntime = (
     const calendar = () => options.asOf ?? now()
     const untilIdle = options.untilIdle === true
     const { asOf } = options
-    const counters = new Counters()
-    return { pipeline, log, store, objects, codecs, secrets, table, counters, logger, now, calendar, asOf, untilIdle }
+    const elapsed = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+    const pauseTable = yield* opened("pauses", logger, async () => new LogTable(log, pauseTopic(pipeline.name)))
+    const pauses = yield* PauseRows.start({ pipeline, log, logger, now }, pauseTable)
+    const shown = {
+      counters: new Counters(),
+      arrivals: new ArrivalTimes(arrivalTopics(pipeline)),
+      pauses,
+      tracing: options.traced === true ? new Tracing(yield* Effect.tracer, clock) : undefined,
+    }
+    const ports = { log, store, objects, codecs, secrets, table }
+    return { pipeline, ...ports, ...shown, logger, now, elapsed, calendar, asOf, untilIdle }
   })
+
+const arrivalTopics = ({ topics }: CompiledPipeline): readonly string[] =>
+  [...topics.values()].filter(({ writers }) => writers.some(({ kind }) => kind === "source")).map(({ name }) => name)
 
 async function openTopics(
   pipeline: CompiledPipeline,
@@ -116,6 +133,7 @@ async function openTopics(
     { name: deadLetterTopic(pipeline.name), partitions: 1 },
     { name: dropTopic(pipeline.name), partitions: 1 },
     { name: taskTopic(pipeline.name), partitions: 1, compact: true },
+    { name: pauseTopic(pipeline.name), partitions: 1, compact: true },
   ])
   const { ids, schemas } = await register(log, topics)
   const codec = ({ name, zone, type }: (typeof topics)[number]) =>
