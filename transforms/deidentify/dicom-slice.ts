@@ -231,8 +231,16 @@ function listedOf(
   if (value === undefined) return undefined
   const parts = scanned.map(([sort, row]) => ({ ...partUids(sort), row }))
   return listedParts(value, parts)?.map(({ sop, series, row }) => ({
-    ...{ key, sop, series, study: uid, under: version },
-    ...{ part: row, row: undefined, changed: false, risk: "none", verdict: undefined },
+    key,
+    sop,
+    series,
+    study: uid,
+    under: version,
+    part: row,
+    row: undefined,
+    changed: false,
+    risk: "none",
+    verdict: undefined,
   }))
 }
 
