@@ -1,9 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { deferred } from "../../core/deferred.ts"
 import type { StepChange, StepTransaction, Store, TaskStore } from "../../core/ports/store.ts"
 import type { Timer } from "../../core/index.ts"
 import { openProxy } from "./proxy.ts"
 import type { Proxy } from "./proxy.ts"
+
+/** A promise that the test opens. */
+function gate(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = (): void => {}
+  const promise = new Promise<void>((open) => (resolve = open))
+  return { promise, resolve: () => resolve() }
+}
 
 /** How the suite opens the Store that it tries. */
 export interface StoreOpener {
@@ -665,8 +671,7 @@ export function storeContract(name: string, opener: StoreOpener): void {
         const zone = pipeline()
         await store.objects.refresh(zone, ["a"])
         const objects = new Set(["a"])
-        const removing = deferred<void>()
-        const go = deferred<void>()
+        const [removing, go] = [gate(), gate()]
         const sweeping = store.objects.sweep(zone, 0, async (keys) => {
           removing.resolve()
           await go.promise
