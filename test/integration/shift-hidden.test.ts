@@ -269,7 +269,9 @@ const leaks: readonly (readonly [leak: string, found: keyof typeof tries, plant:
     "days since 1970 in a field",
     "true times in forms that are also met by chance, in most values of a field",
     () => ({
-      leaves: [...trueTimes].filter((_, at) => at % 20 === 0).map((ms) => ({ path: "new", holder: "x", value: Math.floor(ms / dayMs) })),
+      leaves: [...trueTimes]
+        .filter((_, at) => at % 20 === 0)
+        .map((ms) => ({ path: "new", holder: "x", value: Math.floor(ms / dayMs) })),
     }),
   ],
   [
