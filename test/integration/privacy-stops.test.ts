@@ -101,8 +101,8 @@ describe("weir check refuses the demo's pipeline", () => {
       through: /    through:\n {6}- use: deidentify-dicom[^]*?(?=    to:)/,
       to: "curated.instances }",
     },
-    { stage: "resources", through: / +through: \[\{ use: deidentify-fhir.*\n/, to: "to: curated.resources" },
-    { stage: "release", through: / +through: \[\{ use: deidentify-record.*\n/, to: "to: curated.labels" },
+    { stage: "resources", through: / +through:\s+\[\{ use: deidentify-fhir.*\n/, to: "to: curated.resources" },
+    { stage: "release", through: / +through:\s+\[\{ use: deidentify-record.*\n/, to: "to: curated.labels" },
   ]
   const instead = [
     { how: "removed", through: "" },
