@@ -2,20 +2,29 @@ import { interval } from "../time.ts"
 
 const dayMs = 86_400_000
 
-const dayText = (ms: number): string | undefined => {
+const mostDays = 50_000
+const days = new Map<number, string | undefined>()
+
+/** The date of a day in ms, `yyyy-mm-dd`; the days of a century are remembered. */
+function dayText(ms: number): string | undefined {
+  const day = Math.floor(ms / dayMs)
+  if (days.has(day)) return days.get(day)
   const date = new Date(ms)
-  return Number.isFinite(ms) && date.getUTCFullYear() >= 1 ? date.toISOString().slice(0, 10) : undefined
+  const told = Number.isFinite(ms) && date.getUTCFullYear() >= 1 ? date.toISOString().slice(0, 10) : undefined
+  if (days.size >= mostDays) days.clear()
+  days.set(day, told)
+  return told
 }
 
 /** Moves a FHIR date, dateTime or instant back by whole days, at its own precision; undefined for what is none. The local time of
  * day stays; an offset becomes `Z`, because offsets change with summer time and so would tell the true season. A year or month
  * is moved by its middle day and cut again, so that no true year comes out. */
-export function shiftDate(text: string, days: number): string | undefined {
+export function shiftDate(text: string, shiftDays: number): string | undefined {
   const [date, time] = text.split("T") as [string, string | undefined]
   const found = interval(date)
   if (found === undefined || (time !== undefined && interval(text) === undefined)) return undefined
   const middle = found.precision === "day" ? found.from : Math.floor((found.from + found.to) / 2)
-  const shifted = dayText(middle - days * dayMs)
+  const shifted = dayText(middle - shiftDays * dayMs)
   if (shifted === undefined) return undefined
   if (time === undefined) return shifted.slice(0, date.length)
   return `${shifted}T${time.replace(/(?:Z|[+-]\d\d:\d\d)$/, "Z")}`
