@@ -73,6 +73,9 @@ export interface SourceDef<Opt, O extends Ports> extends Declaration<Opt> {
   readonly kind: "source"
   /** once: one owner in the group, a reader. everywhere: each process, a listener. */
   readonly runs: "once" | "everywhere"
+  /** What it may bring, as `complete` names it after the source: resource types, `dicom`, or `*` (the default). Until the source
+   * declares something complete, all of it may still come. */
+  readonly feeds?: readonly string[]
   readonly outputs: O
   create(options: Opt, context: Context): Promise<SourceInstance<O>>
 }

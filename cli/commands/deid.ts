@@ -23,6 +23,10 @@ export const deid: Command = {
     },
     options: { value: "A,B", doc: "options of the profile, such as retain-longitudinal-modified-dates" },
     faces: { value: "allow", doc: "let series pass from which a face could be rendered; that is recorded in them" },
+    namespace: {
+      value: "NAME",
+      doc: "namespace of PatientID, as the pipeline's identity: list names it (default mrn)",
+    },
     map: { value: "FILE.csv", doc: "writes input,output,status,reason for each file, mode 0600" },
   },
   async run(args, app, io) {
@@ -36,6 +40,7 @@ export const deid: Command = {
     if (faults.length > 0) throw new UsageError(faults, "deid")
     const identityKeyFile = args.text("identity-key-file")
     const map = args.text("map")
+    const namespace = args.text("namespace")
     const live = io.stderr.isTTY === true
     const { released, refused, failed } = await app
       .deidentifyFolder({
@@ -47,6 +52,7 @@ export const deid: Command = {
         signal: io.signal,
         onProgress: ({ phase, done, total: all }) => live && io.stderr.write(`\r${phase} ${done} of ${all} files`),
         ...(identityKeyFile === undefined ? {} : { identityKeyFile: resolve(identityKeyFile) }),
+        ...(namespace === undefined ? {} : { namespace }),
         ...(map === undefined ? {} : { map: resolve(map) }),
       })
       .catch(usage)

@@ -5,11 +5,13 @@ import type { CompiledSink } from "../pipeline/model.ts"
 import type { Member, Writer } from "../ports/log.ts"
 import type { InputPosition } from "../ports/store.ts"
 import { bump } from "./counters.ts"
+import type { Counts } from "./counters.ts"
 import { allEnded, fold, markOfInputs, readFacts } from "./facts.ts"
 import type { Facts } from "./facts.ts"
 import { IdleGate } from "./idle.ts"
-import { Inputs, codecOf } from "./inputs.ts"
+import { Inputs, codecOf, watchOf } from "./inputs.ts"
 import type { Pass } from "./inputs.ts"
+import { observeStep } from "./observe.ts"
 import { Outbound } from "./outbound.ts"
 import { groupOf } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
@@ -60,17 +62,22 @@ export class SinkTask {
       if (claim.next !== undefined) positions.set(this.#topic, { topic: this.#topic, next: claim.next })
       const starts = await startsOf(this.#runtime, [this.#topic], this.#partition)
       const spec = { topic: this.#topic, port: "in", codec: codecOf(this.#runtime.codecs, this.#topic) }
-      inputs = await Inputs.open(this.#member, this.#partition, [spec], positions, starts)
+      const watch = watchOf(this.#runtime, this.#sink.name, this.#partition, this.#topic)
+      inputs = await Inputs.open(this.#member, this.#partition, [spec], positions, starts, watch)
       let next = claim.next ?? starts.get(this.#topic) ?? 0n
       while (!signal.aborted) {
         const waiters = this.gate.begin()
         const pass = await inputs.next(batchRecords)
         if (pass.positions.length > 0) {
-          next = await this.#step(writer, pass, { from: next, epoch: claim.epoch }, facts)
+          const at = { from: next, epoch: claim.epoch }
+          const step = { kind: "sink", name: this.#sink.name, partition: this.#partition } as const
+          next = await observeStep(this.#runtime, step, pass, () => this.#step(writer, pass, at, facts))
           progress()
-        } else if (pass.atHead && this.#ended(facts)) {
-          await this.#close(writer, facts)
-          this.gate.idle(waiters)
+        } else if (pass.atHead) {
+          const ended = this.#ended(facts)
+          if (ended) await this.#close(writer, facts)
+          progress()
+          if (ended) this.gate.idle(waiters)
         }
       }
     } finally {
@@ -131,7 +138,18 @@ export class SinkTask {
     const counts = this.#runtime.counters.of(this.#sink.name)
     counts.in += pass.records.length
     counts.out += written
+    this.#delays(pass, counts)
     return next
+  }
+
+  /** How long the batch was under way; one of its records stands for all. */
+  #delays({ records, readAt }: Pass, { written, fromArrival }: Counts): void {
+    const [first] = records
+    if (first === undefined) return
+    const now = this.#runtime.elapsed()
+    written.observe(now - readAt)
+    const arrived = this.#runtime.arrivals.at(first.origin)
+    if (arrived !== undefined) fromArrival.observe(now - arrived)
   }
 
   /** Rows that can never be written become dead letters, durable before the position moves; the others are written. */

@@ -10,8 +10,9 @@ import type { ChainResult, ChainStep } from "./chain.ts"
 import { readFacts } from "./facts.ts"
 import type { Facts } from "./facts.ts"
 import { IdleGate } from "./idle.ts"
-import { Inputs } from "./inputs.ts"
+import { Inputs, watchOf } from "./inputs.ts"
 import type { Pass } from "./inputs.ts"
+import { observeStep } from "./observe.ts"
 import type { Outbound } from "./outbound.ts"
 import { groupOf } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
@@ -19,8 +20,10 @@ import { startsOf } from "./stateless-task.ts"
 import { StepState } from "./step-state.ts"
 import { StageWork, inputSpecs, makeSteps } from "./task.ts"
 
-/** ENGINE.md: the cost is per step, so steps are large. */
+/** ENGINE.md: the cost is per step, so steps are large; but one record may touch a thousand rows, so their time decides. */
 const batchRecords = 2000
+const longStepMs = 1500
+const shortStepMs = 500
 const timersAtOnce = 2000
 
 interface StepWork {
@@ -37,6 +40,7 @@ export class StatefulTask {
   readonly #member: Member
   readonly #runtime: Runtime
   readonly #group: string
+  #limit = batchRecords
 
   constructor(runtime: Runtime, stage: CompiledStage, partition: number, member: Member) {
     this.#runtime = runtime
@@ -50,11 +54,15 @@ export class StatefulTask {
     try {
       while (!signal.aborted) {
         const waiters = this.gate.begin()
-        const pass = await claimed.inputs.next(batchRecords)
+        const pass = await claimed.inputs.next(this.#limit)
         if (pass.positions.length > 0) {
-          await this.#step(claimed, { pass, fired: [] })
+          await this.#timed(() => this.#step(claimed, { pass, fired: [] }))
           progress()
-        } else if (pass.atHead && (await this.#settled(claimed))) this.gate.idle(waiters)
+        } else if (pass.atHead) {
+          const settled = await this.#settled(claimed)
+          progress()
+          if (settled) this.gate.idle(waiters)
+        }
       }
       await claimed.publisher.drained()
     } finally {
@@ -62,7 +70,25 @@ export class StatefulTask {
     }
   }
 
-  async #step(claimed: Claimed, work: StepWork): Promise<void> {
+  /** Sizes the next batch by how long this one took, and smaller where it failed: locks and answers have their time. */
+  async #timed(step: () => Promise<void>): Promise<void> {
+    const begun = this.#runtime.now()
+    try {
+      await step()
+    } catch (error) {
+      this.#limit = Math.max(1, this.#limit >> 1)
+      throw error
+    }
+    const took = this.#runtime.now() - begun
+    if (took > longStepMs) this.#limit = Math.max(1, Math.floor((this.#limit * longStepMs) / took))
+    else if (took < shortStepMs) this.#limit = Math.min(batchRecords, this.#limit * 2)
+  }
+
+  #step(claimed: Claimed, work: StepWork): Promise<void> {
+    return observeStep(this.#runtime, this.#work.step, work.pass, () => this.#commit(claimed, work))
+  }
+
+  async #commit(claimed: Claimed, work: StepWork): Promise<void> {
     const { store, publisher } = claimed
     await publisher.room()
     const tx = await store.begin()
@@ -235,6 +261,7 @@ class Claimed {
         inputSpecs(runtime, stage),
         positions,
         await startsOf(runtime, stage.inputs.keys(), partition),
+        watchOf(runtime, stage.name, partition),
       )
       work.uncounted.length = 0
       return new Claimed(store, inputs, await makeSteps(runtime, work, signal), publisher, signal)

@@ -68,16 +68,28 @@ export function zoneOffset(name: string): ZoneOffset | undefined {
   if (/^(Z|[+-]\d\d:\d\d)$/.test(name)) return statedOffset(name)
   const format = formatter(name)
   if (format === undefined) return undefined
-  const at = (utc: number): number => {
-    const part = Object.fromEntries(format.formatToParts(utc).map(({ type, value }) => [type, Number(value)]))
-    const day = midnight(part["year"]!, part["month"]!, part["day"]!)!
-    const shown = day + part["hour"]! * 3_600_000 + part["minute"]! * 60_000 + part["second"]! * 1000
-    return (shown - Math.floor(utc / 1000) * 1000) / 60_000
-  }
+  const at = (utc: number): number => offsetAt(format, utc)
   return (time) => {
     const [before, after] = [at(time - 86_400_000), at(time + 86_400_000)]
     return at(time - before * 60_000) === before ? before : at(time - after * 60_000) === after ? after : before
   }
+}
+
+/** The local time of a time zone: ms since 1970, UTC, to what a clock there shows, ms as if UTC. `Z`, `+hh:mm`, `-hh:mm` or an IANA
+ * name; undefined for others. */
+export function localTime(name: string): ((utc: number) => number) | undefined {
+  const fixed = /^(Z|[+-]\d\d:\d\d)$/.test(name) ? statedOffset(name) : undefined
+  if (fixed !== undefined) return (utc) => utc + fixed * 60_000
+  const format = formatter(name)
+  return format === undefined ? undefined : (utc) => utc + offsetAt(format, utc) * 60_000
+}
+
+/** Minutes east of UTC at a time. */
+function offsetAt(format: Intl.DateTimeFormat, utc: number): number {
+  const part = Object.fromEntries(format.formatToParts(utc).map(({ type, value }) => [type, Number(value)]))
+  const day = midnight(part["year"]!, part["month"]!, part["day"]!)!
+  const shown = day + part["hour"]! * 3_600_000 + part["minute"]! * 60_000 + part["second"]! * 1000
+  return (shown - Math.floor(utc / 1000) * 1000) / 60_000
 }
 
 function formatter(timeZone: string): Intl.DateTimeFormat | undefined {

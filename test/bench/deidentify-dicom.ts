@@ -4,11 +4,13 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { deidentifyEach } from "../../cli/deid/index.ts"
 import { instanceOf } from "../../connectors/dicom/instance.ts"
+import type { Study } from "../../core/index.ts"
 import { openFolderObjects } from "../../core/drivers/objects-folder/index.ts"
 import { buildPart10, summarize } from "../../formats/dicom/index.ts"
 import type { DataElement } from "../../formats/dicom/index.ts"
 import { deidentifyDicom } from "../../transforms/deidentify/dicom.ts"
-import { memoryState, record, runStateful, testContext } from "../kit/index.ts"
+import { runToEnd } from "../contract/dicom-border.ts"
+import { memoryState, record, testContext } from "../kit/index.ts"
 import type { Figure } from "./figure.ts"
 import { alternate, timed } from "./measure.ts"
 
@@ -82,6 +84,24 @@ async function bare(input: string, output: string, durable: boolean): Promise<vo
   }
 }
 
+/** The study that lists all slices. */
+const study: Study = {
+  studyInstanceUid: "1.2.826.0.1.999.1",
+  accessionNumber: "ACC-778899",
+  accessionIssuer: "",
+  modalities: ["CT"],
+  bodyParts: ["CHEST"],
+  started: null,
+  startedPrecision: "none",
+  series: [],
+  instances: Array.from({ length: images }, (_, at) => ({
+    sopInstanceUid: `1.2.826.0.1.999.5.${at}`,
+    revision: 1,
+  })),
+  expectedInstances: null,
+  complete: true,
+}
+
 /** The stream's transform between two folders of objects. */
 async function stream(dir: string, input: string, output: string): Promise<() => Promise<void>> {
   const from = await openFolderObjects({ dir: join(dir, "phi") })
@@ -107,8 +127,10 @@ async function stream(dir: string, input: string, output: string): Promise<() =>
     }),
   )
   return async () => {
-    const { emitted } = await runStateful(made, memoryState(), records)
-    if (emitted.length !== images) throw new Error(`${emitted.length} of ${images} images were released`)
+    const listing = record({ key: "p", id: study.studyInstanceUid, value: study }, "studies")
+    const steps = await runToEnd(made, memoryState(), [...records, listing])
+    const released = steps.flatMap(({ emitted }) => emitted).filter(({ to }) => to === "instances").length
+    if (released !== images) throw new Error(`${released} of ${images} images were released`)
   }
 }
 

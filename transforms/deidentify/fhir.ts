@@ -21,10 +21,11 @@ import {
   findsOwn,
   isCode,
 } from "../../formats/fhir/deidentify/index.ts"
-import type { Mapping } from "../../formats/fhir/deidentify/index.ts"
+import type { LocalTime, Mapping } from "../../formats/fhir/deidentify/index.ts"
 import { clinicalTime, codings } from "../../formats/fhir/resource.ts"
 import type { Resource } from "../../formats/fhir/resource.ts"
 import { interval } from "../../formats/fhir/time.ts"
+import { clockOf, timeZoneOption } from "./local-time.ts"
 import { isUnit } from "../../formats/ucum/index.ts"
 
 const text = (description: string) => Schema.String.annotate({ description })
@@ -44,6 +45,7 @@ const options = Schema.Struct({
         "lists of issuers of accession numbers (DICOM issuers, FHIR systems) that mean the same one; the first gives the pseudonym",
     }),
   ),
+  "time-zone": timeZoneOption,
 })
 type Options = typeof options.Type
 
@@ -55,6 +57,7 @@ const instances = `${rowId(["instance"])}/`
 interface Setting {
   readonly pseudonyms: Pseudonymizer
   readonly issuer: (issuer: string) => string
+  readonly local: LocalTime | undefined
   readonly count: Context["count"]
 }
 
@@ -73,14 +76,16 @@ function settingOf(given: Options, context: Context): Setting {
   return {
     pseudonyms: pseudonymizer(key, range),
     issuer: (issuer) => names.get(issuer) ?? issuer,
+    local: given["time-zone"] === undefined ? undefined : clockOf(given["time-zone"]),
     count: context.count,
   }
 }
 
-function mappingOf(person: string, { pseudonyms, issuer, count }: Setting): Mapping {
+function mappingOf(person: string, { pseudonyms, issuer, local, count }: Setting): Mapping {
   return {
     person: pseudonyms.person(person),
     shiftDays: pseudonyms.shiftDays(person),
+    ...(local === undefined ? {} : { local }),
     identifier: pseudonyms.identifier,
     uid: pseudonyms.uid,
     accession: (system, value) => pseudonyms.accession(issuer(system), value),

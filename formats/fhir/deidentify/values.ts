@@ -89,9 +89,9 @@ export function cappedAge(value: Json): Json {
 }
 
 /** A date, dateTime or instant, shifted. */
-export function date(value: unknown, { shiftDays, left }: Mapping): string | undefined {
+export function date(value: unknown, { shiftDays, local, left }: Mapping): string | undefined {
   if (typeof value !== "string") return undefined
-  const shifted = shiftDate(value, shiftDays)
+  const shifted = shiftDate(value, shiftDays, local)
   if (shifted === undefined) left("date-unreadable")
   return shifted
 }
