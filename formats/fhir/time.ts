@@ -13,8 +13,10 @@ export type ZoneOffset = number | ((local: number) => number)
 
 const pattern = /^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d:\d\d)?)?)?)?$/
 
-/** Midnight of a day in ms, or undefined for a day that no calendar has; Date.UTC alone would move years below 100. */
+/** Midnight of a day in ms, or undefined for a day that no calendar has. */
 function midnight(year: number, month: number, day: number): number | undefined {
+  // Every month has these days, and Date.UTC moves years below 100.
+  if (year >= 100 && month >= 1 && month <= 12 && day >= 1 && day <= 28) return Date.UTC(year, month - 1, day)
   const date = new Date(0)
   date.setUTCFullYear(year, month - 1, day)
   return year > 0 && date.getUTCMonth() === month - 1 && date.getUTCDate() === day ? date.getTime() : undefined

@@ -50,6 +50,8 @@ const options = Schema.Struct({
 type Options = typeof options.Type
 
 const profile = "weir-fhir-r4-1"
+/** How the row ids of instances begin. */
+const instances = `${rowId(["instance"])}/`
 
 /** What de-identifying needs, made once an instance. */
 interface Setting {
@@ -80,18 +82,11 @@ function settingOf(given: Options, context: Context): Setting {
 }
 
 function mappingOf(person: string, { pseudonyms, issuer, local, count }: Setting): Mapping {
-  const told = new Map<string, string>()
   return {
     person: pseudonyms.person(person),
     shiftDays: pseudonyms.shiftDays(person),
     ...(local === undefined ? {} : { local }),
-    // Many resources of a person refer to one encounter.
-    identifier(type, id) {
-      const slot = `${type}/${id}`
-      const known = told.get(slot) ?? pseudonyms.identifier(type, id)
-      told.set(slot, known)
-      return known
-    },
+    identifier: pseudonyms.identifier,
     uid: pseudonyms.uid,
     accession: (system, value) => pseudonyms.accession(issuer(system), value),
     isUnit,
@@ -156,11 +151,11 @@ function curated(record: Rec<PersonEvent>, event: PersonEvent, mapping: Mapping)
 }
 
 function draftOf(record: Rec<PersonEvent>, mapping: Mapping): Draft<CuratedResource> | undefined {
-  const [, type, name] = rowIdParts(record.id) as [string, string, string]
   if (record.op === "upsert") {
     if (record.value === null) throw badRecord("value-missing", "an upsert has no value")
     return curated(record, record.value, mapping)
   }
+  const [, type, name] = rowIdParts(record.id) as [string, string, string]
   if (!allowed.has(type)) return undefined
   const id = rowId([type, mapping.identifier(type, name)])
   return { key: mapping.person, id, op: "retract", version: record.version, value: null, time: 0 }
@@ -181,8 +176,7 @@ export const deidentifyFhir = defineTransform({
       apply(batch, out) {
         const mappings = new Map<string, Mapping>()
         for (const record of batch) {
-          const [kind] = rowIdParts(record.id)
-          if (kind === "instance") {
+          if (record.id.startsWith(instances)) {
             out.drop(record, "not-read")
             continue
           }

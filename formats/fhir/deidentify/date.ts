@@ -5,9 +5,18 @@ export type LocalTime = (utc: number) => number
 
 const dayMs = 86_400_000
 
-const dayText = (ms: number): string | undefined => {
+const mostDays = 50_000
+const dayTexts = new Map<number, string | undefined>()
+
+/** The date of a day in ms, `yyyy-mm-dd`; the days of a century are remembered. */
+function dayText(ms: number): string | undefined {
+  const day = Math.floor(ms / dayMs)
+  if (dayTexts.has(day)) return dayTexts.get(day)
   const date = new Date(ms)
-  return Number.isFinite(ms) && date.getUTCFullYear() >= 1 ? date.toISOString().slice(0, 10) : undefined
+  const told = Number.isFinite(ms) && date.getUTCFullYear() >= 1 ? date.toISOString().slice(0, 10) : undefined
+  if (dayTexts.size >= mostDays) dayTexts.clear()
+  dayTexts.set(day, told)
+  return told
 }
 
 /** Moves a FHIR date, dateTime or instant back by whole days, at its own precision; undefined for what is none. The local time of
