@@ -16,6 +16,7 @@ import type { Zone } from "../record.ts"
 import { register } from "../registry.ts"
 import { Counters } from "./counters.ts"
 import { LogTable } from "./log-table.ts"
+import { replayTopics } from "./replay.ts"
 import { deadLetterTopic, dropTopic, taskTopic } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
 
@@ -85,6 +86,7 @@ async function openTopics(
       compact,
       ...(retention === undefined ? {} : { retention }),
     })),
+    ...replayTopics(pipeline),
     { name: deadLetterTopic(pipeline.name), partitions: 1 },
     { name: dropTopic(pipeline.name), partitions: 1 },
     { name: taskTopic(pipeline.name), partitions: 1, compact: true },
