@@ -95,7 +95,7 @@ const startSink = (runtime: Runtime, sink: CompiledSink): Effect.Effect<Group[],
   Effect.gen(function* () {
     const stop = new AbortController()
     const inputs = sink.topics.map((topic) => runtime.pipeline.topics.get(topic)!)
-    const instance = yield* opened(() => makeSink(runtime, sink, stop.signal))
+    const instance = yield* opened(sink.name, runtime.logger, () => makeSink(runtime, sink, stop.signal))
     yield* Effect.addFinalizer(() => Effect.sync(() => stop.abort()))
     const groups: Group[] = []
     for (const { name, partitions } of inputs)
@@ -107,6 +107,7 @@ const startSink = (runtime: Runtime, sink: CompiledSink): Effect.Effect<Group[],
             group: groupOf(runtime.pipeline.name, `${sink.name}.${name}`),
             topics: [name, sinkReplayTopic(runtime.pipeline.name, sink.name, name)],
             partitions,
+            topic: name,
           },
           (partition, member) => new SinkTask(runtime, sink, instance, name, partition, member),
         ),
@@ -118,23 +119,31 @@ const startSink = (runtime: Runtime, sink: CompiledSink): Effect.Effect<Group[],
 const startSource = (runtime: Runtime, source: CompiledSource) =>
   Effect.gen(function* () {
     const services = yield* Effect.context<never>()
-    const pause = (tries: number) => Effect.runPromiseWith(services)(backOff(tries))
-    const { pipeline, logger } = runtime
+    const { pipeline, counters, pauses } = runtime
+    const standing = () => pauses.standing(source.name, counters.partition(source.name, 0))
+    const pause = (tries: number, error: WeirError) =>
+      Effect.runPromiseWith(services)(
+        Effect.flatMap(backOff(tries), (waitMs) => {
+          standing().paused(error, waitMs)
+          return Effect.sleep(waitMs)
+        }),
+      )
     if ((source.plugin as SourceDef<unknown, never>).runs === "once") {
       const group = groupOf(pipeline.name, `${source.name}.owner`)
       const make = (partition: number, member: Member) => {
         const owner = { pause, owned: () => member.confirm(partition) }
-        const run = (signal: AbortSignal) => new SourceTask(runtime, source, owner).run(signal)
+        const run = (signal: AbortSignal, progress: () => void) =>
+          new SourceTask(runtime, source, owner).run(signal, progress)
         return { gate: new IdleGate(), run }
       }
       const spec = { name: source.name, group, topics: [taskTopic(pipeline.name)], partitions: 1 }
       const { done } = yield* runGroup(runtime, spec, make)
       return { done }
     }
-    const counts = runtime.counters.of(source.name)
     const owned = async () => true
-    const run = (signal: AbortSignal) => new SourceTask(runtime, source, { pause, owned }).run(signal)
-    const running = supervise({ name: source.name, partition: 0, counts, logger, run, owned })
+    const run = (signal: AbortSignal, progress: () => void) =>
+      new SourceTask(runtime, source, { pause, owned }).run(signal, progress)
+    const running = supervise({ name: source.name, partition: 0, standing: standing(), run, owned })
     const fiber = yield* Effect.forkScoped(running)
     return { done: Effect.andThen(Fiber.join(fiber), Effect.never) }
   })

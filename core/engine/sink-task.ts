@@ -2,11 +2,13 @@ import type { SinkInstance } from "../plugin.ts"
 import type { CompiledSink } from "../pipeline/model.ts"
 import type { Member, Writer } from "../ports/log.ts"
 import type { InputPosition } from "../ports/store.ts"
+import type { Counts } from "./counters.ts"
 import { allEnded, fold, markOfInputs, readFacts } from "./facts.ts"
 import type { Facts } from "./facts.ts"
 import { IdleGate } from "./idle.ts"
-import { Inputs, codecOf } from "./inputs.ts"
+import { Inputs, codecOf, watchOf } from "./inputs.ts"
 import type { Pass } from "./inputs.ts"
+import { observeStep } from "./observe.ts"
 import { replaySpec, sinkReplayTopic } from "./replay.ts"
 import { groupOf } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
@@ -73,17 +75,21 @@ export class SinkTask {
       const facts = readFacts(table.get(this.#factsKey))
       const spec = { topic: this.#topic, port: "in", codec: codecOf(this.#runtime.codecs, this.#topic) }
       const specs = [spec, replaySpec(this.#replay, [spec])]
-      inputs = await Inputs.open(this.#member, this.#partition, specs, positions, starts)
+      const watch = watchOf(this.#runtime, this.#sink.name, this.#partition, this.#topic)
+      inputs = await Inputs.open(this.#member, this.#partition, specs, positions, starts, watch)
       const rows = new SinkWriter(this.#runtime, this.#sink, this.#instance, writer)
       while (!signal.aborted) {
         const waiters = this.gate.begin()
         const pass = await inputs.next(batchRecords)
         if (pass.positions.length > 0) {
-          await this.#step(writer, rows, pass, lanes, facts)
+          const step = { kind: "sink", name: this.#sink.name, partition: this.#partition } as const
+          await observeStep(this.#runtime, step, pass, () => this.#step(writer, rows, pass, lanes, facts))
           progress()
-        } else if (pass.atHead && this.#ended(facts)) {
-          await this.#close(writer, lanes, facts)
-          this.gate.idle(waiters)
+        } else if (pass.atHead) {
+          const ended = this.#ended(facts)
+          if (ended) await this.#close(writer, lanes, facts)
+          progress()
+          if (ended) this.gate.idle(waiters)
         }
       }
     } finally {
@@ -148,5 +154,16 @@ export class SinkTask {
       counts.in += records.length
       counts.out += written
     }
+    this.#delays(pass, counts)
+  }
+
+  /** How long the batch was under way; one of its records stands for all. */
+  #delays({ records, readAt }: Pass, { written, fromArrival }: Counts): void {
+    const [first] = records
+    if (first === undefined) return
+    const now = this.#runtime.elapsed()
+    written.observe(now - readAt)
+    const arrived = this.#runtime.arrivals.at(first.origin)
+    if (arrived !== undefined) fromArrival.observe(now - arrived)
   }
 }

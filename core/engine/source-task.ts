@@ -27,8 +27,8 @@ interface Pending {
 export interface SourceOwner {
   /** Whether the source is still this process's, as the Log says now. */
   owned(): Promise<boolean>
-  /** Waits before another attempt, longer each time. */
-  pause(attempt: number): Promise<void>
+  /** Waits before another attempt, longer each time, and shows why. */
+  pause(attempt: number, error: WeirError): Promise<void>
 }
 
 /** What the table keeps of a source. */
@@ -62,6 +62,7 @@ export class SourceTask {
   #drops: [place: string, reason: string][] = []
   readonly #owner: SourceOwner
   #signal = new AbortController().signal
+  #progress = () => {}
 
   constructor(runtime: Runtime, source: CompiledSource, owner: SourceOwner) {
     this.#runtime = runtime
@@ -72,9 +73,11 @@ export class SourceTask {
     this.#owner = owner
   }
 
-  /** Runs to the end of what the world has to give; then marks the end. */
-  async run(signal: AbortSignal): Promise<void> {
+  /** Runs to the end of what the world has to give; then marks the end.
+   * @param progress called when something was appended, and when the source has caught up */
+  async run(signal: AbortSignal, progress: () => void): Promise<void> {
     this.#signal = signal
+    this.#progress = progress
     const { table, counters } = this.#runtime
     const plugin = this.#source.plugin as SourceDef<unknown, Ports>
     await this.#fence()
@@ -108,6 +111,7 @@ export class SourceTask {
         },
         complete: (feed, through) => this.#complete(feed, through),
         caughtUp: () => {
+          progress()
           if (this.#runtime.untilIdle) idle.abort()
         },
       }
@@ -222,13 +226,33 @@ export class SourceTask {
     while (this.#queue.length > 0) {
       const turn = this.#queue.splice(0, together)
       try {
-        await this.#commit(turn)
+        const records = turn.reduce((sum, pending) => sum + pending.records, 0)
+        await this.#observed(records, () => this.#commit(turn))
+        this.#progress()
         for (const { done } of turn) done()
-        this.#runtime.counters.of(this.#source.name).out += turn.reduce((sum, { records }) => sum + records, 0)
+        this.#runtime.counters.of(this.#source.name).out += records
       } catch (error) {
         for (const { failed } of [...turn, ...this.#queue.splice(0)]) failed(error)
       }
     }
+  }
+
+  /** Counted as a step: the time that waiting out trouble takes included. */
+  async #observed(records: number, commit: () => Promise<void>): Promise<void> {
+    const { counters, tracing, elapsed } = this.#runtime
+    const { name } = this.#source
+    const began = elapsed()
+    const ended = tracing?.begin({ kind: "source", name, partition: 0 }, { "weir.records": records })
+    try {
+      await commit()
+      ended?.()
+    } catch (error) {
+      ended?.(error)
+      throw error
+    }
+    const counts = counters.of(name)
+    counts.batches++
+    counts.steps.observe(elapsed() - began)
   }
 
   /** One transaction; waits out trouble. After an unknown outcome: fence, then read the number. */
@@ -270,9 +294,7 @@ export class SourceTask {
         if (error.meaning === "bad-record" || error.code === "revoked") throw error
         await this.#writer?.close().catch(() => {})
         this.#writer = undefined
-        this.#runtime.counters.of(this.#source.name).paused = error.code
-        await this.#owner.pause(attempt)
-        this.#runtime.counters.of(this.#source.name).paused = undefined
+        await this.#owner.pause(attempt, error)
       }
     }
   }

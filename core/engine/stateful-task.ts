@@ -10,8 +10,9 @@ import type { ChainResult, ChainStep } from "./chain.ts"
 import { readFacts } from "./facts.ts"
 import type { Facts } from "./facts.ts"
 import { IdleGate } from "./idle.ts"
-import { Inputs } from "./inputs.ts"
+import { Inputs, watchOf } from "./inputs.ts"
 import type { Pass } from "./inputs.ts"
+import { observeStep } from "./observe.ts"
 import type { Outbound } from "./outbound.ts"
 import { groupOf } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
@@ -57,7 +58,11 @@ export class StatefulTask {
         if (pass.positions.length > 0) {
           await this.#timed(() => this.#step(claimed, { pass, fired: [] }))
           progress()
-        } else if (pass.atHead && (await this.#settled(claimed))) this.gate.idle(waiters)
+        } else if (pass.atHead) {
+          const settled = await this.#settled(claimed)
+          progress()
+          if (settled) this.gate.idle(waiters)
+        }
       }
       await claimed.publisher.drained()
     } finally {
@@ -79,7 +84,11 @@ export class StatefulTask {
     else if (took < shortStepMs) this.#limit = Math.min(batchRecords, this.#limit * 2)
   }
 
-  async #step(claimed: Claimed, work: StepWork): Promise<void> {
+  #step(claimed: Claimed, work: StepWork): Promise<void> {
+    return observeStep(this.#runtime, this.#work.step, work.pass, () => this.#commit(claimed, work))
+  }
+
+  async #commit(claimed: Claimed, work: StepWork): Promise<void> {
     const { store, publisher } = claimed
     await publisher.room()
     const tx = await store.begin()
@@ -252,6 +261,7 @@ class Claimed {
         inputSpecs(runtime, stage),
         positions,
         await startsOf(runtime, topicsRead(runtime.pipeline.name, stage), partition),
+        watchOf(runtime, stage.name, partition),
       )
       work.uncounted.length = 0
       return new Claimed(store, inputs, await makeSteps(runtime, work, signal), publisher, signal)

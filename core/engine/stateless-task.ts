@@ -5,8 +5,9 @@ import type { ChainResult, ChainStep } from "./chain.ts"
 import { readFacts } from "./facts.ts"
 import type { Facts } from "./facts.ts"
 import { IdleGate } from "./idle.ts"
-import { Inputs } from "./inputs.ts"
+import { Inputs, watchOf } from "./inputs.ts"
 import type { Pass } from "./inputs.ts"
+import { observeStep } from "./observe.ts"
 import type { Outbound } from "./outbound.ts"
 import { groupOf } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
@@ -32,7 +33,7 @@ export class StatelessTask {
     this.#group = groupOf(runtime.pipeline.name, stage.name)
   }
 
-  /** @param progress called after each committed step */
+  /** @param progress called after each committed step, and when there is nothing to do */
   async run(signal: AbortSignal, progress: () => void): Promise<void> {
     const { stage, partition } = this.#work
     const { log, table } = this.#runtime
@@ -48,6 +49,7 @@ export class StatelessTask {
         inputSpecs(this.#runtime, stage),
         await this.#positions(),
         await this.#starts(),
+        watchOf(this.#runtime, stage.name, partition),
       )
       this.#signal = signal
       this.#work.uncounted.length = 0
@@ -56,9 +58,13 @@ export class StatelessTask {
         const waiters = this.gate.begin()
         const pass = await inputs.next(batchRecords)
         if (pass.positions.length > 0) {
-          await this.#step(writer, pass, facts)
+          await observeStep(this.#runtime, this.#work.step, pass, () => this.#step(writer, pass, facts))
           progress()
-        } else if (pass.atHead && (await this.#settled(writer, facts))) this.gate.idle(waiters)
+        } else if (pass.atHead) {
+          const settled = await this.#settled(writer, facts)
+          progress()
+          if (settled) this.gate.idle(waiters)
+        }
       }
     } finally {
       await inputs?.close()

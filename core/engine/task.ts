@@ -20,6 +20,7 @@ import type { Member } from "../ports/log.ts"
 import { zones } from "../record.ts"
 import type { Position, Zone } from "../record.ts"
 import { bump } from "./counters.ts"
+import type { StepName } from "./tracing.ts"
 
 /** What runs one partition of a source's, stage's or sink's work. */
 export interface Task {
@@ -97,6 +98,11 @@ export class StageWork {
     this.partition = partition
     this.writer = `stage/${stage.name}/${partition}`
     this.inputs = inputTopics(runtime, stage.inputs.keys())
+  }
+
+  /** As metrics and spans name what it does. */
+  get step(): StepName {
+    return { kind: "stage", name: this.stage.name, partition: this.partition }
   }
 
   /** The most private of its inputs. */

@@ -53,4 +53,19 @@ describe("Kafka as the Log", () => {
     expect(await fresh.bounds(stays)).toEqual([{ start: 0n, end: 2n }])
     await fresh.close()
   })
+
+  it("is read by many from the moment that it is opened", async () => {
+    const name = unique("t")
+    await log.ensureTopics([{ name, partitions: 8 }])
+    for (let round = 0; round < 20; round++) {
+      const fresh = await open()
+      // Each asks while the connection of the first is being made.
+      const all = Array.from({ length: 24 }, async (_, each) => {
+        for (let turn = 0; turn < each; turn++) await new Promise((resolve) => setImmediate(resolve))
+        return (await fresh.reader(name, each % 8, 0n)).read({ ...LIMIT, waitMs: 0 })
+      })
+      for (const { next } of await Promise.all(all)) expect(next).toBe(0n)
+      await fresh.close()
+    }
+  })
 })

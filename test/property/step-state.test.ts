@@ -1,4 +1,4 @@
-import fc from "fast-check"
+import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { compareUtf8 } from "../../core/engine/byte-order.ts"
 import { StepState } from "../../core/engine/step-state.ts"

@@ -21,6 +21,7 @@ import {
 import type { Context, Draft, Port, Pseudonymizer, Rec, RecordType } from "../../core/index.ts"
 import { Passage, planOf } from "./record-plan.ts"
 import type { Plan, Rules } from "./record-plan.ts"
+import { clockOf, timeZoneOption } from "./local-time.ts"
 import { shiftTime } from "./record-dates.ts"
 
 const text = (description: string) => Schema.String.annotate({ description })
@@ -39,6 +40,7 @@ const options = Schema.Struct({
       description: "lists of issuers of accession numbers that mean the same one; the first gives the pseudonym",
     }),
   ),
+  "time-zone": timeZoneOption,
   profile: Schema.optionalKey(
     Schema.Literals(["limited-data-set"]).annotate({
       description: "limited-data-set keeps true dates and times; only for an output in zone limited",
@@ -88,6 +90,7 @@ function settingOf(given: Options, context: Context): Setting {
   const rules: Rules = {
     pseudonyms,
     issuer: (issuer) => names.get(issuer) ?? issuer,
+    local: clockOf(given["time-zone"] ?? "Z"),
     keepDates,
     keepQuasi: zones.length > 0 && !zones.includes("clean"),
     unread: (field) => context.count("dates-dropped", field),
@@ -126,8 +129,9 @@ class Deidentifier {
 
   /** A retract happens when something is learnt; beside its arrival that would tell the shift. */
   #time({ op, time }: Rec, days: number): number {
-    if (this.#setting.rules.keepDates) return time
-    return op === "retract" ? 0 : (shiftTime(time, days) ?? 0)
+    const { keepDates, local } = this.#setting.rules
+    if (keepDates) return time
+    return op === "retract" ? 0 : (shiftTime(time, days, local) ?? 0)
   }
 
   #plan(name: string): Plan {
