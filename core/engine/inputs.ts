@@ -28,10 +28,7 @@ export interface InputWatch {
   elapsed(): number
 }
 
-interface Input {
-  readonly topic: string
-  readonly port: string
-  readonly codec: TopicCodec
+interface Input extends InputSpec {
   readonly reader: Reader
   position: InputPosition
   pending:
@@ -49,8 +46,9 @@ export const watchOf = (
 /** What an input is opened with. */
 export interface InputSpec {
   readonly topic: string
-  readonly port: string
-  readonly codec: TopicCodec
+  /** The port of its records; undefined where the codec names it with each record, as `input`. */
+  readonly port: string | undefined
+  readonly codec: Pick<TopicCodec, "decode">
 }
 
 const checksumOf = ({ key, value }: Fetched): number => crc32(value ?? new Uint8Array(), crc32(key ?? new Uint8Array()))
@@ -130,6 +128,7 @@ export class Inputs {
         const decoded = input.codec.decode(message, this.#partition)
         const ready = decoded instanceof Promise ? await decoded : decoded
         if ("control" in ready) controls.push(ready.control)
+        else if (input.port === undefined) records.push(ready.record as Pass["records"][number])
         else records.push(Object.assign(ready.record, { input: input.port }))
       }
     }

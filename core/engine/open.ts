@@ -18,6 +18,7 @@ import { ArrivalTimes } from "./arrival-times.ts"
 import { Counters } from "./counters.ts"
 import { LogTable } from "./log-table.ts"
 import { PauseRows } from "./pause-rows.ts"
+import { replayTopics } from "./replay.ts"
 import { deadLetterTopic, dropTopic, pauseTopic, taskTopic } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
 import { backOff } from "./supervise.ts"
@@ -130,6 +131,7 @@ async function openTopics(
       compact,
       ...(retention === undefined ? {} : { retention }),
     })),
+    ...replayTopics(pipeline),
     { name: deadLetterTopic(pipeline.name), partitions: 1 },
     { name: dropTopic(pipeline.name), partitions: 1 },
     { name: taskTopic(pipeline.name), partitions: 1, compact: true },

@@ -18,7 +18,7 @@ import { groupOf } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
 import { startsOf } from "./stateless-task.ts"
 import { StepState } from "./step-state.ts"
-import { StageWork, inputSpecs, makeSteps } from "./task.ts"
+import { StageWork, inputSpecs, makeSteps, topicsRead } from "./task.ts"
 
 /** ENGINE.md: the cost is per step, so steps are large; but one record may touch a thousand rows, so their time decides. */
 const batchRecords = 2000
@@ -260,7 +260,7 @@ class Claimed {
         partition,
         inputSpecs(runtime, stage),
         positions,
-        await startsOf(runtime, stage.inputs.keys(), partition),
+        await startsOf(runtime, topicsRead(runtime.pipeline.name, stage), partition),
         watchOf(runtime, stage.name, partition),
       )
       work.uncounted.length = 0

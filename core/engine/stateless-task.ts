@@ -11,7 +11,7 @@ import { observeStep } from "./observe.ts"
 import type { Outbound } from "./outbound.ts"
 import { groupOf } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
-import { StageWork, inputSpecs, makeSteps } from "./task.ts"
+import { StageWork, inputSpecs, makeSteps, topicsRead } from "./task.ts"
 
 const batchRecords = 1000
 const none: ChainResult = { emitted: [], held: [], dropped: [], failed: [] }
@@ -78,7 +78,7 @@ export class StatelessTask {
 
   async #positions() {
     const positions = new Map<string, { topic: string; next: bigint }>()
-    for (const topic of this.#work.stage.inputs.keys()) {
+    for (const topic of topicsRead(this.#runtime.pipeline.name, this.#work.stage)) {
       const next = (await this.#runtime.log.committed(this.#group, topic)).get(this.#work.partition)
       if (next !== undefined) positions.set(topic, { topic, next })
     }
@@ -86,7 +86,7 @@ export class StatelessTask {
   }
 
   #starts(): Promise<Map<string, bigint>> {
-    return startsOf(this.#runtime, this.#work.stage.inputs.keys(), this.#work.partition)
+    return startsOf(this.#runtime, topicsRead(this.#runtime.pipeline.name, this.#work.stage), this.#work.partition)
   }
 
   async #step(writer: Writer, pass: Pass, facts: Facts): Promise<void> {

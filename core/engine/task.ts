@@ -1,11 +1,13 @@
 import { runChain } from "./chain.ts"
-import type { ChainResult, ChainStep, ChainWork, Failed, StepInstance } from "./chain.ts"
+import type { ChainResult, ChainStep, ChainWork, StepInstance } from "./chain.ts"
+import { deadLetters } from "./dead-letter.ts"
 import type { Facts } from "./facts.ts"
 import { allEnded, completeThrough, fold, markOfInputs } from "./facts.ts"
 import { codecOf } from "./inputs.ts"
 import type { InputSpec, Pass } from "./inputs.ts"
 import { Outbound } from "./outbound.ts"
-import { contextFor, deadLetterTopic, dropTopic } from "./runtime.ts"
+import { replaySpec, replayTopic } from "./replay.ts"
+import { contextFor, dropTopic } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
 import type { Context } from "../context.ts"
 import type { Control } from "../codec.ts"
@@ -65,9 +67,17 @@ async function create(
   }
 }
 
-/** The inputs of a stage, as readers need them. */
-export const inputSpecs = (runtime: Runtime, stage: CompiledStage): InputSpec[] =>
-  [...stage.inputs].map(([topic, port]) => ({ topic, port, codec: codecOf(runtime.codecs, topic) }))
+/** The inputs of a stage, as readers need them: its topics, and what comes again. */
+export function inputSpecs(runtime: Runtime, stage: CompiledStage): InputSpec[] {
+  const specs = [...stage.inputs].map(([topic, port]) => ({ topic, port, codec: codecOf(runtime.codecs, topic) }))
+  return [...specs, replaySpec(replayTopic(runtime.pipeline.name, stage.name), specs)]
+}
+
+/** The topics that a stage's tasks read. */
+export const topicsRead = (pipeline: string, stage: CompiledStage): string[] => [
+  ...stage.inputs.keys(),
+  replayTopic(pipeline, stage.name),
+]
 
 export const inputTopics = (runtime: Runtime, topics: Iterable<string>): CompiledTopic[] =>
   [...topics].map((topic) => runtime.pipeline.topics.get(topic)!)
@@ -148,7 +158,7 @@ export class StageWork {
       if (topic !== undefined)
         out.record(codecOf(this.runtime.codecs, topic), this.#partitions(topic), draft, draft.origin ?? root.origin)
     }
-    deadLetters(this.runtime, out, this.stage.name, result.failed)
+    deadLetters(this.runtime, out, this.stage, result.failed)
     drops(this.runtime, out, this.stage.name, result.dropped)
     for (const [feed, through] of moved) {
       facts.forwarded[feed] = through
@@ -199,49 +209,6 @@ export class StageWork {
 
 /** Where the mark is kept with which a stage's or a sink's task ended. */
 export const endKey = (writer: string): string => `end/${writer}`
-
-/** A dead letter holds where and why, never what: no payload value. */
-export interface DeadLetter {
-  readonly stage: string
-  readonly plugin: string
-  readonly origin: string
-  readonly input: string
-  readonly code: string
-  readonly path: string | undefined
-  readonly message: string
-  readonly time: number
-}
-
-export function deadLetters(runtime: Runtime, out: Outbound, stage: string, failed: readonly Failed[]): void {
-  if (failed.length === 0) return
-  const ordinals = new Map<string, number>()
-  const messages = failed.map(({ root, step, error }) => {
-    const input = place(root.at)
-    const ordinal = ordinals.get(input) ?? 0
-    ordinals.set(input, ordinal + 1)
-    return deadLetter(
-      {
-        stage,
-        plugin: step,
-        origin: place(root.origin),
-        input,
-        code: error.code,
-        path: error.path,
-        message: error.message,
-        time: runtime.now(),
-      },
-      ordinal,
-    )
-  })
-  out.append({ topic: deadLetterTopic(runtime.pipeline.name), partition: 0, messages })
-}
-
-/** One dead letter as a message; it is one by (stage, input, ordinal). */
-export const deadLetter = (letter: DeadLetter, ordinal: number) => ({
-  key: Buffer.from(`${letter.stage}|${letter.input}|${ordinal}`),
-  value: Buffer.from(JSON.stringify(letter)),
-  timestamp: letter.time,
-})
 
 /** Writes down what was dropped: one message a step. Passing over a kind that a stage does not read is no fate of a record. */
 export function drops(

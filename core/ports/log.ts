@@ -99,6 +99,8 @@ export interface Log {
   /** Committed offsets of a group, by partition; absent where none was committed. Call it after fencing, never before. */
   committed(group: string, topic: string): Promise<ReadonlyMap<number, bigint>>
   join(spec: GroupSpec): Promise<Member>
+  /** How many members a group has now, as its coordinator knows; 0 where there is no such group. */
+  members(group: string): Promise<number>
   /** A reader outside groups. */
   reader(topic: string, partition: number, from: bigint): Promise<Reader>
   close(): Promise<void>

@@ -9,6 +9,7 @@ export function recordingLog(log: Log, tell: (appends: readonly Append[]) => voi
     bounds: (topic) => log.bounds(topic),
     committed: (group, topic) => log.committed(group, topic),
     join: (spec) => log.join(spec),
+    members: (group) => log.members(group),
     reader: (topic, partition, from) => log.reader(topic, partition, from),
     close: () => log.close(),
     async writer(id) {

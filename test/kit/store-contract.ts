@@ -118,6 +118,16 @@ export function storeContract(name: string, opener: StoreOpener): void {
         expect([second.dueQuiet, second.dueCalendar]).toEqual([50, 20])
       })
 
+      it("tells where the tasks of a pipeline stand, and claims none", async () => {
+        const name = pipeline()
+        expect(await store.positions(name)).toEqual([])
+        const task = await store.claim(name, "stage", 2)
+        const positions = [{ topic: "t", next: 9_007_199_254_740_993n, last: { offset: 8n, checksum: 7 } }]
+        await step(task, { positions })
+        expect(await other.positions(name)).toEqual([{ stage: "stage", partition: 2, positions }])
+        await step(task, {})
+      })
+
       it("keeps the positions and facts that a step does not name", async () => {
         const name = pipeline()
         const task = await store.claim(name, "s", 0)

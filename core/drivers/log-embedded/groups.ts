@@ -106,6 +106,10 @@ export class Groups {
     if (group !== undefined && seat !== undefined) this.#remove(group, member, seat)
   }
 
+  members(name: string): number {
+    return this.#groups.get(name)?.seats.size ?? 0
+  }
+
   /** The members of a process that is gone leave. */
   disconnect(connection: object): void {
     for (const group of this.#groups.values())
