@@ -24,7 +24,8 @@ export class LogTable {
     return { topic: this.topic, partition: 0, messages }
   }
 
-  /** Reads to the end; then `get` and `entries` tell what is committed. */
+  /** Reads to the end; then `get` and `entries` tell what is committed. Waits for what others have under way: a row of ours that
+   * was committed behind it is not to be seen before. */
   refresh(): Promise<void> {
     const turn = this.#turn.then(() => this.#read())
     this.#turn = turn.catch(() => {})
@@ -44,16 +45,16 @@ export class LogTable {
       const [bounds] = await this.#log.bounds(this.topic)
       this.#reader = await this.#log.reader(this.topic, 0, bounds?.start ?? 0n)
     }
-    const [bounds] = await this.#log.bounds(this.topic)
-    for (;;) {
-      const { messages, next } = await this.#reader.read({ maxBytes: 4 << 20, maxMessages: 10_000, waitMs: 0 })
+    for (let waitMs = 0; ;) {
+      const { messages, next, head } = await this.#reader.read({ maxBytes: 4 << 20, maxMessages: 10_000, waitMs })
       for (const { key, value } of messages) {
         if (key === null) continue
         const name = Buffer.from(key).toString()
         if (value === null) this.#rows.delete(name)
         else this.#rows.set(name, JSON.parse(Buffer.from(value).toString()))
       }
-      if (next >= (bounds?.end ?? 0n)) return
+      if (next >= head) return
+      waitMs = messages.length === 0 ? 100 : 0
     }
   }
 

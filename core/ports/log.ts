@@ -36,7 +36,8 @@ export interface GroupOffsets {
 }
 
 /** One read: committed messages only, in order. `next` is where to read on (also past markers), `head` the end of what is
- * committed as of this read: `next === head` means that nothing more was there. */
+ * written as of this read, settled or not: `next === head` means that nothing more was there or under way. What is committed
+ * behind an open transaction is read once that is settled. */
 export interface Batch {
   readonly messages: readonly Fetched[]
   readonly next: bigint
