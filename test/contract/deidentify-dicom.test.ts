@@ -359,6 +359,20 @@ describe("deidentify-dicom", () => {
       expect([instancesOf(head).length, codesOf(head).length]).toEqual([3, 1])
     })
 
+    it("puts again what it had taken back, also when it did not come to say why", async () => {
+      const sops = ["1.2.3.4.5.61", "1.2.3.4.5.62", "1.2.3.4.5.63"]
+      await arrive(...sops.map((sop) => slice(sop)))
+      const late = border.asInputs(await assemble([await border.arrive(slice("1.2.3.4.5.64", bodyPart("HEAD")))]))
+      const made = border.inSlices({ objects: 1 })
+      const first = await runStateful(made, state, late)
+      expect([instancesOf(first).length, codesOf(first).length]).toEqual([3, 1])
+      const puts = border.limited.puts.length
+      const gone = border.asInputs(await assemble([border.left("1.2.3.4.5.64", 2n)]))
+      const steps = await runToEnd(made, state, gone)
+      expect(steps.flatMap(instancesOf).map(({ op }) => op)).toEqual(["upsert", "upsert", "upsert"])
+      expect(border.limited.puts.length).toBe(puts + 3)
+    })
+
     it("refuses a whole series of which one instance says that text is burned in", async () => {
       await arrive(slice("1.2.3.4.5.61"))
       const done = await arrive(slice("1.2.3.4.5.62", { tag: "00280301", vr: "CS", value: "YES" }))
