@@ -10,7 +10,8 @@ it("tells a plugin the topic, zone and record type of each input and output, als
     ["doses", { zone: "phi", type: dose }],
     ["curated", { zone: "limited", type: curatedStudy }],
   ])
-  const runtime = { pipeline: { name: "p", folder: "/", topics } } as unknown as Runtime
+  const pipeline = { name: "p", folder: "/", topics, identity: [] }
+  const runtime = { pipeline, store: { url: "" }, now: () => 0 } as unknown as Runtime
   const bound = { inputs: { in: "doses" }, outputs: { out: "curated" } }
   const { inputs, outputs } = contextFor(runtime, "stage", bound, new AbortController().signal)
   expect(inputs).toEqual({ in: { topic: "doses", zone: "phi", type: dose } })
