@@ -1,7 +1,7 @@
 import type { Counters } from "../core/engine/counters.ts"
 import type { CompiledPipeline } from "../core/pipeline/model.ts"
 import type { Output } from "./app.ts"
-import { nodeCounts, total } from "./counts.ts"
+import { nodeCounts, pausedText, total } from "./counts.ts"
 import { columns } from "./table.ts"
 
 /** How often the table is drawn again, and how often a plain line may be written, ms. */
@@ -64,7 +64,7 @@ class LiveTable implements Progress {
       name,
       ...[counts.in, counts.out, counts.held, total(counts.dropped), total(counts.dead)].map(String),
       `${this.#rate(name, counts.in)}/s`,
-      counts.paused === undefined ? "" : `paused: ${counts.paused}`,
+      pausedText(counts) === undefined ? "" : `paused: ${pausedText(counts)}`,
     ])
     const head = ["", "in", "out", "held", "dropped", "dead", "rate", ""]
     const width = (this.#out.columns ?? 80) - 1
@@ -114,7 +114,8 @@ class PlainLines implements Progress {
     const changed: string[] = []
     for (const { name, counts } of nodeCounts(this.#pipeline, counters.all)) {
       const dead = total(counts.dead)
-      const more = `${dead === 0 ? "" : ` dead=${dead}`}${counts.paused === undefined ? "" : ` paused=${counts.paused}`}`
+      const paused = pausedText(counts)
+      const more = `${dead === 0 ? "" : ` dead=${dead}`}${paused === undefined ? "" : ` paused=${paused}`}`
       const text = `${name} in=${counts.in} out=${counts.out}${more}`
       if (this.#last.get(name) !== text && counts.in + counts.out + dead > 0) changed.push(text)
       this.#last.set(name, text)

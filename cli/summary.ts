@@ -1,6 +1,6 @@
 import type { CompiledPipeline } from "../core/pipeline/model.ts"
 import type { Fates, Summary } from "../core/engine/run.ts"
-import { nodeCounts, total } from "./counts.ts"
+import { nodeCounts, pausedText, total } from "./counts.ts"
 import type { NodeCounts } from "./counts.ts"
 import { columns, json } from "./table.ts"
 
@@ -29,7 +29,7 @@ export function summaryTable(
     ...counted(nodes),
     ...fateRows(fates),
     ...nodes.flatMap(({ name, counts }) =>
-      counts.paused === undefined ? [] : [`${name} is paused: ${counts.paused}`],
+      pausedText(counts) === undefined ? [] : [`${name} is paused: ${pausedText(counts)}`],
     ),
     "",
   ].join("\n")
@@ -102,7 +102,7 @@ export function summaryJson(
             dropped: object(counts.dropped),
             dead: object(counts.dead),
             counters: Object.fromEntries([...counts.other].map(([counter, labels]) => [counter, object(labels)])),
-            ...(counts.paused === undefined ? {} : { paused: counts.paused }),
+            ...(pausedText(counts) === undefined ? {} : { paused: pausedText(counts) }),
           },
         ]),
     )

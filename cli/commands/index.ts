@@ -1,6 +1,7 @@
 import type { Command } from "../command.ts"
 import { check } from "./check.ts"
-import { deadLetters } from "./dead-letters.ts"
+import { replayDeadLetters } from "./dead-letters-replay.ts"
+import { deadLetter, deadLetters } from "./dead-letters.ts"
 import { deid } from "./deid.ts"
 import { demo } from "./demo.ts"
 import { describe } from "./describe.ts"
@@ -21,6 +22,8 @@ export const commands: readonly Command[] = [
   topicList,
   topicRead,
   deadLetters,
+  deadLetter,
+  replayDeadLetters,
   sql,
   deid,
   synth,

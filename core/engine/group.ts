@@ -3,6 +3,7 @@ import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import type { Scope } from "effect/Scope"
 import type { WeirError } from "../errors.ts"
+import { deferred } from "../deferred.ts"
 import { classify } from "../errors.ts"
 import type { Member } from "../ports/log.ts"
 import type { IdleGate } from "./idle.ts"
@@ -31,6 +32,8 @@ export const runGroup = (
     readonly group: string
     readonly topics: readonly string[]
     readonly partitions: number
+    /** Of a sink: the topic among its own. */
+    readonly topic?: string
   },
   make: (partition: number, member: Member) => GroupTask,
 ): Effect.Effect<Group, WeirError, Scope> =>
@@ -39,7 +42,8 @@ export const runGroup = (
     const failures = yield* Queue.unbounded<WeirError>()
     const tasks = new Map<number, { readonly task: GroupTask; readonly fiber: Fiber.Fiber<void, never> }>()
     let generation = 0
-    const ready = Promise.withResolvers<void>()
+    let had: ReadonlySet<number> = new Set()
+    const ready = deferred<void>()
     const member = yield* Effect.acquireRelease(
       Effect.tryPromise({
         try: () =>
@@ -58,14 +62,18 @@ export const runGroup = (
       for (const { task } of tasks.values()) task.gate.close()
       tasks.clear()
     })
+    const forget = (kept: readonly number[]) => {
+      for (const partition of [...had].filter((one) => !kept.includes(one)))
+        runtime.counters.forget(spec.name, partition, spec.topic)
+      had = new Set(kept)
+    }
     const start = (partition: number) =>
       Effect.gen(function* () {
         const task = make(partition, member)
         const supervised = supervise({
           name: spec.name,
           partition,
-          counts: runtime.counters.of(spec.name),
-          logger: runtime.logger,
+          standing: runtime.pauses.standing(spec.name, runtime.counters.partition(spec.name, partition, spec.topic)),
           run: (signal, progress) => task.run(signal, progress),
           owned: () => member.confirm(partition),
         })
@@ -84,6 +92,7 @@ export const runGroup = (
         Effect.gen(function* () {
           const partitions = yield* Queue.take(assignments)
           yield* stopAll
+          forget(partitions)
           for (const partition of partitions) yield* start(partition)
           generation++
           ready.resolve()

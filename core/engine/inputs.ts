@@ -1,9 +1,12 @@
 import { crc32 } from "node:zlib"
 import { fatal, systemic } from "../errors.ts"
 import type { Control, TopicCodec } from "../codec.ts"
-import type { Fetched, Member, Reader } from "../ports/log.ts"
+import type { Batch, Fetched, Member, Reader } from "../ports/log.ts"
 import type { InputPosition } from "../ports/store.ts"
 import type { Rec } from "../record.ts"
+import type { ArrivalTimes } from "./arrival-times.ts"
+import type { PartitionState } from "./counters.ts"
+import type { Runtime } from "./runtime.ts"
 
 /** What one pass read: records and controls in the order of each input, and where each input stands after them. */
 export interface Pass {
@@ -13,24 +16,39 @@ export interface Pass {
   readonly positions: readonly InputPosition[]
   /** Every input was read anew in this pass, and had nothing. */
   readonly atHead: boolean
+  /** When the oldest of it was read, ms on the engine's monotonic clock. */
+  readonly readAt: number
 }
 
-interface Input {
-  readonly topic: string
-  readonly port: string
-  readonly codec: TopicCodec
+/** What inputs tell while they are read: where they stand, and when what arrived was read. */
+export interface InputWatch {
+  readonly inputs: PartitionState["inputs"]
+  readonly arrivals: ArrivalTimes
+  /** A monotonic clock, ms. */
+  elapsed(): number
+}
+
+interface Input extends InputSpec {
   readonly reader: Reader
   position: InputPosition
   pending:
-    | { readonly result: Promise<{ messages: readonly Fetched[]; next: bigint; head: bigint }>; readonly pass: number }
-    | undefined
+    { readonly result: Promise<{ readonly batch: Batch; readonly readAt: number }>; readonly pass: number } | undefined
 }
+
+/** The watch over the inputs of a partition of a stage or sink. */
+export const watchOf = (
+  { counters, arrivals, elapsed }: Pick<Runtime, "counters" | "arrivals" | "elapsed">,
+  name: string,
+  partition: number,
+  topic?: string,
+): InputWatch => ({ inputs: counters.partition(name, partition, topic).inputs, arrivals, elapsed })
 
 /** What an input is opened with. */
 export interface InputSpec {
   readonly topic: string
-  readonly port: string
-  readonly codec: TopicCodec
+  /** The port of its records; undefined where the codec names it with each record, as `input`. */
+  readonly port: string | undefined
+  readonly codec: Pick<TopicCodec, "decode">
 }
 
 const checksumOf = ({ key, value }: Fetched): number => crc32(value ?? new Uint8Array(), crc32(key ?? new Uint8Array()))
@@ -39,11 +57,15 @@ const checksumOf = ({ key, value }: Fetched): number => crc32(value ?? new Uint8
 export class Inputs {
   readonly #inputs: Input[] = []
   readonly #partition: number
+  readonly #watch: InputWatch
   readonly #waitMs: number
   #pass = 0
+  /** Whether the last pass moved: then the next one only looks, so that a task that is done knows it at once. */
+  #moved = false
 
-  private constructor(partition: number, waitMs: number) {
+  private constructor(partition: number, watch: InputWatch, waitMs: number) {
     this.#partition = partition
+    this.#watch = watch
     this.#waitMs = waitMs
   }
 
@@ -54,9 +76,10 @@ export class Inputs {
     specs: readonly InputSpec[],
     positions: ReadonlyMap<string, InputPosition>,
     starts: ReadonlyMap<string, bigint>,
+    watch: InputWatch,
     waitMs = 100,
   ): Promise<Inputs> {
-    const inputs = new Inputs(partition, waitMs)
+    const inputs = new Inputs(partition, watch, waitMs)
     try {
       for (const spec of specs) {
         const position = positions.get(spec.topic) ?? { topic: spec.topic, next: starts.get(spec.topic) ?? 0n }
@@ -74,20 +97,23 @@ export class Inputs {
   /** Waits for the first input that has something, a little; an empty pass tells whether all of them are at their head. */
   async next(limit: number): Promise<Pass> {
     const pass = ++this.#pass
-    for (const input of this.#inputs)
-      input.pending ??= {
-        result: input.reader.read({ maxBytes: 8 << 20, maxMessages: limit, waitMs: this.#waitMs }),
-        pass,
-      }
+    for (const input of this.#inputs) {
+      this.#stands(input)
+      input.pending ??= { result: this.#read(input.reader, limit), pass }
+    }
     const settled = await this.#settle()
     const records: (Rec & { input: string })[] = []
     const controls: Control[] = []
     const positions: InputPosition[] = []
     let atHead = settled.length === this.#inputs.length
-    for (const { input, batch, began } of settled) {
+    let oldest = Number.POSITIVE_INFINITY
+    for (const { input, batch, readAt, began } of settled) {
+      this.#stands(input, batch.head)
       if (began !== pass || batch.messages.length > 0 || batch.next < batch.head) atHead = false
       if (batch.next === input.position.next) continue
       const last = batch.messages.at(-1)
+      this.#watch.arrivals.read(input.topic, this.#partition, input.position.next, batch.next, readAt)
+      oldest = Math.min(oldest, readAt)
       input.position = {
         topic: input.topic,
         next: batch.next,
@@ -102,19 +128,33 @@ export class Inputs {
         const decoded = input.codec.decode(message, this.#partition)
         const ready = decoded instanceof Promise ? await decoded : decoded
         if ("control" in ready) controls.push(ready.control)
+        else if (input.port === undefined) records.push(ready.record as Pass["records"][number])
         else records.push(Object.assign(ready.record, { input: input.port }))
       }
     }
-    return { records, controls, positions, atHead }
+    this.#moved = positions.length > 0
+    return { records, controls, positions, atHead, readAt: oldest }
+  }
+
+  /** Shows where an input stands: what was passed before the next pass is asked for is committed. */
+  #stands({ topic, position: { next } }: Input, head?: bigint): void {
+    const shown = this.#watch.inputs.get(topic)
+    if (shown === undefined) this.#watch.inputs.set(topic, { next, head: head ?? next })
+    else if (head === undefined) shown.next = next
+    else shown.head = head
+  }
+
+  async #read(reader: Reader, limit: number): Promise<{ readonly batch: Batch; readonly readAt: number }> {
+    const batch = await reader.read({ maxBytes: 8 << 20, maxMessages: limit, waitMs: this.#moved ? 0 : this.#waitMs })
+    return { batch, readAt: this.#watch.elapsed() }
   }
 
   /** All reads that are done once the first non-empty one is, or all when none has anything. */
   async #settle() {
-    const done: { input: Input; batch: { messages: readonly Fetched[]; next: bigint; head: bigint }; began: number }[] =
-      []
+    const done: { input: Input; batch: Batch; readAt: number; began: number }[] = []
     let waiting = [...this.#inputs]
     while (waiting.length > 0) {
-      const first = await Promise.race(waiting.map(async (input) => ({ input, batch: await input.pending!.result })))
+      const first = await Promise.race(waiting.map(async (input) => ({ input, ...(await input.pending!.result) })))
       done.push({ ...first, began: first.input.pending!.pass })
       first.input.pending = undefined
       waiting = waiting.filter((input) => input !== first.input)

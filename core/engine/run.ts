@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Scope } from "effect/Scope"
 import type { WeirError } from "../errors.ts"
-import type { SinkDef, SourceDef } from "../plugin.ts"
+import type { SourceDef } from "../plugin.ts"
 import type { CompiledPipeline, CompiledSink, CompiledSource, CompiledStage } from "../pipeline/model.ts"
 import type { Member } from "../ports/log.ts"
 import type { Counters, Counts } from "./counters.ts"
@@ -12,15 +12,18 @@ import type { Fates } from "./fates.ts"
 import { runGroup } from "./group.ts"
 import type { Group } from "./group.ts"
 import { IdleGate } from "./idle.ts"
+import { makeSink } from "./make-sink.ts"
 import { attempt, opened, openRuntime } from "./open.ts"
 import type { OpenOptions } from "./open.ts"
-import { contextFor, groupOf, taskTopic } from "./runtime.ts"
+import { sinkReplayTopic } from "./replay.ts"
+import { groupOf, taskTopic } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
 import { SinkTask } from "./sink-task.ts"
 import { SourceTask } from "./source-task.ts"
 import { StatefulTask } from "./stateful-task.ts"
 import { StatelessTask } from "./stateless-task.ts"
 import { backOff, supervise } from "./supervise.ts"
+import { topicsRead } from "./task.ts"
 
 export { readSecrets } from "./open.ts"
 export type { Fates } from "./fates.ts"
@@ -79,7 +82,7 @@ const startStage = (runtime: Runtime, stage: CompiledStage): Effect.Effect<Group
     {
       name: stage.name,
       group: groupOf(runtime.pipeline.name, stage.name),
-      topics: [...stage.inputs.keys()],
+      topics: topicsRead(runtime.pipeline.name, stage),
       partitions: stage.partitions,
     },
     (partition, member) =>
@@ -92,10 +95,7 @@ const startSink = (runtime: Runtime, sink: CompiledSink): Effect.Effect<Group[],
   Effect.gen(function* () {
     const stop = new AbortController()
     const inputs = sink.topics.map((topic) => runtime.pipeline.topics.get(topic)!)
-    const bound = { inputs: Object.fromEntries(sink.topics.map((topic) => [topic, topic])), outputs: {} }
-    const context = contextFor(runtime, sink.name, bound, stop.signal, false)
-    const told = inputs.map(({ name, zone, type }) => ({ topic: name, zone, type }))
-    const instance = yield* opened(() => (sink.plugin as SinkDef<unknown>).create(sink.options, context, told))
+    const instance = yield* opened(sink.name, runtime.logger, () => makeSink(runtime, sink, stop.signal))
     yield* Effect.addFinalizer(() => Effect.sync(() => stop.abort()))
     const groups: Group[] = []
     for (const { name, partitions } of inputs)
@@ -105,8 +105,9 @@ const startSink = (runtime: Runtime, sink: CompiledSink): Effect.Effect<Group[],
           {
             name: sink.name,
             group: groupOf(runtime.pipeline.name, `${sink.name}.${name}`),
-            topics: [name],
+            topics: [name, sinkReplayTopic(runtime.pipeline.name, sink.name, name)],
             partitions,
+            topic: name,
           },
           (partition, member) => new SinkTask(runtime, sink, instance, name, partition, member),
         ),
@@ -118,23 +119,31 @@ const startSink = (runtime: Runtime, sink: CompiledSink): Effect.Effect<Group[],
 const startSource = (runtime: Runtime, source: CompiledSource) =>
   Effect.gen(function* () {
     const services = yield* Effect.context<never>()
-    const pause = (tries: number) => Effect.runPromiseWith(services)(backOff(tries))
-    const { pipeline, logger } = runtime
+    const { pipeline, counters, pauses } = runtime
+    const standing = () => pauses.standing(source.name, counters.partition(source.name, 0))
+    const pause = (tries: number, error: WeirError) =>
+      Effect.runPromiseWith(services)(
+        Effect.flatMap(backOff(tries), (waitMs) => {
+          standing().paused(error, waitMs)
+          return Effect.sleep(waitMs)
+        }),
+      )
     if ((source.plugin as SourceDef<unknown, never>).runs === "once") {
       const group = groupOf(pipeline.name, `${source.name}.owner`)
       const make = (partition: number, member: Member) => {
         const owner = { pause, owned: () => member.confirm(partition) }
-        const run = (signal: AbortSignal) => new SourceTask(runtime, source, owner).run(signal)
+        const run = (signal: AbortSignal, progress: () => void) =>
+          new SourceTask(runtime, source, owner).run(signal, progress)
         return { gate: new IdleGate(), run }
       }
       const spec = { name: source.name, group, topics: [taskTopic(pipeline.name)], partitions: 1 }
       const { done } = yield* runGroup(runtime, spec, make)
       return { done }
     }
-    const counts = runtime.counters.of(source.name)
     const owned = async () => true
-    const run = (signal: AbortSignal) => new SourceTask(runtime, source, { pause, owned }).run(signal)
-    const running = supervise({ name: source.name, partition: 0, counts, logger, run, owned })
+    const run = (signal: AbortSignal, progress: () => void) =>
+      new SourceTask(runtime, source, { pause, owned }).run(signal, progress)
+    const running = supervise({ name: source.name, partition: 0, standing: standing(), run, owned })
     const fiber = yield* Effect.forkScoped(running)
     return { done: Effect.andThen(Fiber.join(fiber), Effect.never) }
   })

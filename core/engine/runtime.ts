@@ -7,9 +7,12 @@ import type { Log } from "../ports/log.ts"
 import type { Objects } from "../ports/objects.ts"
 import type { Store } from "../ports/store.ts"
 import type { Zone } from "../record.ts"
-import { Counters, bump } from "./counters.ts"
+import type { ArrivalTimes } from "./arrival-times.ts"
+import type { Counters } from "./counters.ts"
 import { refreshing } from "./objects.ts"
 import type { LogTable } from "./log-table.ts"
+import type { PauseRows } from "./pause-rows.ts"
+import type { Tracing } from "./tracing.ts"
 
 /** Everything that the tasks of one run share. */
 export interface Runtime {
@@ -22,9 +25,15 @@ export interface Runtime {
   /** Facts of stateless tasks, sinks and sources, and checkpoints of sources. */
   readonly table: LogTable
   readonly counters: Counters
+  readonly arrivals: ArrivalTimes
+  readonly pauses: PauseRows
+  /** Undefined when nobody collects spans. */
+  readonly tracing: Tracing | undefined
   readonly logger: Logger
   /** The engine's clock, ms since 1970, UTC. */
   now(): number
+  /** A clock that only goes forward, ms. */
+  elapsed(): number
   /** --as-of, if it was given. */
   readonly asOf: number | undefined
   /** Whether the run ends when there is nothing more to do. */
@@ -36,6 +45,8 @@ export interface Runtime {
 export const deadLetterTopic = (pipeline: string): string => `${pipeline}.dead-letters`
 export const dropTopic = (pipeline: string): string => `${pipeline}.drops`
 export const taskTopic = (pipeline: string): string => `${pipeline}.tasks`
+/** What stands still. Apart from the tasks topic, where an open transaction hides what others commit after it. */
+export const pauseTopic = (pipeline: string): string => `${pipeline}.pauses`
 export const groupOf = (pipeline: string, name: string): string => `${pipeline}.${name}`
 
 /** The context of one plugin instance: it reaches what the pipeline binds to it, and nothing else.
@@ -84,10 +95,6 @@ export function contextFor(
     storeUrl: runtime.store.url,
     clock: { now: runtime.now },
     log: runtime.logger,
-    count(counter, label, by = 1) {
-      const { other } = runtime.counters.of(name)
-      if (!other.has(counter)) other.set(counter, new Map())
-      bump(other.get(counter)!, label, by)
-    },
+    count: (counter, label, by = 1) => runtime.counters.add(name, counter, label, by),
   }
 }

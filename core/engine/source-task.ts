@@ -1,17 +1,19 @@
 import { randomUUID } from "node:crypto"
 import { WeirError, classify, retryable } from "../errors.ts"
+import { versionOf } from "../package-version.ts"
 import type { Ports, SourceDef, SourceRun } from "../plugin.ts"
 import type { CompiledSource } from "../pipeline/model.ts"
 import type { Append, Writer } from "../ports/log.ts"
 import type { Draft } from "../record.ts"
 import { noOrigin } from "../codec.ts"
 import { bump } from "./counters.ts"
+import { deadLetterMessage } from "./dead-letter.ts"
+import type { DeadLetter } from "./dead-letter.ts"
 import { codecOf } from "./inputs.ts"
 import type { LogTable } from "./log-table.ts"
 import { Outbound } from "./outbound.ts"
 import { contextFor, deadLetterTopic, dropTopic, groupOf } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
-import { deadLetter } from "./task.ts"
 
 interface Pending {
   readonly out: Outbound
@@ -25,8 +27,8 @@ interface Pending {
 export interface SourceOwner {
   /** Whether the source is still this process's, as the Log says now. */
   owned(): Promise<boolean>
-  /** Waits before another attempt, longer each time. */
-  pause(attempt: number): Promise<void>
+  /** Waits before another attempt, longer each time, and shows why. */
+  pause(attempt: number, error: WeirError): Promise<void>
 }
 
 /** What the table keeps of a source. */
@@ -60,6 +62,7 @@ export class SourceTask {
   #drops: [place: string, reason: string][] = []
   readonly #owner: SourceOwner
   #signal = new AbortController().signal
+  #progress = () => {}
 
   constructor(runtime: Runtime, source: CompiledSource, owner: SourceOwner) {
     this.#runtime = runtime
@@ -70,9 +73,11 @@ export class SourceTask {
     this.#owner = owner
   }
 
-  /** Runs to the end of what the world has to give; then marks the end. */
-  async run(signal: AbortSignal): Promise<void> {
+  /** Runs to the end of what the world has to give; then marks the end.
+   * @param progress called when something was appended, and when the source has caught up */
+  async run(signal: AbortSignal, progress: () => void): Promise<void> {
     this.#signal = signal
+    this.#progress = progress
     const { table, counters } = this.#runtime
     const plugin = this.#source.plugin as SourceDef<unknown, Ports>
     await this.#fence()
@@ -106,6 +111,7 @@ export class SourceTask {
         },
         complete: (feed, through) => this.#complete(feed, through),
         caughtUp: () => {
+          progress()
           if (this.#runtime.untilIdle) idle.abort()
         },
       }
@@ -142,17 +148,24 @@ export class SourceTask {
   #fail(where: string, error: WeirError, marks: Readonly<Record<string, string | null>>): Promise<void> {
     const out = new Outbound()
     const { name, plugin } = this.#source
-    const letter = {
+    const letter: DeadLetter = {
       stage: name,
       plugin: plugin.name,
+      version: versionOf(plugin),
       origin: `${name}:${where}`,
       input: where,
+      ordinal: 0,
       code: error.code,
       path: error.path,
       message: error.message,
+      attempt: 1,
       time: this.#runtime.now(),
     }
-    out.append({ topic: deadLetterTopic(this.#runtime.pipeline.name), partition: 0, messages: [deadLetter(letter, 0)] })
+    out.append({
+      topic: deadLetterTopic(this.#runtime.pipeline.name),
+      partition: 0,
+      messages: [deadLetterMessage(letter)],
+    })
     bump(this.#runtime.counters.of(name).dead, error.code)
     return this.#enqueue(out, this.#marks(marks), 0)
   }
@@ -213,13 +226,33 @@ export class SourceTask {
     while (this.#queue.length > 0) {
       const turn = this.#queue.splice(0, together)
       try {
-        await this.#commit(turn)
+        const records = turn.reduce((sum, pending) => sum + pending.records, 0)
+        await this.#observed(records, () => this.#commit(turn))
+        this.#progress()
         for (const { done } of turn) done()
-        this.#runtime.counters.of(this.#source.name).out += turn.reduce((sum, { records }) => sum + records, 0)
+        this.#runtime.counters.of(this.#source.name).out += records
       } catch (error) {
         for (const { failed } of [...turn, ...this.#queue.splice(0)]) failed(error)
       }
     }
+  }
+
+  /** Counted as a step: the time that waiting out trouble takes included. */
+  async #observed(records: number, commit: () => Promise<void>): Promise<void> {
+    const { counters, tracing, elapsed } = this.#runtime
+    const { name } = this.#source
+    const began = elapsed()
+    const ended = tracing?.begin({ kind: "source", name, partition: 0 }, { "weir.records": records })
+    try {
+      await commit()
+      ended?.()
+    } catch (error) {
+      ended?.(error)
+      throw error
+    }
+    const counts = counters.of(name)
+    counts.batches++
+    counts.steps.observe(elapsed() - began)
   }
 
   /** One transaction; waits out trouble. After an unknown outcome: fence, then read the number. */
@@ -261,9 +294,7 @@ export class SourceTask {
         if (error.meaning === "bad-record" || error.code === "revoked") throw error
         await this.#writer?.close().catch(() => {})
         this.#writer = undefined
-        this.#runtime.counters.of(this.#source.name).paused = error.code
-        await this.#owner.pause(attempt)
-        this.#runtime.counters.of(this.#source.name).paused = undefined
+        await this.#owner.pause(attempt, error)
       }
     }
   }

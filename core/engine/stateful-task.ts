@@ -1,26 +1,29 @@
 import { deserialize, serialize } from "node:v8"
-import { classify, fatal } from "../errors.ts"
+import { fatal } from "../errors.ts"
 import type { CompiledStage } from "../pipeline/model.ts"
 import type { Append, GroupOffsets, Member, Writer } from "../ports/log.ts"
 import type { InputPosition, StepTransaction, TaskStore } from "../ports/store.ts"
 import type { Timer } from "../plugin.ts"
 import type { Position } from "../record.ts"
-import { runChain } from "./chain.ts"
+import { bisect } from "./bisect.ts"
 import type { ChainResult, ChainStep } from "./chain.ts"
 import { readFacts } from "./facts.ts"
 import type { Facts } from "./facts.ts"
 import { IdleGate } from "./idle.ts"
-import { Inputs } from "./inputs.ts"
+import { Inputs, watchOf } from "./inputs.ts"
 import type { Pass } from "./inputs.ts"
+import { observeStep } from "./observe.ts"
 import type { Outbound } from "./outbound.ts"
 import { groupOf } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
 import { startsOf } from "./stateless-task.ts"
 import { StepState } from "./step-state.ts"
-import { StageWork, inputSpecs, makeSteps } from "./task.ts"
+import { StageWork, inputSpecs, makeSteps, topicsRead } from "./task.ts"
 
-/** ENGINE.md: the cost is per step, so steps are large. */
+/** ENGINE.md: the cost is per step, so steps are large; but one record may touch a thousand rows, so their time decides. */
 const batchRecords = 2000
+const longStepMs = 1500
+const shortStepMs = 500
 const timersAtOnce = 2000
 
 interface StepWork {
@@ -53,9 +56,13 @@ export class StatefulTask {
         const waiters = this.gate.begin()
         const pass = await claimed.inputs.next(this.#limit)
         if (pass.positions.length > 0) {
-          await this.#step(claimed, { pass, fired: [] })
+          await this.#timed(() => this.#step(claimed, { pass, fired: [] }))
           progress()
-        } else if (pass.atHead && (await this.#settled(claimed))) this.gate.idle(waiters)
+        } else if (pass.atHead) {
+          const settled = await this.#settled(claimed)
+          progress()
+          if (settled) this.gate.idle(waiters)
+        }
       }
       await claimed.publisher.drained()
     } finally {
@@ -63,7 +70,25 @@ export class StatefulTask {
     }
   }
 
-  async #step(claimed: Claimed, work: StepWork): Promise<void> {
+  /** Sizes the next batch by how long this one took, and smaller where it failed: locks and answers have their time. */
+  async #timed(step: () => Promise<void>): Promise<void> {
+    const begun = this.#runtime.now()
+    try {
+      await step()
+    } catch (error) {
+      this.#limit = Math.max(1, this.#limit >> 1)
+      throw error
+    }
+    const took = this.#runtime.now() - begun
+    if (took > longStepMs) this.#limit = Math.max(1, Math.floor((this.#limit * longStepMs) / took))
+    else if (took < shortStepMs) this.#limit = Math.min(batchRecords, this.#limit * 2)
+  }
+
+  #step(claimed: Claimed, work: StepWork): Promise<void> {
+    return observeStep(this.#runtime, this.#work.step, work.pass, () => this.#commit(claimed, work))
+  }
+
+  async #commit(claimed: Claimed, work: StepWork): Promise<void> {
     const { store, publisher } = claimed
     await publisher.room()
     const tx = await store.begin()
@@ -79,7 +104,7 @@ export class StatefulTask {
       const facts = structuredClone(claimed.facts)
       const { moved, at } = this.#work.foldControls(facts, work.pass.controls)
       const state = new StepState(tx, this.#runtime.now(), this.#work.completeThrough(facts))
-      const result = await this.#apply(claimed.steps, work, state, moved.size > 0 ? at : undefined)
+      const result = await this.#apply(claimed, work, state, moved.size > 0 ? at : undefined)
       state.fired(work.fired)
       const out = this.#work.outbound(result, facts, moved)
       const appends = await out.appends()
@@ -101,36 +126,29 @@ export class StatefulTask {
     if (done.appends.length > 0) publisher.publish(done.number, done.appends)
   }
 
-  async #apply(
-    steps: readonly ChainStep[],
+  /** Each part that is tried has state of its own, which stands only if the part passed. */
+  #apply(
+    claimed: Claimed,
     { pass, fired }: StepWork,
     state: StepState,
     complete: Position | undefined,
   ): Promise<ChainResult> {
-    try {
-      const result = await runChain(
-        this.#work.stage.name,
-        steps,
-        { batch: pass.records, fired, zone: this.#work.zone, ...(complete === undefined ? {} : { complete }) },
-        state,
-      )
-      this.#limit = batchRecords
-      return result
-    } catch (thrown) {
-      const error = classify(thrown)
-      if (error.meaning !== "bad-record") throw error
-      if (pass.records.length !== 1) {
-        this.#limit = Math.max(1, pass.records.length >> 1)
-        throw error
-      }
-      this.#limit = batchRecords
-      return {
-        emitted: [],
-        held: [],
-        dropped: [],
-        failed: [{ root: pass.records[0]!, step: steps[0]!.plugin.name, error }],
-      }
-    }
+    const { stage } = this.#work
+    let rest = { fired, ...(complete === undefined ? {} : { complete }) }
+    return bisect(
+      pass.records,
+      async (batch) => {
+        const part = state.part()
+        const result = await this.#work.chain(claimed.steps, { batch, ...rest }, part)
+        state.absorb(part)
+        rest = { fired: [] }
+        return result
+      },
+      async () => {
+        claimed.steps = await makeSteps(this.#runtime, this.#work, claimed.signal)
+      },
+      stage.steps[0]!.plugin.name,
+    )
   }
 
   /** Nothing to read: fires what is due, forwards the end if the inputs ended. True when there is nothing more to do. */
@@ -197,12 +215,20 @@ async function commitOrRollback(
 class Claimed {
   readonly store: TaskStore
   readonly inputs: Inputs
-  readonly steps: readonly ChainStep[]
+  steps: readonly ChainStep[]
+  readonly signal: AbortSignal
   readonly publisher: Publisher
   readonly due: { quiet: number; calendar: number }
   facts: Facts
 
-  private constructor(store: TaskStore, inputs: Inputs, steps: readonly ChainStep[], publisher: Publisher) {
+  private constructor(
+    store: TaskStore,
+    inputs: Inputs,
+    steps: readonly ChainStep[],
+    publisher: Publisher,
+    signal: AbortSignal,
+  ) {
+    this.signal = signal
     this.store = store
     this.inputs = inputs
     this.steps = steps
@@ -234,9 +260,11 @@ class Claimed {
         partition,
         inputSpecs(runtime, stage),
         positions,
-        await startsOf(runtime, stage.inputs.keys(), partition),
+        await startsOf(runtime, topicsRead(runtime.pipeline.name, stage), partition),
+        watchOf(runtime, stage.name, partition),
       )
-      return new Claimed(store, inputs, await makeSteps(runtime, stage, signal), publisher)
+      work.uncounted.length = 0
+      return new Claimed(store, inputs, await makeSteps(runtime, work, signal), publisher, signal)
     } catch (error) {
       await inputs?.close()
       await publisher?.close()

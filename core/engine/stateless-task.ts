@@ -1,17 +1,17 @@
-import { classify } from "../errors.ts"
 import type { CompiledStage } from "../pipeline/model.ts"
 import type { Member, Writer } from "../ports/log.ts"
-import { runChain } from "./chain.ts"
+import { bisect } from "./bisect.ts"
 import type { ChainResult, ChainStep } from "./chain.ts"
 import { readFacts } from "./facts.ts"
 import type { Facts } from "./facts.ts"
 import { IdleGate } from "./idle.ts"
-import { Inputs } from "./inputs.ts"
+import { Inputs, watchOf } from "./inputs.ts"
 import type { Pass } from "./inputs.ts"
+import { observeStep } from "./observe.ts"
 import type { Outbound } from "./outbound.ts"
 import { groupOf } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
-import { StageWork, inputSpecs, makeSteps } from "./task.ts"
+import { StageWork, inputSpecs, makeSteps, topicsRead } from "./task.ts"
 
 const batchRecords = 1000
 const none: ChainResult = { emitted: [], held: [], dropped: [], failed: [] }
@@ -23,8 +23,8 @@ export class StatelessTask {
   readonly #member: Member
   readonly #runtime: Runtime
   readonly #group: string
-  /** Halved while a record that throws is searched for, so that it alone becomes a dead letter. */
-  #limit = batchRecords
+  #steps: readonly ChainStep[] = []
+  #signal = new AbortController().signal
 
   constructor(runtime: Runtime, stage: CompiledStage, partition: number, member: Member) {
     this.#runtime = runtime
@@ -33,7 +33,7 @@ export class StatelessTask {
     this.#group = groupOf(runtime.pipeline.name, stage.name)
   }
 
-  /** @param progress called after each committed step */
+  /** @param progress called after each committed step, and when there is nothing to do */
   async run(signal: AbortSignal, progress: () => void): Promise<void> {
     const { stage, partition } = this.#work
     const { log, table } = this.#runtime
@@ -49,15 +49,22 @@ export class StatelessTask {
         inputSpecs(this.#runtime, stage),
         await this.#positions(),
         await this.#starts(),
+        watchOf(this.#runtime, stage.name, partition),
       )
-      const steps = await makeSteps(this.#runtime, stage, signal)
+      this.#signal = signal
+      this.#work.uncounted.length = 0
+      await this.#renew()
       while (!signal.aborted) {
         const waiters = this.gate.begin()
-        const pass = await inputs.next(this.#limit)
+        const pass = await inputs.next(batchRecords)
         if (pass.positions.length > 0) {
-          await this.#step(writer, steps, pass, facts)
+          await observeStep(this.#runtime, this.#work.step, pass, () => this.#step(writer, pass, facts))
           progress()
-        } else if (pass.atHead && (await this.#settled(writer, facts))) this.gate.idle(waiters)
+        } else if (pass.atHead) {
+          const settled = await this.#settled(writer, facts)
+          progress()
+          if (settled) this.gate.idle(waiters)
+        }
       }
     } finally {
       await inputs?.close()
@@ -71,7 +78,7 @@ export class StatelessTask {
 
   async #positions() {
     const positions = new Map<string, { topic: string; next: bigint }>()
-    for (const topic of this.#work.stage.inputs.keys()) {
+    for (const topic of topicsRead(this.#runtime.pipeline.name, this.#work.stage)) {
       const next = (await this.#runtime.log.committed(this.#group, topic)).get(this.#work.partition)
       if (next !== undefined) positions.set(topic, { topic, next })
     }
@@ -79,11 +86,11 @@ export class StatelessTask {
   }
 
   #starts(): Promise<Map<string, bigint>> {
-    return startsOf(this.#runtime, this.#work.stage.inputs.keys(), this.#work.partition)
+    return startsOf(this.#runtime, topicsRead(this.#runtime.pipeline.name, this.#work.stage), this.#work.partition)
   }
 
-  async #step(writer: Writer, steps: readonly ChainStep[], pass: Pass, facts: Facts): Promise<void> {
-    const result = pass.records.length === 0 ? none : await this.#apply(steps, pass)
+  async #step(writer: Writer, pass: Pass, facts: Facts): Promise<void> {
+    const result = pass.records.length === 0 ? none : await this.#apply(pass)
     const next = structuredClone(facts)
     const { changed, moved } = this.#work.foldControls(next, pass.controls)
     const out = this.#work.outbound(result, next, moved)
@@ -92,26 +99,18 @@ export class StatelessTask {
     this.#work.count(pass, result, out)
   }
 
-  async #apply(steps: readonly ChainStep[], pass: Pass): Promise<ChainResult> {
-    try {
-      const result = await runChain(
-        this.#work.stage.name,
-        steps,
-        { batch: pass.records, zone: this.#work.zone },
-        undefined,
-      )
-      this.#limit = batchRecords
-      return result
-    } catch (thrown) {
-      const error = classify(thrown)
-      if (error.meaning !== "bad-record") throw error
-      if (pass.records.length === 1) {
-        this.#limit = batchRecords
-        return { ...none, failed: [{ root: pass.records[0]!, step: steps[0]!.plugin.name, error }] }
-      }
-      this.#limit = Math.max(1, pass.records.length >> 1)
-      throw error
-    }
+  #apply(pass: Pass): Promise<ChainResult> {
+    const { stage } = this.#work
+    return bisect(
+      pass.records,
+      (batch) => this.#work.chain(this.#steps, { batch }),
+      () => this.#renew(),
+      stage.steps[0]!.plugin.name,
+    )
+  }
+
+  async #renew(): Promise<void> {
+    this.#steps = await makeSteps(this.#runtime, this.#work, this.#signal)
   }
 
   async #commit(writer: Writer, out: Outbound, pass: Pick<Pass, "positions">, facts: Facts | undefined): Promise<void> {

@@ -1,18 +1,17 @@
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import { WeirError, classify } from "../errors.ts"
-import type { Logger } from "../context.ts"
-import type { Counts } from "./counters.ts"
+import type { Standing } from "./standing.ts"
 
 const firstMs = 100
 const capMs = 15_000
 
-/** Waits before an attempt: exponential from 100 ms, jittered by half, at most 15 s. */
-export const backOff = (attempt: number): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    const jitter = 0.5 + (yield* Random.next)
-    yield* Effect.sleep(Math.min(capMs, firstMs * 2 ** Math.min(attempt, 10)) * jitter)
-  })
+/** How long to wait before an attempt, ms: exponential from 100 ms, at most 15 s, jittered by half. There is no last attempt: an
+ * outage is waited out, and shown. */
+export const backOff = (attempt: number): Effect.Effect<number> =>
+  Effect.map(Random.next, (random) =>
+    Math.round(Math.min(capMs, firstMs * 2 ** Math.min(attempt, 10)) * (0.5 + random)),
+  )
 
 /** Runs a promise that stops by its signal. Interrupting it aborts the signal and waits until the promise has settled, so that
  * what it holds is closed before anybody goes on. */
@@ -39,8 +38,7 @@ export interface Supervised {
   /** As the log names it: the stage or sink, and the partition. */
   readonly name: string
   readonly partition: number
-  readonly counts: Counts
-  readonly logger: Logger
+  readonly standing: Standing
   run(signal: AbortSignal, progress: () => void): Promise<void>
   /** Asks the Log whether the work is still this process's. */
   owned(): Promise<boolean>
@@ -54,9 +52,7 @@ export const supervise = (task: Supervised): Effect.Effect<void, WeirError> =>
     for (;;) {
       const progress = () => {
         attempt = 0
-        if (task.counts.paused !== undefined)
-          task.logger.info("resumed", { stage: task.name, partition: task.partition })
-        task.counts.paused = undefined
+        task.standing.progress()
       }
       const outcome = yield* Effect.result(stoppable((signal) => task.run(signal, progress)))
       if (outcome._tag === "Success") return
@@ -68,15 +64,9 @@ export const supervise = (task: Supervised): Effect.Effect<void, WeirError> =>
       }
       // A bad record that threw is being searched for by halving the batch: no reason to wait.
       if (error.meaning === "bad-record") continue
-      if (task.counts.paused !== error.code)
-        task.logger.warn("paused", {
-          stage: task.name,
-          partition: task.partition,
-          code: error.code,
-          message: error.message,
-        })
-      task.counts.paused = error.code
-      yield* backOff(attempt++)
+      const waitMs = yield* backOff(attempt++)
+      task.standing.paused(error, waitMs)
+      yield* Effect.sleep(waitMs)
     }
   })
 

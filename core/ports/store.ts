@@ -79,6 +79,13 @@ export interface TaskStore extends Claim {
   release(): Promise<void>
 }
 
+/** Where a task stands. */
+export interface TaskPositions {
+  readonly stage: string
+  readonly partition: number
+  readonly positions: readonly InputPosition[]
+}
+
 /** The Store port: state and timers of tasks, their positions and outbox, references to objects, and an audit. Errors:
  * `unreachable`, `fenced`, `unknown-outcome`, `deadlock` (retryable: claim again), `disk-full`, `login-refused`, `lock-timeout`
  * (systemic). Locks never outlive their owner: lock, idle-in-transaction and TCP timeouts are under 10 s. */
@@ -87,6 +94,8 @@ export interface Store {
   /** Address of the server, with credentials; for sinks that write beside the Store. Never printed. */
   readonly url: string
   claim(pipeline: string, stage: string, partition: number): Promise<TaskStore>
+  /** Where every task of a pipeline stands, as last committed; claims nothing. */
+  positions(pipeline: string): Promise<readonly TaskPositions[]>
   /** Rows of the tables of a zone and below, as a role that sees nothing above it. */
   query(
     sql: string,

@@ -360,6 +360,11 @@ class SimLog implements Log {
     }
   }
 
+  async members(group: string): Promise<number> {
+    await this.#step(`members ${group}`)
+    return this.#broker.group(group).members.length
+  }
+
   async reader(topic: string, partition: number, from: bigint): Promise<Reader> {
     return this.#reader(topic, partition, from, () => {})
   }

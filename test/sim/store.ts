@@ -84,6 +84,13 @@ export class SimDatabase {
         await step(`claim ${stage}/${partition}`)
         return this.#claim(process, step, `${pipeline}/${stage}`, partition)
       },
+      positions: async (pipeline) => {
+        await step("positions")
+        return [...this.tasks].flatMap(([name, { positions }]) => {
+          const [of, stage, partition] = name.split("/") as [string, string, string]
+          return of === pipeline ? [{ stage, partition: Number(partition), positions: [...positions.values()] }] : []
+        })
+      },
       query: async () => ({ columns: [], rows: [] }),
       audit: async () => {},
       objects: {

@@ -22,6 +22,7 @@ import type { Context, Draft, Port, Pseudonymizer, Rec, RecordType } from "../..
 import { isRegisteredUid } from "../../formats/dicom/index.ts"
 import { Passage, planOf } from "./record-plan.ts"
 import type { Plan, Rules } from "./record-plan.ts"
+import { clockOf, timeZoneOption } from "./local-time.ts"
 import { shiftTime } from "./record-dates.ts"
 
 const text = (description: string) => Schema.String.annotate({ description })
@@ -46,6 +47,7 @@ const options = Schema.Struct({
         "keeps UIDs as they are, as deidentify-dicom does with the same option, so that records join with its images (default false)",
     }),
   ),
+  "time-zone": timeZoneOption,
   profile: Schema.optionalKey(
     Schema.Literals(["limited-data-set"]).annotate({
       description: "limited-data-set keeps true dates and times; only for an output in zone limited",
@@ -99,6 +101,7 @@ function settingOf(given: Options, context: Context): Setting {
     pseudonyms,
     uid: (uid) => (stays(uid) ? uid : pseudonyms.uid(uid)),
     issuer: (issuer) => names.get(issuer) ?? issuer,
+    local: clockOf(given["time-zone"] ?? "Z"),
     keepDates,
     keepQuasi: zones.length > 0 && !zones.includes("clean"),
     unread: (field) => context.count("dates-dropped", field),
@@ -138,8 +141,9 @@ class Deidentifier {
 
   /** A retract happens when something is learnt; beside its arrival that would tell the shift. */
   #time({ op, time }: Rec, days: number): number {
-    if (this.#setting.rules.keepDates) return time
-    return op === "retract" ? 0 : (shiftTime(time, days) ?? 0)
+    const { keepDates, local } = this.#setting.rules
+    if (keepDates) return time
+    return op === "retract" ? 0 : (shiftTime(time, days, local) ?? 0)
   }
 
   #plan(name: string): Plan {

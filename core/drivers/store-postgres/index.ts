@@ -1,6 +1,6 @@
 import { Client } from "pg"
 import type { Store } from "../../ports/store.ts"
-import { claimTask } from "./claim.ts"
+import { claimTask, taskPositions } from "./claim.ts"
 import { postgresError } from "./errors.ts"
 import { migrate } from "./migrate.ts"
 import { queryAs } from "./query.ts"
@@ -32,6 +32,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     driver: "postgres",
     url,
     claim: (pipeline, stage, partition) => claimTask(sessions, side, pipeline, stage, partition),
+    positions: (pipeline) => taskPositions(side, pipeline),
     query: (sql, zone) => queryAs(url, side, sql, zone),
     async audit(action, detail) {
       const row = [action, detail].map((text) => text.replaceAll("\0", "\uFFFD"))
