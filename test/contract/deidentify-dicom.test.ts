@@ -473,6 +473,26 @@ describe("deidentify-dicom", () => {
     expect(instancesOf(next)).toHaveLength(2)
   })
 
+  it("tries an instance anew whose dead letter is replayed, once its study lists it", async () => {
+    const bytes = slice("1.2.3.4.5.61")
+    const inputs = border.asInputs(
+      await assemble([await border.arrive(bytes), await border.arrive(slice("1.2.3.4.5.62"))]),
+    )
+    const [instance] = inputs
+    const { key } = (instance!.value as { object: { key: string } }).object
+    await border.phi.objects.delete([key])
+    expect(codesOf(await run(inputs))).toEqual(["object-missing"])
+    const replayed = (offset: bigint) => ({ ...instance!, at: { topic: "p.replay.images", partition: 0, offset } })
+    const again = await run([replayed(0n)])
+    expect(again.failed.map(({ from }) => from.at)).toEqual([replayed(0n).at])
+    await border.phi.objects.put(key, bytes)
+    const done = await run([replayed(1n)])
+    expect(instancesOf(done).map(({ op, origin }) => [op, origin])).toEqual([["upsert", instance!.origin]])
+    expect(studiesOf(done)[0]!.value).toMatchObject({ released: 2, refused: 0 })
+    expect((await run([replayed(2n)])).dropped.map(({ reason }) => reason)).toEqual(["duplicate"])
+    expect(border.counts.get("waiting/study-not-assembled")).toBe(0)
+  })
+
   it("passes the pixel data of a large object through in pieces", async () => {
     const side = 2600
     const large = slice(
