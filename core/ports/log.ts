@@ -36,7 +36,8 @@ export interface GroupOffsets {
 }
 
 /** One read: committed messages only, in order. `next` is where to read on (also past markers), `head` the end of what is
- * committed as of this read: `next === head` means that nothing more was there. */
+ * committed as of this read, and of what a transaction that is open still hides: `next === head` means that nothing more was
+ * there. */
 export interface Batch {
   readonly messages: readonly Fetched[]
   readonly next: bigint
