@@ -19,8 +19,14 @@ export async function withRuntime<T>(
     environment: io.environment,
     logger: lineLogger((line) => io.stderr.write(line), io.now),
   }
-  const acting = openRuntime(pipeline, options).pipe(Effect.flatMap((runtime) => attempt(() => act(runtime))))
+  // What the act throws is told as it was thrown.
+  const acting = openRuntime(pipeline, options).pipe(
+    Effect.flatMap((runtime) => attempt(async () => [act(runtime)] as const)),
+    Effect.flatMap(([done]) => Effect.promise(() => Promise.allSettled([done]))),
+  )
   const ended = await Effect.runPromiseExit(Effect.scoped(acting), { signal: io.signal })
-  if (Exit.isSuccess(ended)) return ended.value
-  throw Cause.squash(ended.cause)
+  if (!Exit.isSuccess(ended)) throw Cause.squash(ended.cause)
+  const [done] = ended.value
+  if (done.status === "fulfilled") return done.value
+  throw done.reason
 }

@@ -6,6 +6,8 @@ import { deid } from "./deid.ts"
 import { demo } from "./demo.ts"
 import { describe } from "./describe.ts"
 import { list } from "./list.ts"
+import { positionSet, positionShow } from "./position.ts"
+import { replayStage } from "./replay.ts"
 import { run } from "./run.ts"
 import { schema } from "./schema.ts"
 import { sql } from "./sql.ts"
@@ -24,6 +26,9 @@ export const commands: readonly Command[] = [
   deadLetters,
   deadLetter,
   replayDeadLetters,
+  positionShow,
+  positionSet,
+  replayStage,
   sql,
   deid,
   synth,

@@ -7,6 +7,7 @@ import type { Rec } from "../record.ts"
 import type { ArrivalTimes } from "./arrival-times.ts"
 import type { PartitionState } from "./counters.ts"
 import type { Runtime } from "./runtime.ts"
+import type { Bounds } from "./start.ts"
 
 /** What one pass read: records and controls in the order of each input, and where each input stands after them. */
 export interface Pass {
@@ -75,15 +76,16 @@ export class Inputs {
     partition: number,
     specs: readonly InputSpec[],
     positions: ReadonlyMap<string, InputPosition>,
-    starts: ReadonlyMap<string, bigint>,
+    bounds: ReadonlyMap<string, Bounds>,
     watch: InputWatch,
     waitMs = 100,
   ): Promise<Inputs> {
     const inputs = new Inputs(partition, watch, waitMs)
     try {
       for (const spec of specs) {
-        const position = positions.get(spec.topic) ?? { topic: spec.topic, next: starts.get(spec.topic) ?? 0n }
-        await verify(member, partition, position)
+        const there = bounds.get(spec.topic)!
+        const position = positions.get(spec.topic) ?? { topic: spec.topic, next: there.start }
+        await verify(member, partition, position, there)
         const reader = await member.reader(spec.topic, partition, position.next)
         inputs.#inputs.push({ ...spec, reader, position, pending: undefined })
       }
@@ -173,9 +175,18 @@ export class Inputs {
   }
 }
 
-/** Reads the record before the position again: another one there means that the topic was recreated or truncated. */
-async function verify(member: Member, partition: number, { topic, last }: InputPosition): Promise<void> {
-  if (last === undefined) return
+/** Checks that the position is in what is there, and reads the record before it again: another one means that the topic was
+ * recreated or truncated. Where that record is gone by now, nothing can be said of it. */
+async function verify(
+  member: Member,
+  partition: number,
+  { topic, next, last }: InputPosition,
+  { start, end }: Bounds,
+): Promise<void> {
+  const what = `${topic}[${partition}]`
+  if (next > end) throw mismatch(`${what} ends at ${end}, and was read to ${next}`)
+  if (next < start) throw mismatch(`${what} begins at ${start}, and was read to ${next} only: what was between is gone`)
+  if (last === undefined || last.offset < start) return
   const reader = await member.reader(topic, partition, last.offset)
   try {
     const { messages, head } = await reader.read({ maxBytes: 1, maxMessages: 1, waitMs: 0 })
@@ -183,17 +194,16 @@ async function verify(member: Member, partition: number, { topic, last }: InputP
     const shorter = found === undefined && head <= last.offset
     const other = found !== undefined && found.offset === last.offset && checksumOf(found) !== last.checksum
     if (shorter || other)
-      throw systemic(
-        "position-mismatch",
-        `${topic}[${partition}]: another record stands at ${last.offset} than the one that was read there`,
-        {
-          hint: "the topic was recreated or truncated: set the position by hand",
-        },
-      )
+      throw mismatch(`${what}: another record stands at ${last.offset} than the one that was read there`)
   } finally {
     await reader.close()
   }
 }
+
+const mismatch = (message: string) =>
+  systemic("position-mismatch", message, {
+    hint: "the topic was recreated or truncated, or kept for too short a time: see `weir position show`, then `weir position set`",
+  })
 
 /** The codec of a topic that a task reads or writes. */
 export function codecOf(codecs: ReadonlyMap<string, TopicCodec>, topic: string): TopicCodec {

@@ -1,6 +1,8 @@
 import { fatal } from "../errors.ts"
 import type { CompiledPipeline, CompiledSink, CompiledStage } from "../pipeline/model.ts"
 import type { SinkInstance } from "../plugin.ts"
+import type { InputPosition, TaskStore } from "../ports/store.ts"
+import type { Facts } from "./facts.ts"
 import { replayTopic, sinkReplayTopic } from "./replay.ts"
 import { makeSink } from "./make-sink.ts"
 import { groupOf } from "./runtime.ts"
@@ -60,6 +62,13 @@ export class Positions {
     return found
   }
 
+  /** Whether a stage or sink has a position in anything that it reads. */
+  async any(name: string): Promise<boolean> {
+    for (const reading of readings(this.#runtime.pipeline))
+      if (reading.name === name && (await this.of(reading)).size > 0) return true
+    return false
+  }
+
   /** Sets a position, and fences the task that has it now: it claims again and goes on from there. */
   async set(reading: Reading, partition: number, next: bigint): Promise<void> {
     const { topic, group, name } = reading
@@ -95,21 +104,7 @@ export class Positions {
   async #setInStore(stage: string, topic: string, partition: number, next: bigint): Promise<void> {
     const task = await this.#runtime.store.claim(this.#runtime.pipeline.name, stage, partition)
     try {
-      const tx = await task.begin()
-      await tx
-        .commit({
-          puts: [],
-          deletes: [],
-          sharedPuts: [],
-          sharedDeletes: [],
-          timers: [],
-          cancels: [],
-          positions: [{ topic, next }],
-        })
-        .catch(async (error: unknown) => {
-          await tx.rollback().catch(() => {})
-          throw error
-        })
+      await setPositions(task, [{ topic, next }])
     } finally {
       await task.release()
     }
@@ -122,5 +117,21 @@ export class Positions {
     if (made === undefined) this.#sinks.set(sink.name, (made = makeSink(this.#runtime, sink, this.#stop.signal)))
     const instance = await made
     return instance.delivery === "transactional" ? instance : undefined
+  }
+}
+
+/** Sets positions of a claimed task in a step of its own, under its epoch. */
+export async function setPositions(task: TaskStore, positions: readonly InputPosition[], facts?: Facts): Promise<void> {
+  const tx = await task.begin()
+  const nothing = { puts: [], deletes: [], sharedPuts: [], sharedDeletes: [], timers: [], cancels: [] }
+  try {
+    await tx.commit({
+      ...nothing,
+      positions,
+      ...(facts === undefined ? {} : { facts: facts as unknown as Record<string, unknown> }),
+    })
+  } catch (error) {
+    await tx.rollback().catch(() => {})
+    throw error
   }
 }

@@ -20,6 +20,7 @@ import { groupOf, taskTopic } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
 import { SinkTask } from "./sink-task.ts"
 import { SourceTask } from "./source-task.ts"
+import { declareWriters } from "./start.ts"
 import { StatefulTask } from "./stateful-task.ts"
 import { StatelessTask } from "./stateless-task.ts"
 import { backOff, supervise } from "./supervise.ts"
@@ -54,6 +55,7 @@ export const runPipeline = (pipeline: CompiledPipeline, options: RunOptions): Ef
     Effect.gen(function* () {
       const runtime = yield* openRuntime(pipeline, options)
       options.onStart?.(runtime.counters)
+      yield* attempt(() => declareWriters(runtime))
       const watch = new EndWatch(runtime)
       yield* attempt(() => watch.begin())
       // Readers come before writers, so that nothing waits for a reader that is not there yet.

@@ -12,7 +12,8 @@ import { observeStep } from "./observe.ts"
 import { replaySpec, sinkReplayTopic } from "./replay.ts"
 import { groupOf } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
-import { startsOf } from "./stateless-task.ts"
+import { boundsOf, firstPositions, foldPassedOver } from "./start.ts"
+import type { Bounds } from "./start.ts"
 import { SinkWriter } from "./sink-write.ts"
 import { endKey, inputTopics } from "./task.ts"
 
@@ -24,6 +25,11 @@ interface Lane {
   next: bigint
   /** Something was written since the task was claimed. */
   touched: boolean
+}
+
+interface Claimed {
+  readonly next: bigint | undefined
+  readonly epoch: bigint
 }
 
 /** One partition of one topic of a sink, and of the topic through which rows of it come again. A transactional sink keeps the position beside its rows; for others the offset is
@@ -63,20 +69,23 @@ export class SinkTask {
     let inputs: Inputs | undefined
     try {
       const topics = [this.#topic, this.#replay]
-      const starts = await startsOf(this.#runtime, topics, this.#partition)
       const positions = new Map<string, InputPosition>()
       const lanes = new Map<string, Lane>()
-      for (const topic of topics) {
-        const { next, epoch } = await this.#claim(topic)
-        if (next !== undefined) positions.set(topic, { topic, next })
-        lanes.set(topic, { epoch, next: next ?? starts.get(topic) ?? 0n, touched: false })
-      }
+      const claims = new Map<string, Claimed>()
+      for (const topic of topics) claims.set(topic, await this.#claim(topic))
+      // Only after the claims, for until then others write.
+      const bounds = await boundsOf(this.#runtime, topics, this.#partition)
       await table.refresh()
       const facts = readFacts(table.get(this.#factsKey))
+      claims.set(this.#topic, await this.#begin(claims.get(this.#topic)!, writer, bounds, facts))
+      for (const [topic, { next, epoch }] of claims) {
+        if (next !== undefined) positions.set(topic, { topic, next })
+        lanes.set(topic, { epoch, next: next ?? bounds.get(topic)!.start, touched: false })
+      }
       const spec = { topic: this.#topic, port: "in", codec: codecOf(this.#runtime.codecs, this.#topic) }
       const specs = [spec, replaySpec(this.#replay, [spec])]
       const watch = watchOf(this.#runtime, this.#sink.name, this.#partition, this.#topic)
-      inputs = await Inputs.open(this.#member, this.#partition, specs, positions, starts, watch)
+      inputs = await Inputs.open(this.#member, this.#partition, specs, positions, bounds, watch)
       const rows = new SinkWriter(this.#runtime, this.#sink, this.#instance, writer)
       while (!signal.aborted) {
         const waiters = this.gate.begin()
@@ -124,7 +133,24 @@ export class SinkTask {
     facts.closed = mark
   }
 
-  async #claim(topic: string): Promise<{ readonly next: bigint | undefined; readonly epoch: bigint }> {
+  /** Where the sink says `start:` and it has no position, one is written down first. */
+  async #begin(claim: Claimed, writer: Writer, bounds: ReadonlyMap<string, Bounds>, facts: Facts): Promise<Claimed> {
+    const topic = this.#topic
+    const held = new Map(claim.next === undefined ? [] : [[topic, claim.next]])
+    const first = firstPositions(this.#sink.start, [topic], held, bounds)?.[0]
+    if (first === undefined) return claim
+    const { next } = first
+    await foldPassedOver(this.#runtime, facts, this.#partition, [first], bounds)
+    await writer.transact([this.#runtime.table.append([[this.#factsKey, facts]])])
+    if (this.#instance.delivery === "transactional") {
+      await this.#instance.setPosition?.(topic, this.#partition, next)
+      return { ...(await this.#claim(topic)), next }
+    }
+    await writer.transact([], [{ group: this.#group, next: [{ topic, partition: this.#partition, offset: next }] }])
+    return { ...claim, next }
+  }
+
+  async #claim(topic: string): Promise<Claimed> {
     if (this.#instance.delivery === "transactional") return this.#instance.claim(topic, this.#partition)
     const next = (await this.#runtime.log.committed(this.#group, topic)).get(this.#partition)
     return { next, epoch: 0n }

@@ -16,7 +16,8 @@ import { observeStep } from "./observe.ts"
 import type { Outbound } from "./outbound.ts"
 import { groupOf } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
-import { startsOf } from "./stateless-task.ts"
+import { boundsOf, firstPositions, foldPassedOver } from "./start.ts"
+import { setPositions } from "./positions.ts"
 import { StepState } from "./step-state.ts"
 import { StageWork, inputSpecs, makeSteps, topicsRead } from "./task.ts"
 
@@ -223,6 +224,7 @@ class Claimed {
 
   private constructor(
     store: TaskStore,
+    facts: Facts,
     inputs: Inputs,
     steps: readonly ChainStep[],
     publisher: Publisher,
@@ -233,7 +235,7 @@ class Claimed {
     this.inputs = inputs
     this.steps = steps
     this.publisher = publisher
-    this.facts = readFacts(store.facts)
+    this.facts = facts
     this.due = {
       quiet: store.dueQuiet ?? Number.POSITIVE_INFINITY,
       calendar: store.dueCalendar ?? Number.POSITIVE_INFINITY,
@@ -255,16 +257,24 @@ class Claimed {
     try {
       publisher = await Publisher.open(runtime, store, group, [...stage.inputs.keys()][0]!, partition)
       const positions = new Map(store.positions.map((position: InputPosition) => [position.topic, position]))
+      const bounds = await boundsOf(runtime, topicsRead(runtime.pipeline.name, stage), partition)
+      const first = firstPositions(stage.start, [...stage.inputs.keys()], positions, bounds)
+      const facts = readFacts(store.facts)
+      if (first !== undefined) {
+        await foldPassedOver(runtime, facts, partition, first, bounds)
+        await setPositions(store, first, facts)
+      }
+      for (const position of first ?? []) positions.set(position.topic, position)
       inputs = await Inputs.open(
         member,
         partition,
         inputSpecs(runtime, stage),
         positions,
-        await startsOf(runtime, topicsRead(runtime.pipeline.name, stage), partition),
+        bounds,
         watchOf(runtime, stage.name, partition),
       )
       work.uncounted.length = 0
-      return new Claimed(store, inputs, await makeSteps(runtime, work, signal), publisher, signal)
+      return new Claimed(store, facts, inputs, await makeSteps(runtime, work, signal), publisher, signal)
     } catch (error) {
       await inputs?.close()
       await publisher?.close()

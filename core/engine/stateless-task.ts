@@ -11,6 +11,8 @@ import { observeStep } from "./observe.ts"
 import type { Outbound } from "./outbound.ts"
 import { groupOf } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
+import { boundsOf, firstPositions, foldPassedOver } from "./start.ts"
+import type { Bounds } from "./start.ts"
 import { StageWork, inputSpecs, makeSteps, topicsRead } from "./task.ts"
 
 const batchRecords = 1000
@@ -43,12 +45,13 @@ export class StatelessTask {
     try {
       await table.refresh()
       const facts = readFacts(table.get(this.#factsKey))
+      const bounds = await boundsOf(this.#runtime, topicsRead(this.#runtime.pipeline.name, stage), partition)
       inputs = await Inputs.open(
         this.#member,
         partition,
         inputSpecs(this.#runtime, stage),
-        await this.#positions(),
-        await this.#starts(),
+        await this.#positions(writer, bounds, facts),
+        bounds,
         watchOf(this.#runtime, stage.name, partition),
       )
       this.#signal = signal
@@ -76,17 +79,20 @@ export class StatelessTask {
     return this.#work.writer
   }
 
-  async #positions() {
+  async #positions(writer: Writer, bounds: ReadonlyMap<string, Bounds>, facts: Facts) {
+    const { stage, partition } = this.#work
     const positions = new Map<string, { topic: string; next: bigint }>()
-    for (const topic of topicsRead(this.#runtime.pipeline.name, this.#work.stage)) {
-      const next = (await this.#runtime.log.committed(this.#group, topic)).get(this.#work.partition)
+    for (const topic of bounds.keys()) {
+      const next = (await this.#runtime.log.committed(this.#group, topic)).get(partition)
       if (next !== undefined) positions.set(topic, { topic, next })
     }
+    const first = firstPositions(stage.start, [...stage.inputs.keys()], positions, bounds)
+    if (first === undefined) return positions
+    const next = first.map((position) => ({ topic: position.topic, partition, offset: position.next }))
+    await foldPassedOver(this.#runtime, facts, partition, first, bounds)
+    await writer.transact([this.#runtime.table.append([[this.#factsKey, facts]])], [{ group: this.#group, next }])
+    for (const position of first) positions.set(position.topic, position)
     return positions
-  }
-
-  #starts(): Promise<Map<string, bigint>> {
-    return startsOf(this.#runtime, topicsRead(this.#runtime.pipeline.name, this.#work.stage), this.#work.partition)
   }
 
   async #step(writer: Writer, pass: Pass, facts: Facts): Promise<void> {
@@ -128,15 +134,4 @@ export class StatelessTask {
     Object.assign(facts, next)
     return true
   }
-}
-
-/** Where each topic's partition begins. */
-export async function startsOf(
-  runtime: Runtime,
-  topics: Iterable<string>,
-  partition: number,
-): Promise<Map<string, bigint>> {
-  const starts = new Map<string, bigint>()
-  for (const topic of topics) starts.set(topic, (await runtime.log.bounds(topic))[partition]?.start ?? 0n)
-  return starts
 }

@@ -16,6 +16,7 @@ import type {
   CompiledStep,
   CompiledTopic,
   SecretSource,
+  Start,
 } from "./model.ts"
 import { decodeOptions } from "./options.ts"
 import type { PluginSet } from "./plugins.ts"
@@ -349,6 +350,7 @@ class Compiler {
         stateful,
         privacy: privacy === "some",
         partitions: this.#partitions(entry, inputs),
+        ...this.#start(entry),
       },
     ]
   }
@@ -525,7 +527,7 @@ class Compiler {
 
   #sink(root: Shape, name: string): CompiledSink[] {
     const path = ["sinks", name]
-    const entry = root.map("sinks")?.map(name, ["use", "with", "from"])
+    const entry = root.map("sinks")?.map(name, ["use", "with", "from", "start"])
     const step = entry === undefined ? undefined : this.#step(entry, ["sink"])
     if (entry === undefined) return []
     const topics = entry.strings("from") ?? []
@@ -536,7 +538,15 @@ class Compiler {
           [...path, "from"],
           unknownName("topic", topic, [...this.#written.keys(), ...this.#declared.keys()]),
         )
-    return step === undefined ? [] : [{ name, ...step, topics }]
+    return step === undefined ? [] : [{ name, ...step, topics, ...this.#start(entry) }]
+  }
+
+  #start(entry: Shape): { readonly start?: Start } {
+    const start = entry.string("start")
+    if (start === undefined) return {}
+    if (start === "earliest" || start === "latest") return { start }
+    this.#source.fault([...entry.path, "start"], unknownName("start", start, ["earliest", "latest"]))
+    return {}
   }
 
   #topics(): Map<string, CompiledTopic> {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { Client } from "pg"
+import { Client } from "pg"
 import { dispatch } from "../../cli/dispatch.ts"
 import {
   Schema,
@@ -44,6 +44,8 @@ export class World {
   /** Called before the memory sink writes. */
   onWrite: (numbers: readonly number[]) => void | Promise<void> = () => {}
 
+  /** Called when the log says that something stands still. */
+  onPaused: (line: string) => void = () => {}
   /** What the pipeline file may name. */
   readonly environment: Record<string, string> = {}
 
@@ -86,7 +88,12 @@ export class World {
       { builtIns: this.plugins, drivers, synthesize: never, deidentifyFolder: never, dicomTexts: () => undefined },
       {
         stdout: { write: (text) => void (out += text) },
-        stderr: { write: (text) => void (err += text) },
+        stderr: {
+          write: (text) => {
+            err += text
+            if (text.includes(" paused ")) this.onPaused(text)
+          },
+        },
         environment: this.environment,
         signal,
         now: () => Date.now(),
@@ -106,6 +113,18 @@ export class World {
     const { code, out, err } = await this.weir("sql", this.file, query, "--phi", "--json")
     if (code !== 0) throw new Error(err)
     return JSON.parse(out)
+  }
+
+  /** What was written down of people's acts. */
+  async audited(): Promise<readonly string[]> {
+    const client = new Client({ connectionString: this.environment["STORE"]! })
+    await client.connect()
+    try {
+      const { rows } = await client.query<{ action: string }>("SELECT action FROM weir.audit ORDER BY number")
+      return rows.map(({ action }) => action)
+    } finally {
+      await client.end()
+    }
   }
 
   async letters(): Promise<readonly Readonly<Record<string, string>>[]> {
@@ -129,7 +148,14 @@ export class World {
 
   #draft(number: number): Draft<Reading> {
     const name = this.nameOf(number)
-    return { key: `k${number % 50}`, id: `n${number}`, op: "upsert", version: 1n, value: { name, number }, time: 0 }
+    return {
+      key: `k${number % 50}`,
+      id: `n${number}`,
+      op: "upsert",
+      version: 1n,
+      value: { name, number },
+      time: number * 86_400_000,
+    }
   }
 
   #source() {
