@@ -51,6 +51,8 @@ export interface FolderDeidentification {
   /** Options of the profile, such as `retain-uids`. */
   readonly options: readonly string[]
   readonly faces: "refuse" | "allow"
+  /** Lists of issuers of accession numbers that mean the same one. */
+  readonly accessionIssuers?: readonly (readonly string[])[]
   /** Where the CSV of input, output, status and reason goes. */
   readonly map?: string
   /** Called as it goes on. */

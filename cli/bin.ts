@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 import { main } from "../main.ts"
+import { exit } from "./exit.ts"
+import { reportError } from "./report-error.ts"
 
 const stop = new AbortController()
 /** How long draining may take, ms. */
@@ -19,6 +21,14 @@ const onSignal = () => {
 }
 process.on("SIGTERM", onSignal)
 process.on("SIGINT", onSignal)
+/** What a plugin throws where nobody waits for it. Node would print its text, which may hold a payload value. */
+const onStray = (thrown: unknown) => {
+  process.stderr.write("weir: something failed outside of any step, so the process ends at once\n")
+  reportError(thrown, { stderr: process.stderr, environment: process.env })
+  process.exit(exit.failed)
+}
+process.on("unhandledRejection", onStray)
+process.on("uncaughtException", onStray)
 // Whoever reads our output has seen enough: `weir topic read ... | head`.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1))
 

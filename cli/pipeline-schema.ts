@@ -143,7 +143,7 @@ export function pipelineSchema(plugins: PluginSet): object {
       from,
       through: { type: "array", minItems: 1, items: step(transforms, {}, []), description: "transforms, in order" },
       to: to(transforms),
-      start: { description: "where a stage without a position begins" },
+      start: { enum: ["earliest", "latest"], description: "where a stage without a position begins" },
       concurrency: { type: "integer", minimum: 1 },
     },
     ["from", "through", "to"],

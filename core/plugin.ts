@@ -73,6 +73,9 @@ export interface SourceDef<Opt, O extends Ports> extends Declaration<Opt> {
   readonly kind: "source"
   /** once: one owner in the group, a reader. everywhere: each process, a listener. */
   readonly runs: "once" | "everywhere"
+  /** What it may bring, as `complete` names it after the source: resource types, `dicom`, or `*` (the default). Until the source
+   * declares something complete, all of it may still come. */
+  readonly feeds?: readonly string[]
   readonly outputs: O
   create(options: Opt, context: Context): Promise<SourceInstance<O>>
 }
@@ -180,6 +183,10 @@ export type SinkDelivery =
   | {
       readonly delivery: "transactional"
       claim(topic: string, partition: number): Promise<{ readonly next: bigint | undefined; readonly epoch: bigint }>
+      /** Where it stands, for showing; claims nothing. */
+      position?(topic: string, partition: number): Promise<bigint | undefined>
+      /** Moves the position by hand, and fences whoever has the partition. What was written stays. */
+      setPosition?(topic: string, partition: number, next: bigint): Promise<void>
     }
   | { readonly delivery: "idempotent" | "at-least-once" }
 
@@ -197,6 +204,8 @@ export interface SinkInput {
   readonly topic: string
   readonly zone: Zone
   readonly type: RecordType
+  /** The input topic whose rows come again through this one (replayed dead letters): the same target, with a position of its own. */
+  readonly of?: string
 }
 
 /** A declared sink: what `defineSink` gives. */

@@ -1,4 +1,4 @@
-import { createHmac, hkdfSync } from "node:crypto"
+import { createHash, hkdfSync } from "node:crypto"
 
 const dayMs = 86_400_000
 const alphabet = "abcdefghijklmnopqrstuvwxyz234567"
@@ -29,10 +29,40 @@ export interface ShiftRange {
 /** 365 to 3,650 days backwards. */
 export const defaultShift: ShiftRange = { minDays: 365, maxDays: 3650 }
 
-const digest = (key: Uint8Array, ...parts: string[]): Buffer => {
-  const mac = createHmac("sha256", key)
-  for (const part of parts) mac.update(`${Buffer.byteLength(part)}:`).update(part)
-  return mac.digest()
+type Mac = (...parts: readonly string[]) => Buffer
+
+const blockBytes = 64
+
+/** HMAC-SHA256 (RFC 2104) under one key of at most a block, of parts with their lengths. The two keyed states are made once: a
+ * record asks for dozens of MACs. */
+function macOf(key: Uint8Array): Mac {
+  const padded = (pad: number) => {
+    const block = Buffer.alloc(blockBytes, pad)
+    for (const [at, byte] of key.entries()) block[at]! ^= byte
+    return createHash("sha256").update(block)
+  }
+  const inner = padded(0x36)
+  const outer = padded(0x5c)
+  return (...parts) => {
+    let text = ""
+    for (const part of parts) text += `${Buffer.byteLength(part)}:${part}`
+    return outer.copy().update(inner.copy().update(text).digest()).digest()
+  }
+}
+
+const mostRemembered = 20_000
+
+/** Remembers what a function gave for a text: references to one patient or encounter come by the thousand. */
+function remembered<A>(make: (text: string) => A): (text: string) => A {
+  const known = new Map<string, A>()
+  return (text) => {
+    const found = known.get(text)
+    if (found !== undefined) return found
+    const made = make(text)
+    if (known.size >= mostRemembered) known.clear()
+    known.set(text, made)
+    return made
+  }
 }
 
 function base32(bytes: Uint8Array, characters: number): string {
@@ -53,34 +83,44 @@ function base32(bytes: Uint8Array, characters: number): string {
 
 /** @param projectKey 32 bytes or more, fixed for the project's life. */
 export function pseudonymizer(projectKey: Uint8Array, shift: ShiftRange = defaultShift): Pseudonymizer {
-  const subKey = (purpose: string) => new Uint8Array(hkdfSync("sha256", projectKey, "weir", purpose, 32))
-  const [pseudonymKey, uidKey, identifierKey, shiftKey] = ["pseudonym", "uid", "identifier", "shift"].map(subKey) as [
-    Uint8Array,
-    Uint8Array,
-    Uint8Array,
-    Uint8Array,
-  ]
-  const shiftDays = (personKey: string) =>
-    shift.minDays + Number(digest(shiftKey, personKey).readBigUInt64BE(0) % BigInt(shift.maxDays - shift.minDays + 1))
+  const mac = (purpose: string) => macOf(new Uint8Array(hkdfSync("sha256", projectKey, "weir", purpose, 32)))
+  const [ofPerson, ofUid, ofIdentifier, ofShift] = [mac("pseudonym"), mac("uid"), mac("identifier"), mac("shift")]
+  const shiftDays = remembered(
+    (person: string) =>
+      shift.minDays + Number(ofShift(person).readBigUInt64BE(0) % BigInt(shift.maxDays - shift.minDays + 1)),
+  )
+  // A pair as one text; two pairs never give the same.
+  const identifier = remembered((pair: string) => {
+    const namespaceLength = Number.parseInt(pair, 10)
+    const from = pair.indexOf(":") + 1
+    const to = from + namespaceLength
+    return base32(ofIdentifier(pair.slice(from, to), pair.slice(to)), 26)
+  })
   return {
-    person: (personKey) => base32(digest(pseudonymKey, personKey), 26),
-    uid(uid) {
-      const bytes = digest(uidKey, uid).subarray(0, 16)
+    person: remembered((person: string) => base32(ofPerson(person), 26)),
+    uid: remembered((uid: string) => {
+      const bytes = ofUid(uid).subarray(0, 16)
       bytes[6] = (bytes[6]! & 0x0f) | 0x40
       bytes[8] = (bytes[8]! & 0x3f) | 0x80
       return `2.25.${BigInt(`0x${bytes.toString("hex")}`)}`
-    },
-    identifier: (namespace, value) => base32(digest(identifierKey, namespace, value), 26),
-    accession: (issuer, value) => base32(digest(identifierKey, "accession", issuer, value), 16).toUpperCase(),
+    }),
+    identifier: (namespace, value) => identifier(`${namespace.length}:${namespace}${value}`),
+    accession: (issuer, value) => base32(ofIdentifier("accession", issuer, value), 16).toUpperCase(),
     shiftDays,
     shiftMs: (personKey) => shiftDays(personKey) * dayMs,
   }
 }
 
-/** The person key of a set of identifiers: HMAC-SHA256 under the deployment's identity key of the set's key member. */
-export function personKey(identityKey: Uint8Array, namespace: string, value: string): string {
-  return base32(digest(new Uint8Array(hkdfSync("sha256", identityKey, "weir", "person", 32)), namespace, value), 32)
+/** The person key of a set of identifiers: HMAC-SHA256 under the deployment's identity key of the set's key member.
+ * @returns the function of the member's namespace and value */
+export function personKeys(identityKey: Uint8Array): (namespace: string, value: string) => string {
+  const mac = macOf(new Uint8Array(hkdfSync("sha256", identityKey, "weir", "person", 32)))
+  return (namespace, value) => base32(mac(namespace, value), 32)
 }
+
+/** One person key; who makes many keeps what `personKeys` gives. */
+export const personKey = (identityKey: Uint8Array, namespace: string, value: string): string =>
+  personKeys(identityKey)(namespace, value)
 
 /** The identity key of a deployment that has only a project key (`weir deid` without --identity-key-file). */
 export const identityKeyFrom = (projectKey: Uint8Array): Uint8Array =>

@@ -59,7 +59,7 @@ async function registerOnce(log: Log, topics: readonly CompiledTopic[]): Promise
       const { id } = schemas.get(text)!
       ids.set(topic.name, id)
       const before = table.get<TopicRow>(`topic/${topic.name}`)
-      if (before !== undefined) check(topic, before, [...schemas.values()])
+      if (before !== undefined) check(topic, before, id, [...schemas.values()])
       if (before?.schema !== id) added.push([`topic/${topic.name}`, { zone: topic.zone, key: topic.key, schema: id }])
     }
     if (added.length > 0) await writer.transact([table.append(added)])
@@ -70,7 +70,7 @@ async function registerOnce(log: Log, topics: readonly CompiledTopic[]): Promise
   }
 }
 
-function check(topic: CompiledTopic, before: TopicRow, schemas: readonly SchemaRow[]): void {
+function check(topic: CompiledTopic, before: TopicRow, id: number, schemas: readonly SchemaRow[]): void {
   if (before.zone !== topic.zone)
     throw fatal(
       "zone-mismatch",
@@ -87,7 +87,8 @@ function check(topic: CompiledTopic, before: TopicRow, schemas: readonly SchemaR
         hint: "name a new topic",
       },
     )
-  const written = schemas.find(({ id }) => id === before.schema)
+  if (before.schema === id) return
+  const written = schemas.find((row) => row.id === before.schema)
   const problems = written === undefined ? [] : compatible(topicSchema(topic.type), written.schema)
   if (problems.length > 0)
     throw fatal(

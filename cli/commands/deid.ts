@@ -11,6 +11,17 @@ function usage(thrown: unknown): never {
   throw thrown
 }
 
+/** Undefined for what is no list of lists of texts. */
+function issuersIn(given: string): readonly (readonly string[])[] | undefined {
+  const isList = (value: unknown, of: (item: unknown) => boolean) => Array.isArray(value) && value.every(of)
+  try {
+    const lists: unknown = JSON.parse(given)
+    return isList(lists, (list) => isList(list, (one) => typeof one === "string")) ? (lists as string[][]) : undefined
+  } catch {
+    return undefined
+  }
+}
+
 export const deid: Command = {
   name: "deid",
   summary: "De-identifies a DICOM file or folder as a pipeline would; the person is PatientID and its issuer",
@@ -23,19 +34,30 @@ export const deid: Command = {
     },
     options: { value: "A,B", doc: "options of the profile, such as retain-longitudinal-modified-dates" },
     faces: { value: "allow", doc: "let series pass from which a face could be rendered; that is recorded in them" },
+    namespace: {
+      value: "NAME",
+      doc: "namespace of PatientID, as the pipeline's identity: list names it (default mrn)",
+    },
+    "accession-issuers": {
+      value: "JSON",
+      doc: 'lists of issuers of accession numbers that mean the same one, as a pipeline has them: [["HOSP", ""]]',
+    },
     map: { value: "FILE.csv", doc: "writes input,output,status,reason for each file, mode 0600" },
   },
   async run(args, app, io) {
     const [input, output] = args.positionals as [string, string]
     const keyFile = args.text("key-file")
     const faces = args.text("faces")
+    const issuers = issuersIn(args.text("accession-issuers") ?? "[]")
     const faults = [
       ...(keyFile === undefined ? ["missing --key-file FILE"] : []),
       ...(faces === undefined || faces === "allow" ? [] : ["--faces takes allow"]),
+      ...(issuers === undefined ? ["--accession-issuers takes lists of texts as JSON"] : []),
     ]
     if (faults.length > 0) throw new UsageError(faults, "deid")
     const identityKeyFile = args.text("identity-key-file")
     const map = args.text("map")
+    const namespace = args.text("namespace")
     const live = io.stderr.isTTY === true
     const { released, refused, failed } = await app
       .deidentifyFolder({
@@ -44,9 +66,11 @@ export const deid: Command = {
         keyFile: resolve(keyFile!),
         options: (args.text("options") ?? "").split(",").filter((option) => option !== ""),
         faces: faces === "allow" ? "allow" : "refuse",
+        accessionIssuers: issuers!,
         signal: io.signal,
         onProgress: ({ phase, done, total: all }) => live && io.stderr.write(`\r${phase} ${done} of ${all} files`),
         ...(identityKeyFile === undefined ? {} : { identityKeyFile: resolve(identityKeyFile) }),
+        ...(namespace === undefined ? {} : { namespace }),
         ...(map === undefined ? {} : { map: resolve(map) }),
       })
       .catch(usage)

@@ -1,10 +1,13 @@
 import type { Command } from "../command.ts"
 import { check } from "./check.ts"
-import { deadLetters } from "./dead-letters.ts"
+import { replayDeadLetters } from "./dead-letters-replay.ts"
+import { deadLetter, deadLetters } from "./dead-letters.ts"
 import { deid } from "./deid.ts"
 import { demo } from "./demo.ts"
 import { describe } from "./describe.ts"
 import { list } from "./list.ts"
+import { positionSet, positionShow } from "./position.ts"
+import { replayStage } from "./replay.ts"
 import { run } from "./run.ts"
 import { schema } from "./schema.ts"
 import { sql } from "./sql.ts"
@@ -21,6 +24,11 @@ export const commands: readonly Command[] = [
   topicList,
   topicRead,
   deadLetters,
+  deadLetter,
+  replayDeadLetters,
+  positionShow,
+  positionSet,
+  replayStage,
   sql,
   deid,
   synth,

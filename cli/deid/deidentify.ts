@@ -2,7 +2,9 @@ import { stat } from "node:fs/promises"
 import { join } from "node:path"
 import { WeirError } from "../../core/index.ts"
 import { deidentifyOriginal, examine } from "../../transforms/deidentify/dicom-original.ts"
+import type { Original } from "../../transforms/deidentify/dicom-original.ts"
 import type { DicomPolicy } from "../../transforms/deidentify/dicom-policy.ts"
+import { Room, roomBytes } from "../../transforms/deidentify/dicom-room.ts"
 import { addEvidence, asSeries, noInstances, seriesRiskOf } from "../../transforms/deidentify/dicom-series.ts"
 import type { SeriesCounts } from "../../transforms/deidentify/dicom-series.ts"
 import { FileChanged, markOf, withFile } from "./files.ts"
@@ -38,16 +40,16 @@ export interface FileSetting {
 }
 
 /** What the first pass keeps of a file. */
-type Known =
-  | { readonly kind: "done"; readonly status: "refused" | "failed"; readonly reason: string }
-  | {
-      readonly kind: "instance"
-      readonly mark: string
-      readonly person: string | undefined
-      readonly patientId: string
-      readonly study: string
-      readonly series: string
-    }
+type Known = { readonly kind: "done"; readonly status: "refused" | "failed"; readonly reason: string } | KnownInstance
+
+interface KnownInstance {
+  readonly kind: "instance"
+  readonly mark: string
+  readonly person: string | undefined
+  readonly patientId: string
+  readonly study: string
+  readonly series: string
+}
 
 /** Files that are at hand at the same time. */
 const width = 4
@@ -83,6 +85,7 @@ class Run {
   readonly #setting: FileSetting
   readonly #series = new Map<string, SeriesCounts>()
   readonly #ambiguity = new Ambiguity()
+  readonly #room = new Room(roomBytes)
 
   constructor(inputs: Inputs, setting: FileSetting) {
     this.#inputs = inputs
@@ -113,7 +116,7 @@ class Run {
     try {
       return await withFile(join(this.#inputs.folder, file), async (original, mark): Promise<Known> => {
         if (original.size === 0) return { kind: "done", status: "refused", reason: "not-dicom" }
-        const found = await examine(original)
+        const found = await this.#room.use(original.size, () => examine(original))
         if (found.kind === "refused") return { kind: "done", status: "refused", reason: reasonOf(found) }
         const { summary, evidence } = found
         const { patientId, studyInstanceUid: study, seriesInstanceUid: series } = summary
@@ -138,20 +141,24 @@ class Run {
     try {
       return await withFile(path, async (original, mark): Promise<FileResult> => {
         if (mark !== known.mark) throw new FileChanged()
-        const { policy, folder } = this.#setting
-        const { person, study, series } = known
-        const found = await deidentifyOriginal(original, policy.deidentify, {
-          person: person === undefined ? undefined : policy.person(person).dicom,
-          series: asSeries(seriesRiskOf(this.#series.get(seriesSlot(person, study, series))!)),
-        })
-        if (found.kind === "refused") return { input, output: "", status: "refused", reason: reasonOf(found) }
-        if (markOf(await stat(path)) !== mark) throw new FileChanged()
-        const output = await folder.write(policy.nameUid(study), found)
-        return { input, output, status: "released", reason: "" }
+        return this.#room.use(original.size, () => this.#write(input, path, original, known))
       })
     } catch (thrown) {
       return { input, output: "", ...failedFile(thrown) }
     }
+  }
+
+  async #write(input: string, path: string, original: Original, known: KnownInstance): Promise<FileResult> {
+    const { policy, folder } = this.#setting
+    const { person, study, series, mark } = known
+    const found = await deidentifyOriginal(original, policy.deidentify, {
+      person: person === undefined ? undefined : policy.person(person).dicom,
+      series: asSeries(seriesRiskOf(this.#series.get(seriesSlot(person, study, series))!)),
+    })
+    if (found.kind === "refused") return { input, output: "", status: "refused", reason: reasonOf(found) }
+    if (markOf(await stat(path)) !== mark) throw new FileChanged()
+    const output = await folder.write(policy.nameUid(study), found)
+    return { input, output, status: "released", reason: "" }
   }
 }
 

@@ -68,6 +68,8 @@ export interface FolderGiven {
   /** Options of the profile, such as `retain-uids`. */
   readonly options: readonly string[]
   readonly faces: "refuse" | "allow"
+  /** Lists of issuers of accession numbers that mean the same one, as deidentify-dicom has them. */
+  readonly accessionIssuers?: readonly (readonly string[])[]
   readonly namespace?: NamespaceOf
   readonly map?: string
   readonly onProgress?: (progress: Progress) => void
@@ -92,19 +94,23 @@ async function keyIn(path: string): Promise<Uint8Array> {
   return bytes.subarray(0, bytes.length - newline)
 }
 
-function optionsOf({ options, faces }: FolderGiven): Omit<DicomOptions, "key"> {
+function optionsOf({ options, faces, accessionIssuers = [] }: FolderGiven): Omit<DicomOptions, "key"> {
   const unknown = options.filter((option) => !(profileOptions as readonly string[]).includes(option))
   if (unknown.length > 0)
     throw fatal("unknown-option", `no option of the profile is named ${unknown.join(", ")}`, {
       path: "options",
       hint: `there are ${profileOptions.join(", ")}`,
     })
-  return { ...Object.fromEntries(options.map((option) => [option, true])), faces }
+  return {
+    ...Object.fromEntries(options.map((option) => [option, true])),
+    faces,
+    "accession-issuers": accessionIssuers,
+  }
 }
 
 /** {@link deidentifyEach} with its keys in files, for `weir deid`; resolves once all files have their result. */
 export async function deidentifyFolder(given: FolderGiven): Promise<FolderVerdicts> {
-  const { keyFile, identityKeyFile, options: _, faces: __, ...rest } = given
+  const { keyFile, identityKeyFile, options: _, faces: __, accessionIssuers: ___, ...rest } = given
   const refused = new Map<string, number>()
   let [released, failed] = [0, 0]
   const each = deidentifyEach({

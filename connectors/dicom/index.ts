@@ -56,6 +56,7 @@ export const dicomFolder = defineSource({
   name: "dicom-folder",
   summary: "Reads DICOM files from a folder, once or as they arrive",
   runs: "once",
+  feeds: ["dicom"],
   options,
   outputs,
   async create(given, context) {

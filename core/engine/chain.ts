@@ -55,10 +55,12 @@ export async function runChain(
     const turn = new Turn(stage, step.plugin, items, result)
     try {
       await apply(step, turn, items, work, state)
+      turn.check()
     } catch (thrown) {
       throw privacyOr(stage, step.plugin, thrown)
+    } finally {
+      turn.over()
     }
-    turn.check()
     if (last) result.emitted.push(...turn.emits)
     else items = turn.emits.map(({ root, draft, type }) => ({ root, item: asItem(root, draft, type, work) }))
   }
@@ -114,6 +116,7 @@ class Turn {
   /** 0: not ended, 1: emitted, 2: held, 3: held and emitted, 4: dropped or failed. */
   readonly #ends = new Map<Stem, number>()
   readonly #roots = new Map<Stem, Stem>()
+  #over = false
 
   constructor(
     stage: string,
@@ -132,6 +135,8 @@ class Turn {
 
   readonly out: Out<Stem, Rec, never> = {
     emit: (to, from, draft) => {
+      this.#open()
+      if (!Object.hasOwn(this.#plugin.outputs, to)) this.#broken("emitted to an output that it does not declare")
       const end = this.#ends.get(from)
       if (end === undefined && !isTimer(from)) this.#broken("emitted from a record that is not of this batch")
       if (end === 4) this.#broken("emitted from a record that it had dropped or failed")
@@ -139,6 +144,7 @@ class Turn {
       this.emits.push({ to, root: this.#roots.get(from) ?? from, draft: draft as Draft, type: this.#typeOf(to, from) })
     },
     hold: (from) => {
+      if (this.#plugin.kind === "transform") this.#broken("held a record, and has no state to hold it in")
       this.#end(from, 2)
       this.#result.held.push(this.#roots.get(from) as Rec)
     },
@@ -151,11 +157,13 @@ class Turn {
       this.#failed(this.#roots.get(from) as Rec, error)
     },
     failHeld: (from, held, error) => {
+      this.#open()
       if (!this.#ends.has(from) && !isTimer(from))
         this.#broken("failed a held record for one that is not of this batch")
       this.#failed(held, error)
     },
     dropHeld: (from, held, reason) => {
+      this.#open()
       if (!this.#ends.has(from) && !isTimer(from))
         this.#broken("dropped a held record for one that is not of this batch")
       this.#result.dropped.push({ root: held, step: this.#plugin.name, reason })
@@ -177,6 +185,7 @@ class Turn {
   }
 
   #end(from: Rec, how: 2 | 4): void {
+    this.#open()
     const end = this.#ends.get(from)
     if (end === undefined) this.#broken("ended a record that is not of this batch")
     if (end === 2 || end === 3 || end === 4 || (end === 1 && how === 4)) this.#broken("ended a record twice")
@@ -186,6 +195,15 @@ class Turn {
   check(): void {
     for (const end of this.#ends.values())
       if (end === 0) this.#broken("left a record without an end: emit, hold, drop or fail it")
+  }
+
+  /** What was said is taken; a plugin that goes on after its call has settled would say it to nobody. */
+  over(): void {
+    this.#over = true
+  }
+
+  #open(): void {
+    if (this.#over) this.#broken("went on with a batch after its call had settled")
   }
 
   #broken(what: string): never {

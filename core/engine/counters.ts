@@ -69,6 +69,13 @@ export class Counters {
     return counts
   }
 
+  /** Adds to what a plugin counts. */
+  add(name: string, counter: string, label: string, by: number): void {
+    const { other } = this.of(name)
+    if (!other.has(counter)) other.set(counter, new Map())
+    bump(other.get(counter)!, label, by)
+  }
+
   /** The state of a partition; it begins when it is first asked for. */
   partition(name: string, partition: number, topic?: string): PartitionState {
     const { partitions } = this.of(name)

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto"
 import type { Control } from "../codec.ts"
+import type { Ports, SourceDef } from "../plugin.ts"
 import type { CompiledPipeline, CompiledTopic } from "../pipeline/model.ts"
 
 /** What a task knows of its inputs' writers and has told its outputs' readers; stored with its position. */
@@ -91,7 +92,8 @@ export function expectedMarks(
   return { stages, sinkTopics: new Map([...topics].map((topic) => [topic, mark([topic])])) }
 }
 
-/** How far each feed is complete: what all writers that carry it, on all inputs, have declared. */
+/** How far each feed is complete: what all writers that carry it, on all inputs, have declared. A source that declared nothing
+ * yet may still bring anything: its feeds are complete to -Infinity. */
 export function completeThrough(
   facts: Facts,
   topics: readonly CompiledTopic[],
@@ -109,5 +111,10 @@ export function completeThrough(
     if (times.length > 0 && times.every((time) => time !== undefined))
       result.set(feed, Math.min(...(times as number[])))
   }
+  const declaring = new Set([...result.keys()].map((feed) => feed.split("/")[0]))
+  for (const { name, plugin } of pipeline.sources)
+    if (!declaring.has(name) && topics.some(({ feeds }) => [...feeds.values()].flat().includes(name)))
+      for (const feed of (plugin as SourceDef<unknown, Ports>).feeds ?? ["*"])
+        result.set(`${name}/${feed}`, Number.NEGATIVE_INFINITY)
   return result
 }

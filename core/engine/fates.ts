@@ -1,11 +1,12 @@
 import type { TopicCodec } from "../codec.ts"
 import type { CompiledTopic } from "../pipeline/model.ts"
-import type { Fetched, Log } from "../ports/log.ts"
+import type { Fetched } from "../ports/log.ts"
 import { bump } from "./counters.ts"
 import { codecOf } from "./inputs.ts"
+import { readAll } from "./read-all.ts"
 import { deadLetterTopic, dropTopic } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
-import type { DeadLetter } from "./task.ts"
+import type { DeadLetter } from "./dead-letter.ts"
 
 /** What became of everything that ever arrived in one topic: each arrival has one fate, the first that applies. */
 export interface Fates {
@@ -202,24 +203,3 @@ class Reckoning {
 }
 
 const text = (bytes: Uint8Array | null): string => Buffer.from(bytes ?? new Uint8Array()).toString()
-
-/** Reads what is committed of a partition as of now. */
-async function readAll(
-  log: Log,
-  topic: string,
-  partition: number,
-  { start, end }: { readonly start: bigint; readonly end: bigint },
-  each: (message: Fetched) => void,
-): Promise<void> {
-  if (start >= end) return
-  const reader = await log.reader(topic, partition, start)
-  try {
-    for (let next = start; next < end;) {
-      const batch = await reader.read({ maxBytes: 8 << 20, maxMessages: 10_000, waitMs: 100 })
-      for (const message of batch.messages) if (message.offset < end) each(message)
-      next = batch.next
-    }
-  } finally {
-    await reader.close()
-  }
-}

@@ -3,6 +3,7 @@ import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import type { Scope } from "effect/Scope"
 import type { WeirError } from "../errors.ts"
+import { deferred } from "../deferred.ts"
 import { classify } from "../errors.ts"
 import type { Member } from "../ports/log.ts"
 import type { IdleGate } from "./idle.ts"
@@ -42,7 +43,7 @@ export const runGroup = (
     const tasks = new Map<number, { readonly task: GroupTask; readonly fiber: Fiber.Fiber<void, never> }>()
     let generation = 0
     let had: ReadonlySet<number> = new Set()
-    const ready = Promise.withResolvers<void>()
+    const ready = deferred<void>()
     const member = yield* Effect.acquireRelease(
       Effect.tryPromise({
         try: () =>

@@ -7,6 +7,7 @@ import type { Rec } from "../record.ts"
 import type { ArrivalTimes } from "./arrival-times.ts"
 import type { PartitionState } from "./counters.ts"
 import type { Runtime } from "./runtime.ts"
+import type { Bounds } from "./start.ts"
 
 /** What one pass read: records and controls in the order of each input, and where each input stands after them. */
 export interface Pass {
@@ -28,10 +29,7 @@ export interface InputWatch {
   elapsed(): number
 }
 
-interface Input {
-  readonly topic: string
-  readonly port: string
-  readonly codec: TopicCodec
+interface Input extends InputSpec {
   readonly reader: Reader
   position: InputPosition
   pending:
@@ -49,8 +47,9 @@ export const watchOf = (
 /** What an input is opened with. */
 export interface InputSpec {
   readonly topic: string
-  readonly port: string
-  readonly codec: TopicCodec
+  /** The port of its records; undefined where the codec names it with each record, as `input`. */
+  readonly port: string | undefined
+  readonly codec: Pick<TopicCodec, "decode">
 }
 
 const checksumOf = ({ key, value }: Fetched): number => crc32(value ?? new Uint8Array(), crc32(key ?? new Uint8Array()))
@@ -62,6 +61,8 @@ export class Inputs {
   readonly #watch: InputWatch
   readonly #waitMs: number
   #pass = 0
+  /** Whether the last pass moved: then the next one only looks, so that a task that is done knows it at once. */
+  #moved = false
 
   private constructor(partition: number, watch: InputWatch, waitMs: number) {
     this.#partition = partition
@@ -75,15 +76,16 @@ export class Inputs {
     partition: number,
     specs: readonly InputSpec[],
     positions: ReadonlyMap<string, InputPosition>,
-    starts: ReadonlyMap<string, bigint>,
+    bounds: ReadonlyMap<string, Bounds>,
     watch: InputWatch,
     waitMs = 100,
   ): Promise<Inputs> {
     const inputs = new Inputs(partition, watch, waitMs)
     try {
       for (const spec of specs) {
-        const position = positions.get(spec.topic) ?? { topic: spec.topic, next: starts.get(spec.topic) ?? 0n }
-        await verify(member, partition, position)
+        const there = bounds.get(spec.topic)!
+        const position = positions.get(spec.topic) ?? { topic: spec.topic, next: there.start }
+        await verify(member, partition, position, there)
         const reader = await member.reader(spec.topic, partition, position.next)
         inputs.#inputs.push({ ...spec, reader, position, pending: undefined })
       }
@@ -128,9 +130,11 @@ export class Inputs {
         const decoded = input.codec.decode(message, this.#partition)
         const ready = decoded instanceof Promise ? await decoded : decoded
         if ("control" in ready) controls.push(ready.control)
+        else if (input.port === undefined) records.push(ready.record as Pass["records"][number])
         else records.push(Object.assign(ready.record, { input: input.port }))
       }
     }
+    this.#moved = positions.length > 0
     return { records, controls, positions, atHead, readAt: oldest }
   }
 
@@ -143,7 +147,7 @@ export class Inputs {
   }
 
   async #read(reader: Reader, limit: number): Promise<{ readonly batch: Batch; readonly readAt: number }> {
-    const batch = await reader.read({ maxBytes: 8 << 20, maxMessages: limit, waitMs: this.#waitMs })
+    const batch = await reader.read({ maxBytes: 8 << 20, maxMessages: limit, waitMs: this.#moved ? 0 : this.#waitMs })
     return { batch, readAt: this.#watch.elapsed() }
   }
 
@@ -171,9 +175,18 @@ export class Inputs {
   }
 }
 
-/** Reads the record before the position again: another one there means that the topic was recreated or truncated. */
-async function verify(member: Member, partition: number, { topic, last }: InputPosition): Promise<void> {
-  if (last === undefined) return
+/** Checks that the position is in what is there, and reads the record before it again: another one means that the topic was
+ * recreated or truncated. Where that record is gone by now, nothing can be said of it. */
+async function verify(
+  member: Member,
+  partition: number,
+  { topic, next, last }: InputPosition,
+  { start, end }: Bounds,
+): Promise<void> {
+  const what = `${topic}[${partition}]`
+  if (next > end) throw mismatch(`${what} ends at ${end}, and was read to ${next}`)
+  if (next < start) throw mismatch(`${what} begins at ${start}, and was read to ${next} only: what was between is gone`)
+  if (last === undefined || last.offset < start) return
   const reader = await member.reader(topic, partition, last.offset)
   try {
     const { messages, head } = await reader.read({ maxBytes: 1, maxMessages: 1, waitMs: 0 })
@@ -181,17 +194,16 @@ async function verify(member: Member, partition: number, { topic, last }: InputP
     const shorter = found === undefined && head <= last.offset
     const other = found !== undefined && found.offset === last.offset && checksumOf(found) !== last.checksum
     if (shorter || other)
-      throw systemic(
-        "position-mismatch",
-        `${topic}[${partition}]: another record stands at ${last.offset} than the one that was read there`,
-        {
-          hint: "the topic was recreated or truncated: set the position by hand",
-        },
-      )
+      throw mismatch(`${what}: another record stands at ${last.offset} than the one that was read there`)
   } finally {
     await reader.close()
   }
 }
+
+const mismatch = (message: string) =>
+  systemic("position-mismatch", message, {
+    hint: "the topic was recreated or truncated, or kept for too short a time: see `weir position show`, then `weir position set`",
+  })
 
 /** The codec of a topic that a task reads or writes. */
 export function codecOf(codecs: ReadonlyMap<string, TopicCodec>, topic: string): TopicCodec {

@@ -44,16 +44,20 @@ export class LogTable {
       const [bounds] = await this.#log.bounds(this.topic)
       this.#reader = await this.#log.reader(this.topic, 0, bounds?.start ?? 0n)
     }
-    const [bounds] = await this.#log.bounds(this.topic)
+    // What is committed lies hidden behind a transaction that somebody else has open before it, as a process that was killed may
+    // have for a while. The head of the first read is past both.
+    let end: bigint | undefined
     for (;;) {
-      const { messages, next } = await this.#reader.read({ maxBytes: 4 << 20, maxMessages: 10_000, waitMs: 0 })
+      const waitMs = end === undefined ? 0 : 100
+      const { messages, next, head } = await this.#reader.read({ maxBytes: 4 << 20, maxMessages: 10_000, waitMs })
+      end ??= head
       for (const { key, value } of messages) {
         if (key === null) continue
         const name = Buffer.from(key).toString()
         if (value === null) this.#rows.delete(name)
         else this.#rows.set(name, JSON.parse(Buffer.from(value).toString()))
       }
-      if (next >= (bounds?.end ?? 0n)) return
+      if (next >= end) return
     }
   }
 

@@ -18,8 +18,10 @@ import { ArrivalTimes } from "./arrival-times.ts"
 import { Counters } from "./counters.ts"
 import { LogTable } from "./log-table.ts"
 import { PauseRows } from "./pause-rows.ts"
+import { replayTopics } from "./replay.ts"
 import { deadLetterTopic, dropTopic, pauseTopic, taskTopic } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
+import { backOff } from "./supervise.ts"
 import { Tracing } from "./tracing.ts"
 
 /** How the ports are opened; main.ts knows the drivers. Paths in settings are taken from `folder`. */
@@ -46,11 +48,35 @@ export interface OpenOptions {
 export const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, WeirError> =>
   Effect.tryPromise({ try: run, catch: classify })
 
-/** Opens something that is closed with the scope. */
+/** How long a start waits for a server that is away, before it says that it failed. */
+const patienceMs = 60_000
+
+/** Tries again, for a minute, what may be better in a moment: a server that is being restarted too. */
+const patiently = <A>(what: string, logger: Logger, open: () => Promise<A>): Effect.Effect<A, WeirError> =>
+  Effect.gen(function* () {
+    const clock = yield* Clock.Clock
+    const until = clock.currentTimeMillisUnsafe() + patienceMs
+    let told: string | undefined
+    for (let tries = 0; ; tries++) {
+      const result = yield* Effect.result(attempt(open))
+      if (result._tag === "Success") return result.success
+      const { meaning, code, message } = result.failure
+      const passing = meaning === "retryable" || meaning === "systemic"
+      if (!passing || clock.currentTimeMillisUnsafe() >= until) return yield* Effect.fail(result.failure)
+      if (told !== code) logger.warn("waiting", { stage: what, code, message })
+      told = code
+      yield* backOff(tries)
+    }
+  })
+
+/** Opens something that is closed with the scope.
+ * @param what names it in the log while it cannot be opened */
 export const opened = <A extends { close(): Promise<void> }>(
+  what: string,
+  logger: Logger,
   open: () => Promise<A>,
 ): Effect.Effect<A, WeirError, Scope> =>
-  Effect.acquireRelease(attempt(open), (port) => Effect.promise(() => port.close().catch(() => {})))
+  Effect.acquireRelease(patiently(what, logger, open), (port) => Effect.promise(() => port.close().catch(() => {})))
 
 /** Secrets, ports, topics and codecs of a pipeline; all of it is closed with the scope. Fails before anything is written when a
  * secret is missing. */
@@ -62,19 +88,22 @@ export const openRuntime = (
     const { drivers, logger } = options
     const clock = yield* Clock.Clock
     const secrets = yield* attempt(() => readSecrets(pipeline, options.environment))
-    const store = yield* opened(() => drivers.store(pipeline.store, pipeline.folder))
-    const log = yield* opened(() => drivers.log(pipeline.log, pipeline.folder))
+    const store = yield* opened("store", logger, () => drivers.store(pipeline.store, pipeline.folder))
+    const log = yield* opened("log", logger, () => drivers.log(pipeline.log, pipeline.folder))
     const objects = new Map<Zone, Objects>()
     for (const zone of zones)
-      objects.set(zone, yield* opened(() => drivers.objects(pipeline.objects, zone, pipeline.folder)))
-    const codecs = yield* attempt(() => openTopics(pipeline, log, objects))
-    const table = yield* opened(async () => new LogTable(log, taskTopic(pipeline.name)))
+      objects.set(
+        zone,
+        yield* opened("objects", logger, () => drivers.objects(pipeline.objects, zone, pipeline.folder)),
+      )
+    const codecs = yield* patiently("topics", logger, () => openTopics(pipeline, log, objects))
+    const table = yield* opened("tasks", logger, async () => new LogTable(log, taskTopic(pipeline.name)))
     const now = () => clock.currentTimeMillisUnsafe()
     const calendar = () => options.asOf ?? now()
     const untilIdle = options.untilIdle === true
     const { asOf } = options
     const elapsed = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-    const pauseTable = yield* opened(async () => new LogTable(log, pauseTopic(pipeline.name)))
+    const pauseTable = yield* opened("pauses", logger, async () => new LogTable(log, pauseTopic(pipeline.name)))
     const pauses = yield* PauseRows.start({ pipeline, log, logger, now }, pauseTable)
     const shown = {
       counters: new Counters(),
@@ -102,6 +131,7 @@ async function openTopics(
       compact,
       ...(retention === undefined ? {} : { retention }),
     })),
+    ...replayTopics(pipeline),
     { name: deadLetterTopic(pipeline.name), partitions: 1 },
     { name: dropTopic(pipeline.name), partitions: 1 },
     { name: taskTopic(pipeline.name), partitions: 1, compact: true },

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Scope } from "effect/Scope"
 import type { WeirError } from "../errors.ts"
-import type { SinkDef, SourceDef } from "../plugin.ts"
+import type { SourceDef } from "../plugin.ts"
 import type {
   CompiledPipeline,
   CompiledSink,
@@ -20,16 +20,20 @@ import type { Group } from "./group.ts"
 import { startListener } from "./listener.ts"
 import type { ListenerAddress } from "./listener.ts"
 import { IdleGate } from "./idle.ts"
+import { makeSink } from "./make-sink.ts"
 import { attempt, opened, openRuntime } from "./open.ts"
 import type { OpenOptions } from "./open.ts"
 import { RunState } from "./readiness.ts"
-import { contextFor, groupOf, taskTopic } from "./runtime.ts"
+import { sinkReplayTopic } from "./replay.ts"
+import { groupOf, taskTopic } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
 import { SinkTask } from "./sink-task.ts"
 import { SourceTask } from "./source-task.ts"
+import { declareWriters } from "./start.ts"
 import { StatefulTask } from "./stateful-task.ts"
 import { StatelessTask } from "./stateless-task.ts"
 import { backOff, supervise } from "./supervise.ts"
+import { topicsRead } from "./task.ts"
 
 export { readSecrets } from "./open.ts"
 export type { Fates } from "./fates.ts"
@@ -71,6 +75,7 @@ export const runPipeline = (pipeline: CompiledPipeline, options: RunOptions): Ef
         runtime.logger.info("listening", { host, port })
         options.onListening?.({ host, port })
       }
+      yield* attempt(() => declareWriters(runtime))
       const watch = new EndWatch(runtime)
       yield* attempt(() => watch.begin())
       // Readers come before writers, so that nothing waits for a reader that is not there yet.
@@ -101,7 +106,7 @@ const startStage = (runtime: Runtime, stage: CompiledStage): Effect.Effect<Group
     {
       name: stage.name,
       group: groupOf(runtime.pipeline.name, stage.name),
-      topics: [...stage.inputs.keys()],
+      topics: topicsRead(runtime.pipeline.name, stage),
       partitions: stage.partitions,
     },
     (partition, member) =>
@@ -114,10 +119,7 @@ const startSink = (runtime: Runtime, sink: CompiledSink): Effect.Effect<Group[],
   Effect.gen(function* () {
     const stop = new AbortController()
     const inputs = sink.topics.map((topic) => runtime.pipeline.topics.get(topic)!)
-    const bound = { inputs: Object.fromEntries(sink.topics.map((topic) => [topic, topic])), outputs: {} }
-    const context = contextFor(runtime, sink.name, bound, stop.signal, false)
-    const told = inputs.map(({ name, zone, type }) => ({ topic: name, zone, type }))
-    const instance = yield* opened(() => (sink.plugin as SinkDef<unknown>).create(sink.options, context, told))
+    const instance = yield* opened(sink.name, runtime.logger, () => makeSink(runtime, sink, stop.signal))
     yield* Effect.addFinalizer(() => Effect.sync(() => stop.abort()))
     const groups: Group[] = []
     for (const { name, partitions } of inputs)
@@ -127,7 +129,7 @@ const startSink = (runtime: Runtime, sink: CompiledSink): Effect.Effect<Group[],
           {
             name: sink.name,
             group: groupOf(runtime.pipeline.name, `${sink.name}.${name}`),
-            topics: [name],
+            topics: [name, sinkReplayTopic(runtime.pipeline.name, sink.name, name)],
             partitions,
             topic: name,
           },

@@ -8,7 +8,7 @@ import type { Objects } from "../ports/objects.ts"
 import type { Store } from "../ports/store.ts"
 import type { Zone } from "../record.ts"
 import type { ArrivalTimes } from "./arrival-times.ts"
-import { Counters, bump } from "./counters.ts"
+import type { Counters } from "./counters.ts"
 import { refreshing } from "./objects.ts"
 import type { LogTable } from "./log-table.ts"
 import type { PauseRows } from "./pause-rows.ts"
@@ -59,9 +59,13 @@ export function contextFor(
   tracked = true,
 ): Context {
   const { pipeline } = runtime
-  const zoneOf = (topic: string): Zone => pipeline.topics.get(topic)?.zone ?? "phi"
   const bind = (ports: Readonly<Record<string, string>>) =>
-    Object.fromEntries(Object.entries(ports).map(([port, topic]) => [port, { topic, zone: zoneOf(topic) }]))
+    Object.fromEntries(
+      Object.entries(ports).map(([port, topic]) => {
+        const { zone, type } = pipeline.topics.get(topic)!
+        return [port, { topic, zone, type }]
+      }),
+    )
   const inputs = bind(bound.inputs)
   const outputs = bind(bound.outputs)
   const reachable = new Set([...Object.values(inputs), ...Object.values(outputs)].map(({ zone }) => zone))
@@ -91,10 +95,6 @@ export function contextFor(
     storeUrl: runtime.store.url,
     clock: { now: runtime.now },
     log: runtime.logger,
-    count(counter, label, by = 1) {
-      const { other } = runtime.counters.of(name)
-      if (!other.has(counter)) other.set(counter, new Map())
-      bump(other.get(counter)!, label, by)
-    },
+    count: (counter, label, by = 1) => runtime.counters.add(name, counter, label, by),
   }
 }

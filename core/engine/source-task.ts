@@ -1,17 +1,19 @@
 import { randomUUID } from "node:crypto"
 import { WeirError, classify, retryable } from "../errors.ts"
+import { versionOf } from "../package-version.ts"
 import type { Ports, SourceDef, SourceRun } from "../plugin.ts"
 import type { CompiledSource } from "../pipeline/model.ts"
 import type { Append, Writer } from "../ports/log.ts"
 import type { Draft } from "../record.ts"
 import { noOrigin } from "../codec.ts"
 import { bump } from "./counters.ts"
+import { deadLetterMessage } from "./dead-letter.ts"
+import type { DeadLetter } from "./dead-letter.ts"
 import { codecOf } from "./inputs.ts"
 import type { LogTable } from "./log-table.ts"
 import { Outbound } from "./outbound.ts"
 import { contextFor, deadLetterTopic, dropTopic, groupOf } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
-import { deadLetter } from "./task.ts"
 
 interface Pending {
   readonly out: Outbound
@@ -146,17 +148,24 @@ export class SourceTask {
   #fail(where: string, error: WeirError, marks: Readonly<Record<string, string | null>>): Promise<void> {
     const out = new Outbound()
     const { name, plugin } = this.#source
-    const letter = {
+    const letter: DeadLetter = {
       stage: name,
       plugin: plugin.name,
+      version: versionOf(plugin),
       origin: `${name}:${where}`,
       input: where,
+      ordinal: 0,
       code: error.code,
       path: error.path,
       message: error.message,
+      attempt: 1,
       time: this.#runtime.now(),
     }
-    out.append({ topic: deadLetterTopic(this.#runtime.pipeline.name), partition: 0, messages: [deadLetter(letter, 0)] })
+    out.append({
+      topic: deadLetterTopic(this.#runtime.pipeline.name),
+      partition: 0,
+      messages: [deadLetterMessage(letter)],
+    })
     bump(this.#runtime.counters.of(name).dead, error.code)
     return this.#enqueue(out, this.#marks(marks), 0)
   }

@@ -1,11 +1,11 @@
 import { deserialize, serialize } from "node:v8"
-import { classify, fatal } from "../errors.ts"
+import { fatal } from "../errors.ts"
 import type { CompiledStage } from "../pipeline/model.ts"
 import type { Append, GroupOffsets, Member, Writer } from "../ports/log.ts"
 import type { InputPosition, StepTransaction, TaskStore } from "../ports/store.ts"
 import type { Timer } from "../plugin.ts"
 import type { Position } from "../record.ts"
-import { runChain } from "./chain.ts"
+import { bisect } from "./bisect.ts"
 import type { ChainResult, ChainStep } from "./chain.ts"
 import { readFacts } from "./facts.ts"
 import type { Facts } from "./facts.ts"
@@ -16,12 +16,15 @@ import { observeStep } from "./observe.ts"
 import type { Outbound } from "./outbound.ts"
 import { groupOf } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
-import { startsOf } from "./stateless-task.ts"
+import { boundsOf, firstPositions, foldPassedOver } from "./start.ts"
+import { setPositions } from "./positions.ts"
 import { StepState } from "./step-state.ts"
-import { StageWork, inputSpecs, makeSteps } from "./task.ts"
+import { StageWork, inputSpecs, makeSteps, topicsRead } from "./task.ts"
 
-/** ENGINE.md: the cost is per step, so steps are large. */
+/** ENGINE.md: the cost is per step, so steps are large; but one record may touch a thousand rows, so their time decides. */
 const batchRecords = 2000
+const longStepMs = 1500
+const shortStepMs = 500
 const timersAtOnce = 2000
 
 interface StepWork {
@@ -54,7 +57,7 @@ export class StatefulTask {
         const waiters = this.gate.begin()
         const pass = await claimed.inputs.next(this.#limit)
         if (pass.positions.length > 0) {
-          await this.#step(claimed, { pass, fired: [] })
+          await this.#timed(() => this.#step(claimed, { pass, fired: [] }))
           progress()
         } else if (pass.atHead) {
           const settled = await this.#settled(claimed)
@@ -66,6 +69,20 @@ export class StatefulTask {
     } finally {
       await claimed.close()
     }
+  }
+
+  /** Sizes the next batch by how long this one took, and smaller where it failed: locks and answers have their time. */
+  async #timed(step: () => Promise<void>): Promise<void> {
+    const begun = this.#runtime.now()
+    try {
+      await step()
+    } catch (error) {
+      this.#limit = Math.max(1, this.#limit >> 1)
+      throw error
+    }
+    const took = this.#runtime.now() - begun
+    if (took > longStepMs) this.#limit = Math.max(1, Math.floor((this.#limit * longStepMs) / took))
+    else if (took < shortStepMs) this.#limit = Math.min(batchRecords, this.#limit * 2)
   }
 
   #step(claimed: Claimed, work: StepWork): Promise<void> {
@@ -88,7 +105,7 @@ export class StatefulTask {
       const facts = structuredClone(claimed.facts)
       const { moved, at } = this.#work.foldControls(facts, work.pass.controls)
       const state = new StepState(tx, this.#runtime.now(), this.#work.completeThrough(facts))
-      const result = await this.#apply(claimed.steps, work, state, moved.size > 0 ? at : undefined)
+      const result = await this.#apply(claimed, work, state, moved.size > 0 ? at : undefined)
       state.fired(work.fired)
       const out = this.#work.outbound(result, facts, moved)
       const appends = await out.appends()
@@ -110,36 +127,29 @@ export class StatefulTask {
     if (done.appends.length > 0) publisher.publish(done.number, done.appends)
   }
 
-  async #apply(
-    steps: readonly ChainStep[],
+  /** Each part that is tried has state of its own, which stands only if the part passed. */
+  #apply(
+    claimed: Claimed,
     { pass, fired }: StepWork,
     state: StepState,
     complete: Position | undefined,
   ): Promise<ChainResult> {
-    try {
-      const result = await runChain(
-        this.#work.stage.name,
-        steps,
-        { batch: pass.records, fired, zone: this.#work.zone, ...(complete === undefined ? {} : { complete }) },
-        state,
-      )
-      this.#limit = batchRecords
-      return result
-    } catch (thrown) {
-      const error = classify(thrown)
-      if (error.meaning !== "bad-record") throw error
-      if (pass.records.length !== 1) {
-        this.#limit = Math.max(1, pass.records.length >> 1)
-        throw error
-      }
-      this.#limit = batchRecords
-      return {
-        emitted: [],
-        held: [],
-        dropped: [],
-        failed: [{ root: pass.records[0]!, step: steps[0]!.plugin.name, error }],
-      }
-    }
+    const { stage } = this.#work
+    let rest = { fired, ...(complete === undefined ? {} : { complete }) }
+    return bisect(
+      pass.records,
+      async (batch) => {
+        const part = state.part()
+        const result = await this.#work.chain(claimed.steps, { batch, ...rest }, part)
+        state.absorb(part)
+        rest = { fired: [] }
+        return result
+      },
+      async () => {
+        claimed.steps = await makeSteps(this.#runtime, this.#work, claimed.signal)
+      },
+      stage.steps[0]!.plugin.name,
+    )
   }
 
   /** Nothing to read: fires what is due, forwards the end if the inputs ended. True when there is nothing more to do. */
@@ -206,17 +216,26 @@ async function commitOrRollback(
 class Claimed {
   readonly store: TaskStore
   readonly inputs: Inputs
-  readonly steps: readonly ChainStep[]
+  steps: readonly ChainStep[]
+  readonly signal: AbortSignal
   readonly publisher: Publisher
   readonly due: { quiet: number; calendar: number }
   facts: Facts
 
-  private constructor(store: TaskStore, inputs: Inputs, steps: readonly ChainStep[], publisher: Publisher) {
+  private constructor(
+    store: TaskStore,
+    facts: Facts,
+    inputs: Inputs,
+    steps: readonly ChainStep[],
+    publisher: Publisher,
+    signal: AbortSignal,
+  ) {
+    this.signal = signal
     this.store = store
     this.inputs = inputs
     this.steps = steps
     this.publisher = publisher
-    this.facts = readFacts(store.facts)
+    this.facts = facts
     this.due = {
       quiet: store.dueQuiet ?? Number.POSITIVE_INFINITY,
       calendar: store.dueCalendar ?? Number.POSITIVE_INFINITY,
@@ -238,15 +257,24 @@ class Claimed {
     try {
       publisher = await Publisher.open(runtime, store, group, [...stage.inputs.keys()][0]!, partition)
       const positions = new Map(store.positions.map((position: InputPosition) => [position.topic, position]))
+      const bounds = await boundsOf(runtime, topicsRead(runtime.pipeline.name, stage), partition)
+      const first = firstPositions(stage.start, [...stage.inputs.keys()], positions, bounds)
+      const facts = readFacts(store.facts)
+      if (first !== undefined) {
+        await foldPassedOver(runtime, facts, partition, first, bounds)
+        await setPositions(store, first, facts)
+      }
+      for (const position of first ?? []) positions.set(position.topic, position)
       inputs = await Inputs.open(
         member,
         partition,
         inputSpecs(runtime, stage),
         positions,
-        await startsOf(runtime, stage.inputs.keys(), partition),
+        bounds,
         watchOf(runtime, stage.name, partition),
       )
-      return new Claimed(store, inputs, await makeSteps(runtime, stage, signal), publisher)
+      work.uncounted.length = 0
+      return new Claimed(store, facts, inputs, await makeSteps(runtime, work, signal), publisher, signal)
     } catch (error) {
       await inputs?.close()
       await publisher?.close()

@@ -1,7 +1,6 @@
-import { classify } from "../errors.ts"
 import type { CompiledStage } from "../pipeline/model.ts"
 import type { Member, Writer } from "../ports/log.ts"
-import { runChain } from "./chain.ts"
+import { bisect } from "./bisect.ts"
 import type { ChainResult, ChainStep } from "./chain.ts"
 import { readFacts } from "./facts.ts"
 import type { Facts } from "./facts.ts"
@@ -12,7 +11,9 @@ import { observeStep } from "./observe.ts"
 import type { Outbound } from "./outbound.ts"
 import { groupOf } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
-import { StageWork, inputSpecs, makeSteps } from "./task.ts"
+import { boundsOf, firstPositions, foldPassedOver } from "./start.ts"
+import type { Bounds } from "./start.ts"
+import { StageWork, inputSpecs, makeSteps, topicsRead } from "./task.ts"
 
 const batchRecords = 1000
 const none: ChainResult = { emitted: [], held: [], dropped: [], failed: [] }
@@ -24,8 +25,8 @@ export class StatelessTask {
   readonly #member: Member
   readonly #runtime: Runtime
   readonly #group: string
-  /** Halved while a record that throws is searched for, so that it alone becomes a dead letter. */
-  #limit = batchRecords
+  #steps: readonly ChainStep[] = []
+  #signal = new AbortController().signal
 
   constructor(runtime: Runtime, stage: CompiledStage, partition: number, member: Member) {
     this.#runtime = runtime
@@ -44,20 +45,23 @@ export class StatelessTask {
     try {
       await table.refresh()
       const facts = readFacts(table.get(this.#factsKey))
+      const bounds = await boundsOf(this.#runtime, topicsRead(this.#runtime.pipeline.name, stage), partition)
       inputs = await Inputs.open(
         this.#member,
         partition,
         inputSpecs(this.#runtime, stage),
-        await this.#positions(),
-        await this.#starts(),
+        await this.#positions(writer, bounds, facts),
+        bounds,
         watchOf(this.#runtime, stage.name, partition),
       )
-      const steps = await makeSteps(this.#runtime, stage, signal)
+      this.#signal = signal
+      this.#work.uncounted.length = 0
+      await this.#renew()
       while (!signal.aborted) {
         const waiters = this.gate.begin()
-        const pass = await inputs.next(this.#limit)
+        const pass = await inputs.next(batchRecords)
         if (pass.positions.length > 0) {
-          await observeStep(this.#runtime, this.#work.step, pass, () => this.#step(writer, steps, pass, facts))
+          await observeStep(this.#runtime, this.#work.step, pass, () => this.#step(writer, pass, facts))
           progress()
         } else if (pass.atHead) {
           const settled = await this.#settled(writer, facts)
@@ -75,21 +79,24 @@ export class StatelessTask {
     return this.#work.writer
   }
 
-  async #positions() {
+  async #positions(writer: Writer, bounds: ReadonlyMap<string, Bounds>, facts: Facts) {
+    const { stage, partition } = this.#work
     const positions = new Map<string, { topic: string; next: bigint }>()
-    for (const topic of this.#work.stage.inputs.keys()) {
-      const next = (await this.#runtime.log.committed(this.#group, topic)).get(this.#work.partition)
+    for (const topic of bounds.keys()) {
+      const next = (await this.#runtime.log.committed(this.#group, topic)).get(partition)
       if (next !== undefined) positions.set(topic, { topic, next })
     }
+    const first = firstPositions(stage.start, [...stage.inputs.keys()], positions, bounds)
+    if (first === undefined) return positions
+    const next = first.map((position) => ({ topic: position.topic, partition, offset: position.next }))
+    await foldPassedOver(this.#runtime, facts, partition, first, bounds)
+    await writer.transact([this.#runtime.table.append([[this.#factsKey, facts]])], [{ group: this.#group, next }])
+    for (const position of first) positions.set(position.topic, position)
     return positions
   }
 
-  #starts(): Promise<Map<string, bigint>> {
-    return startsOf(this.#runtime, this.#work.stage.inputs.keys(), this.#work.partition)
-  }
-
-  async #step(writer: Writer, steps: readonly ChainStep[], pass: Pass, facts: Facts): Promise<void> {
-    const result = pass.records.length === 0 ? none : await this.#apply(steps, pass)
+  async #step(writer: Writer, pass: Pass, facts: Facts): Promise<void> {
+    const result = pass.records.length === 0 ? none : await this.#apply(pass)
     const next = structuredClone(facts)
     const { changed, moved } = this.#work.foldControls(next, pass.controls)
     const out = this.#work.outbound(result, next, moved)
@@ -98,26 +105,18 @@ export class StatelessTask {
     this.#work.count(pass, result, out)
   }
 
-  async #apply(steps: readonly ChainStep[], pass: Pass): Promise<ChainResult> {
-    try {
-      const result = await runChain(
-        this.#work.stage.name,
-        steps,
-        { batch: pass.records, zone: this.#work.zone },
-        undefined,
-      )
-      this.#limit = batchRecords
-      return result
-    } catch (thrown) {
-      const error = classify(thrown)
-      if (error.meaning !== "bad-record") throw error
-      if (pass.records.length === 1) {
-        this.#limit = batchRecords
-        return { ...none, failed: [{ root: pass.records[0]!, step: steps[0]!.plugin.name, error }] }
-      }
-      this.#limit = Math.max(1, pass.records.length >> 1)
-      throw error
-    }
+  #apply(pass: Pass): Promise<ChainResult> {
+    const { stage } = this.#work
+    return bisect(
+      pass.records,
+      (batch) => this.#work.chain(this.#steps, { batch }),
+      () => this.#renew(),
+      stage.steps[0]!.plugin.name,
+    )
+  }
+
+  async #renew(): Promise<void> {
+    this.#steps = await makeSteps(this.#runtime, this.#work, this.#signal)
   }
 
   async #commit(writer: Writer, out: Outbound, pass: Pick<Pass, "positions">, facts: Facts | undefined): Promise<void> {
@@ -135,15 +134,4 @@ export class StatelessTask {
     Object.assign(facts, next)
     return true
   }
-}
-
-/** Where each topic's partition begins. */
-export async function startsOf(
-  runtime: Runtime,
-  topics: Iterable<string>,
-  partition: number,
-): Promise<Map<string, bigint>> {
-  const starts = new Map<string, bigint>()
-  for (const topic of topics) starts.set(topic, (await runtime.log.bounds(topic))[partition]?.start ?? 0n)
-  return starts
 }

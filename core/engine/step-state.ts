@@ -1,94 +1,151 @@
 import type { KeyedState, SharedState, State, Timer } from "../plugin.ts"
 import type { StateKey, StateRow, StepChange, StepTransaction } from "../ports/store.ts"
+import { compareUtf8 } from "./byte-order.ts"
 
-const slotOf = (key: string, sort: string): string => `${key}\u0000${sort}`
+interface Range {
+  readonly key: string
+  readonly from?: string
+  readonly to?: string
+}
+type TextRow = readonly [sort: string, text: string]
+/** What reads rows as JSON text: the step's transaction, or what an earlier part of the step wrote over it. */
+type Below = Pick<StepTransaction, "get" | "scan">
 
-/** Writes of one step, over what the transaction reads; later reads see them. */
-class Overlay implements KeyedState {
-  readonly #tx: Pick<StepTransaction, "get" | "scan">
-  readonly #writes = new Map<string, { key: string; sort: string; value: string | undefined }>()
+/** Writes over what is below; later reads see them. */
+class Overlay implements KeyedState, Below {
+  readonly #below: Below
+  /** By key and sort; undefined where the row is deleted. */
+  readonly #writes = new Map<string, Map<string, string | undefined>>()
 
-  constructor(tx: Pick<StepTransaction, "get" | "scan">) {
-    this.#tx = tx
+  constructor(below: Below) {
+    this.#below = below
+  }
+
+  /** The same reads as JSON text, for a part of the step that is laid over this one. */
+  readonly texts: Below = {
+    get: (keys) => this.#get(keys),
+    scan: (ranges) => this.#scan(ranges),
   }
 
   async get<T>(keys: readonly StateKey[]): Promise<readonly (T | undefined)[]> {
-    if (keys.length === 0) return []
-    const missing = keys.filter(([key, sort]) => !this.#writes.has(slotOf(key, sort)))
-    const found = missing.length === 0 ? [] : await this.#tx.get(missing)
-    let at = 0
-    return keys.map(([key, sort]) => {
-      const write = this.#writes.get(slotOf(key, sort))
-      const text = write === undefined ? found[at++] : write.value
-      return text === undefined ? undefined : (JSON.parse(text) as T)
-    })
+    const texts = await this.#get(keys)
+    return texts.map((text) => (text === undefined ? undefined : (JSON.parse(text) as T)))
   }
 
-  async scan<T>(ranges: readonly { readonly key: string; readonly from?: string; readonly to?: string }[]) {
-    if (ranges.length === 0) return []
-    const found = await this.#tx.scan(ranges)
-    const written = Map.groupBy(this.#writes.values(), ({ key }) => key)
-    return found.map((rows, at) => {
-      const range = ranges[at]!
-      const own = (written.get(range.key) ?? []).filter(({ sort }) => within(sort, range))
-      if (own.length === 0) return rows.map(([sort, text]) => [sort, JSON.parse(text) as T] as const)
-      const merged = new Map(rows)
-      for (const { sort, value } of own)
-        if (value === undefined) merged.delete(sort)
-        else merged.set(sort, value)
-      return [...merged]
-        .map(([sort, text]) => [sort, Buffer.from(sort), text] as const)
-        .sort((a, b) => Buffer.compare(a[1], b[1]))
-        .map(([sort, , text]) => [sort, JSON.parse(text) as T] as const)
-    })
+  async scan<T>(ranges: readonly Range[]) {
+    const found = await this.#scan(ranges)
+    return found.map((rows) => rows.map(([sort, text]) => [sort, JSON.parse(text) as T] as const))
   }
 
   put<T>(rows: readonly (readonly [key: string, sort: string, value: T])[]): void {
-    for (const [key, sort, value] of rows)
-      this.#writes.set(slotOf(key, sort), { key, sort, value: JSON.stringify(value) })
+    for (const [key, sort, value] of rows) this.#of(key).set(sort, JSON.stringify(value))
   }
 
   delete(keys: readonly StateKey[]): void {
-    for (const [key, sort] of keys) this.#writes.set(slotOf(key, sort), { key, sort, value: undefined })
+    for (const [key, sort] of keys) this.#of(key).set(sort, undefined)
+  }
+
+  /** Takes over what was written to an overlay over this one. */
+  absorb(over: Overlay): void {
+    for (const [key, writes] of over.#writes) for (const [sort, text] of writes) this.#of(key).set(sort, text)
   }
 
   get puts(): StateRow[] {
-    return [...this.#writes.values()].flatMap(({ key, sort, value }) =>
-      value === undefined ? [] : [[key, sort, value] as const],
-    )
+    const rows: StateRow[] = []
+    for (const [key, writes] of this.#writes)
+      for (const [sort, text] of writes) if (text !== undefined) rows.push([key, sort, text])
+    return rows
   }
 
   get deletes(): StateKey[] {
-    return [...this.#writes.values()].flatMap(({ key, sort, value }) =>
-      value === undefined ? [[key, sort] as const] : [],
-    )
+    const keys: StateKey[] = []
+    for (const [key, writes] of this.#writes)
+      for (const [sort, text] of writes) if (text === undefined) keys.push([key, sort])
+    return keys
+  }
+
+  #of(key: string): Map<string, string | undefined> {
+    let writes = this.#writes.get(key)
+    if (writes === undefined) this.#writes.set(key, (writes = new Map()))
+    return writes
+  }
+
+  async #get(keys: readonly StateKey[]): Promise<readonly (string | undefined)[]> {
+    const missing = keys.filter(([key, sort]) => this.#writes.get(key)?.has(sort) !== true)
+    const found = missing.length === 0 ? [] : await this.#below.get(missing)
+    let at = 0
+    return keys.map(([key, sort]) => {
+      const writes = this.#writes.get(key)
+      return writes?.has(sort) === true ? writes.get(sort) : found[at++]
+    })
+  }
+
+  async #scan(ranges: readonly Range[]): Promise<readonly (readonly TextRow[])[]> {
+    if (ranges.length === 0) return []
+    const found = await this.#below.scan(ranges)
+    const sorted = new Map<string, readonly Write[]>()
+    return found.map((rows, at) => {
+      const { key, from, to } = ranges[at]!
+      const writes = this.#writes.get(key)
+      if (writes === undefined) return rows
+      let own = sorted.get(key)
+      if (own === undefined) sorted.set(key, (own = [...writes].sort(([a], [b]) => compareUtf8(a, b))))
+      return merged(rows, own, from === undefined ? 0 : firstFrom(own, from), to)
+    })
   }
 }
 
-function within(sort: string, { from, to }: { readonly from?: string; readonly to?: string }): boolean {
-  const bytes = Buffer.from(sort)
-  return (
-    (from === undefined || Buffer.compare(bytes, Buffer.from(from)) >= 0) &&
-    (to === undefined || Buffer.compare(bytes, Buffer.from(to)) < 0)
-  )
+type Write = readonly [sort: string, text: string | undefined]
+
+/** The first write whose sort is not below `from`. */
+function firstFrom(writes: readonly Write[], from: string): number {
+  let [low, high] = [0, writes.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (compareUtf8(writes[middle]![0], from) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
 }
+
+/** Rows with writes over them, both in order. */
+function merged(rows: readonly TextRow[], writes: readonly Write[], first: number, to: string | undefined): TextRow[] {
+  const result: TextRow[] = []
+  let at = 0
+  for (let next = first; next < writes.length; next++) {
+    const [sort, text] = writes[next]!
+    if (to !== undefined && compareUtf8(sort, to) >= 0) break
+    while (at < rows.length && compareUtf8(rows[at]![0], sort) < 0) result.push(rows[at++]!)
+    if (at < rows.length && rows[at]![0] === sort) at++
+    if (text !== undefined) result.push([sort, text])
+  }
+  while (at < rows.length) result.push(rows[at++]!)
+  return result
+}
+
+const slotOf = (key: string, name: string): string => `${key}\u0000${name}`
 
 /** The State that one step's plugin sees, and the change that it leaves. */
 export class StepState implements State {
   readonly now: number
   readonly completeThrough: ReadonlyMap<string, number>
   readonly shared: SharedState
+  readonly #tx: StepTransaction
   readonly #own: Overlay
   readonly #sharedRows: Overlay
   readonly #timers = new Map<string, Timer>()
   readonly #cancels = new Map<string, readonly [string, string]>()
 
-  constructor(tx: StepTransaction, now: number, complete: ReadonlyMap<string, number>) {
+  /** @param below the step's transaction, or the part of the step over which this one is tried */
+  constructor(below: StepTransaction | StepState, now: number, complete: ReadonlyMap<string, number>) {
     this.now = now
     this.completeThrough = complete
-    this.#own = new Overlay(tx)
-    this.#sharedRows = new Overlay(tx.shared)
-    const rows = this.#sharedRows
+    const parent = below instanceof StepState ? below : undefined
+    const tx = parent === undefined ? (below as StepTransaction) : parent.#tx
+    this.#tx = tx
+    this.#own = new Overlay(parent === undefined ? tx : parent.#own.texts)
+    const rows = new Overlay(parent === undefined ? tx.shared : parent.#sharedRows.texts)
+    this.#sharedRows = rows
     this.shared = {
       lock: (keys) => tx.shared.lock([...new Set(keys)].sort()),
       get: (keys) => rows.get(keys),
@@ -96,6 +153,18 @@ export class StepState implements State {
       put: (puts) => rows.put(puts),
       delete: (keys) => rows.delete(keys),
     }
+  }
+
+  /** A part of this step that may be thrown away; `absorb` keeps it. */
+  part(): StepState {
+    return new StepState(this, this.now, this.completeThrough)
+  }
+
+  absorb(part: StepState): void {
+    this.#own.absorb(part.#own)
+    this.#sharedRows.absorb(part.#sharedRows)
+    for (const [key, name] of part.#cancels.values()) this.cancel(key, name)
+    for (const timer of part.#timers.values()) this.timer(timer, timer)
   }
 
   get<T>(keys: readonly StateKey[]): Promise<readonly (T | undefined)[]> {

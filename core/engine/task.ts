@@ -1,16 +1,20 @@
-import type { ChainResult, ChainStep, Failed, StepInstance } from "./chain.ts"
+import { runChain } from "./chain.ts"
+import type { ChainResult, ChainStep, ChainWork, StepInstance } from "./chain.ts"
+import { deadLetters } from "./dead-letter.ts"
 import type { Facts } from "./facts.ts"
 import { allEnded, completeThrough, fold, markOfInputs } from "./facts.ts"
 import { codecOf } from "./inputs.ts"
 import type { InputSpec, Pass } from "./inputs.ts"
 import { Outbound } from "./outbound.ts"
-import { contextFor, deadLetterTopic, dropTopic } from "./runtime.ts"
+import { replaySpec, replayTopic } from "./replay.ts"
+import { contextFor, dropTopic } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
+import type { Context } from "../context.ts"
 import type { Control } from "../codec.ts"
 import { place } from "../codec.ts"
 import { fatal } from "../errors.ts"
 import type { WeirError } from "../errors.ts"
-import type { AnyPlugin, HeldInput } from "../plugin.ts"
+import type { AnyPlugin, HeldInput, State } from "../plugin.ts"
 import type { CompiledStage, CompiledTopic } from "../pipeline/model.ts"
 import type { Member } from "../ports/log.ts"
 import { zones } from "../record.ts"
@@ -24,13 +28,17 @@ export interface Task {
   run(signal: AbortSignal): Promise<void>
 }
 
-/** How long a plugin's instance may take to be made. */
-export async function makeSteps(runtime: Runtime, stage: CompiledStage, signal: AbortSignal): Promise<ChainStep[]> {
+/** Makes the instances of a stage's plugins for one claim. What they count is kept until the step that counted is committed. */
+export async function makeSteps(runtime: Runtime, work: StageWork, signal: AbortSignal): Promise<ChainStep[]> {
+  const { stage } = work
   const inputs = Object.fromEntries([...stage.inputs].map(([topic, port]) => [port, topic]))
   const steps: ChainStep[] = []
   for (const { plugin, options } of stage.steps) {
     const known = plugin as ChainStep["plugin"]
-    const context = contextFor(runtime, stage.name, { inputs, outputs: stage.outputs }, signal)
+    const context: Context = {
+      ...contextFor(runtime, stage.name, { inputs, outputs: stage.outputs }, signal),
+      count: (counter, label, by = 1) => void work.uncounted.push([counter, label, by]),
+    }
     steps.push({ plugin: known, instance: await create(stage.name, known, options, context) })
   }
   return steps
@@ -40,7 +48,7 @@ async function create(
   stage: string,
   plugin: ChainStep["plugin"],
   options: unknown,
-  context: ReturnType<typeof contextFor>,
+  context: Context,
 ): Promise<StepInstance> {
   try {
     return (await plugin.create(options as never, context)) as StepInstance
@@ -59,9 +67,17 @@ async function create(
   }
 }
 
-/** The inputs of a stage, as readers need them. */
-export const inputSpecs = (runtime: Runtime, stage: CompiledStage): InputSpec[] =>
-  [...stage.inputs].map(([topic, port]) => ({ topic, port, codec: codecOf(runtime.codecs, topic) }))
+/** The inputs of a stage, as readers need them: its topics, and what comes again. */
+export function inputSpecs(runtime: Runtime, stage: CompiledStage): InputSpec[] {
+  const specs = [...stage.inputs].map(([topic, port]) => ({ topic, port, codec: codecOf(runtime.codecs, topic) }))
+  return [...specs, replaySpec(replayTopic(runtime.pipeline.name, stage.name), specs)]
+}
+
+/** The topics that a stage's tasks read. */
+export const topicsRead = (pipeline: string, stage: CompiledStage): string[] => [
+  ...stage.inputs.keys(),
+  replayTopic(pipeline, stage.name),
+]
 
 export const inputTopics = (runtime: Runtime, topics: Iterable<string>): CompiledTopic[] =>
   [...topics].map((topic) => runtime.pipeline.topics.get(topic)!)
@@ -73,6 +89,8 @@ export class StageWork {
   readonly partition: number
   readonly writer: string
   readonly inputs: readonly CompiledTopic[]
+  /** What plugins counted in the step under way. */
+  readonly uncounted: [counter: string, label: string, by: number][] = []
 
   constructor(runtime: Runtime, stage: CompiledStage, partition: number) {
     this.runtime = runtime
@@ -90,6 +108,17 @@ export class StageWork {
   /** The most private of its inputs. */
   get zone(): Zone {
     return zones.find((zone) => this.inputs.some((input) => input.zone === zone)) ?? "phi"
+  }
+
+  /** Runs the chain over a part of a step's batch; what plugins counted in one that threw is forgotten. */
+  async chain(steps: readonly ChainStep[], part: Omit<ChainWork, "zone">, state?: State): Promise<ChainResult> {
+    const mark = this.uncounted.length
+    try {
+      return await runChain(this.stage.name, steps, { ...part, zone: this.zone }, state)
+    } catch (error) {
+      this.uncounted.length = mark
+      throw error
+    }
   }
 
   ended(facts: Facts): boolean {
@@ -129,7 +158,7 @@ export class StageWork {
       if (topic !== undefined)
         out.record(codecOf(this.runtime.codecs, topic), this.#partitions(topic), draft, draft.origin ?? root.origin)
     }
-    deadLetters(this.runtime, out, this.stage.name, result.failed)
+    deadLetters(this.runtime, out, this.stage, result.failed)
     drops(this.runtime, out, this.stage.name, result.dropped)
     for (const [feed, through] of moved) {
       facts.forwarded[feed] = through
@@ -173,54 +202,13 @@ export class StageWork {
     counts.held += result.held.length
     for (const { reason } of result.dropped) bump(counts.dropped, reason)
     for (const { error } of result.failed) bump(counts.dead, error.code)
+    for (const [counter, label, by] of this.uncounted.splice(0))
+      this.runtime.counters.add(this.stage.name, counter, label, by)
   }
 }
 
 /** Where the mark is kept with which a stage's or a sink's task ended. */
 export const endKey = (writer: string): string => `end/${writer}`
-
-/** A dead letter holds where and why, never what: no payload value. */
-export interface DeadLetter {
-  readonly stage: string
-  readonly plugin: string
-  readonly origin: string
-  readonly input: string
-  readonly code: string
-  readonly path: string | undefined
-  readonly message: string
-  readonly time: number
-}
-
-export function deadLetters(runtime: Runtime, out: Outbound, stage: string, failed: readonly Failed[]): void {
-  if (failed.length === 0) return
-  const ordinals = new Map<string, number>()
-  const messages = failed.map(({ root, step, error }) => {
-    const input = place(root.at)
-    const ordinal = ordinals.get(input) ?? 0
-    ordinals.set(input, ordinal + 1)
-    return deadLetter(
-      {
-        stage,
-        plugin: step,
-        origin: place(root.origin),
-        input,
-        code: error.code,
-        path: error.path,
-        message: error.message,
-        time: runtime.now(),
-      },
-      ordinal,
-    )
-  })
-  out.append({ topic: deadLetterTopic(runtime.pipeline.name), partition: 0, messages })
-}
-
-/** One dead letter as a message; it is one by (stage, input, ordinal). */
-export const deadLetter = (letter: DeadLetter, ordinal: number) => ({
-  key: Buffer.from(`${letter.stage}|${letter.input}|${ordinal}`),
-  value: Buffer.from(JSON.stringify(letter)),
-  timestamp: letter.time,
-})
 
 /** Writes down what was dropped: one message a step. Passing over a kind that a stage does not read is no fate of a record. */
 export function drops(

@@ -16,6 +16,7 @@ import type {
   CompiledStep,
   CompiledTopic,
   SecretSource,
+  Start,
 } from "./model.ts"
 import { listenSettings } from "./listen.ts"
 import { decodeOptions } from "./options.ts"
@@ -237,6 +238,7 @@ class Compiler {
     const step = entry === undefined ? undefined : this.#step(entry, ["source"])
     if (entry === undefined || step?.plugin.kind !== "source") return []
     const outputs = this.#outputs(entry, step.plugin.outputs)
+    this.#outputZones(entry, step.plugin, outputs)
     for (const [port, topic] of Object.entries(outputs)) {
       const { type, key } = step.plugin.outputs[port] as Port<unknown>
       this.#write(topic, { kind: "source", name }, type as RecordType, key, [name], [...path, "to"])
@@ -320,6 +322,8 @@ class Compiler {
   #stage(name: string, entry: Shape): CompiledStage[] {
     const through = entry.list("through") ?? []
     if (through.length === 0) this.#source.fault(entry.path, "missing through: a list of transforms")
+    const privacy = this.#privacy(entry, through)
+    const descends = privacy !== "none" ? false : this.#descends(entry)
     const steps = through.map((item, at) => {
       const step = shape(this.#source, [...entry.path, "through", at], item, ["use", "with"])
       return step === undefined ? undefined : this.#step(step, ["transform", "stateful"])
@@ -331,8 +335,7 @@ class Compiler {
     const last = chain.at(-1)!.plugin as Extract<AnyPlugin, { kind: "transform" | "stateful" }>
     const outputs = this.#outputs(entry, last.outputs)
     const types = this.#through(entry, chain, inputs)
-    const privacy = this.#privacy(entry, chain)
-    this.#zones(entry, inputs, outputs, privacy)
+    if (!descends) this.#outputZones(entry, last, outputs)
     const feeds = [
       ...new Set([...inputs.keys()].flatMap((topic) => [...(this.#written.get(topic)?.feeds.values() ?? [])].flat())),
     ]
@@ -342,7 +345,18 @@ class Compiler {
         this.#write(topic, { kind: "stage", name }, out.type, out.key, feeds, [...entry.path, "to"])
     }
     const stateful = chain.some(({ plugin }) => plugin.kind === "stateful")
-    return [{ name, inputs, steps: chain, outputs, stateful, privacy, partitions: this.#partitions(entry, inputs) }]
+    return [
+      {
+        name,
+        inputs,
+        steps: chain,
+        outputs,
+        stateful,
+        privacy: privacy === "some",
+        partitions: this.#partitions(entry, inputs),
+        ...this.#start(entry),
+      },
+    ]
   }
 
   /** Topic to port: `from:` is a topic or a list for the first step's only port, or a mapping of its ports to topics. */
@@ -450,34 +464,53 @@ class Compiler {
       )
   }
 
-  #privacy(entry: Shape, chain: readonly CompiledStep[]): boolean {
-    return chain.some(({ plugin }, at) => {
-      if (plugin.kind === "source" || plugin.kind === "sink" || plugin.privacy !== true) return false
-      if (plugin.from === undefined || this.#trusted.includes(plugin.name)) return true
+  /** Whether a step is a privacy transform; told from the names alone, so that what else is wrong with a stage cannot hide that it
+   * has none. A name that nobody knows may be a misspelt one. */
+  #privacy(entry: Shape, through: readonly unknown[]): "some" | "none" | "unknown" {
+    const plugins = through.map((item) => this.#plugins.get(String((item as { use?: unknown } | null)?.use)))
+    let found = false
+    for (const [at, plugin] of plugins.entries()) {
+      if (plugin === undefined || !("privacy" in plugin) || plugin.privacy !== true) continue
+      found = true
+      if (plugin.from === undefined || this.#trusted.includes(plugin.name)) continue
       this.#source.fault(
         [...entry.path, "through", at],
         `privacy transform ${plugin.name} comes from package ${plugin.from}: name it under trust: if you trust it`,
       )
-      return true
-    })
+    }
+    return found ? "some" : plugins.includes(undefined) ? "unknown" : "none"
   }
 
-  #zones(
-    entry: Shape,
-    inputs: ReadonlyMap<string, string>,
-    outputs: Readonly<Record<string, string>>,
-    privacy: boolean,
-  ): void {
-    if (privacy) return
-    for (const from of inputs.keys())
-      for (const to of Object.values(outputs)) {
+  /** Reports steps down the zones; tells whether there are any. */
+  #descends(entry: Shape): boolean {
+    let descends = false
+    for (const from of topicsIn(entry.raw("from")))
+      for (const to of topicsIn(entry.raw("to"))) {
         const [above, below] = [this.#zone(from), this.#zone(to)]
-        if (isBelow(below, above))
-          this.#source.fault(
-            [...entry.path, "to"],
-            `a step down the zones, from ${from} (${above}) to ${to} (${below}), without a privacy transform: add one, such as deidentify-record, to through`,
-          )
+        if (!isBelow(below, above)) continue
+        descends = true
+        this.#source.fault(
+          [...entry.path, "to"],
+          `a step down the zones, from ${from} (${above}) to ${to} (${below}), without a privacy transform: add one, such as deidentify-record, to through`,
+        )
       }
+    return descends
+  }
+
+  /** What a plugin says it writes in one zone goes to no topic of another. */
+  #outputZones(
+    entry: Shape,
+    plugin: { readonly name: string; readonly outputs: Readonly<Record<string, Port<unknown>>> },
+    outputs: Readonly<Record<string, string>>,
+  ): void {
+    for (const [port, topic] of Object.entries(outputs)) {
+      const { zone } = plugin.outputs[port]!
+      if (zone !== "any" && zone !== this.#zone(topic))
+        this.#source.fault(
+          [...entry.path, "to"],
+          `${plugin.name} writes ${zone}, topic ${topic} is ${this.#zone(topic)}`,
+        )
+    }
   }
 
   #zone(topic: string): Zone {
@@ -498,7 +531,7 @@ class Compiler {
 
   #sink(root: Shape, name: string): CompiledSink[] {
     const path = ["sinks", name]
-    const entry = root.map("sinks")?.map(name, ["use", "with", "from"])
+    const entry = root.map("sinks")?.map(name, ["use", "with", "from", "start"])
     const step = entry === undefined ? undefined : this.#step(entry, ["sink"])
     if (entry === undefined) return []
     const topics = entry.strings("from") ?? []
@@ -509,7 +542,15 @@ class Compiler {
           [...path, "from"],
           unknownName("topic", topic, [...this.#written.keys(), ...this.#declared.keys()]),
         )
-    return step === undefined ? [] : [{ name, ...step, topics }]
+    return step === undefined ? [] : [{ name, ...step, topics, ...this.#start(entry) }]
+  }
+
+  #start(entry: Shape): { readonly start?: Start } {
+    const start = entry.string("start")
+    if (start === undefined) return {}
+    if (start === "earliest" || start === "latest") return { start }
+    this.#source.fault([...entry.path, "start"], unknownName("start", start, ["earliest", "latest"]))
+    return {}
   }
 
   #topics(): Map<string, CompiledTopic> {

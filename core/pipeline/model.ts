@@ -43,8 +43,13 @@ export interface CompiledSource extends CompiledStep {
   readonly outputs: Readonly<Record<string, string>>
 }
 
+/** Where a stage or sink begins that has no position: at the first record that is kept, or at what comes next. */
+export type Start = "earliest" | "latest"
+
 export interface CompiledStage {
   readonly name: string
+  /** Undefined where the file does not say: earliest, where that repeats nothing. */
+  readonly start?: Start
   /** Topic to input port of the first step. */
   readonly inputs: ReadonlyMap<string, string>
   readonly steps: readonly CompiledStep[]
@@ -58,6 +63,8 @@ export interface CompiledStage {
 
 export interface CompiledSink extends CompiledStep {
   readonly name: string
+  /** Undefined where the file does not say: earliest. */
+  readonly start?: Start
   readonly topics: readonly string[]
 }
 

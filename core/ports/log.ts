@@ -36,7 +36,8 @@ export interface GroupOffsets {
 }
 
 /** One read: committed messages only, in order. `next` is where to read on (also past markers), `head` the end of what is
- * committed as of this read: `next === head` means that nothing more was there. */
+ * committed as of this read, and of what a transaction that is open still hides: `next === head` means that nothing more was
+ * there. */
 export interface Batch {
   readonly messages: readonly Fetched[]
   readonly next: bigint
@@ -98,6 +99,8 @@ export interface Log {
   /** Committed offsets of a group, by partition; absent where none was committed. Call it after fencing, never before. */
   committed(group: string, topic: string): Promise<ReadonlyMap<number, bigint>>
   join(spec: GroupSpec): Promise<Member>
+  /** How many members a group has now, as its coordinator knows; 0 where there is no such group. */
+  members(group: string): Promise<number>
   /** A reader outside groups. */
   reader(topic: string, partition: number, from: bigint): Promise<Reader>
   close(): Promise<void>

@@ -79,15 +79,19 @@ export interface TaskStore extends Claim {
   release(): Promise<void>
 }
 
-/** What is committed of a task, as somebody sees it who does not own it. */
-export interface TaskState {
+/** Where a task stands. */
+export interface TaskPositions {
   readonly stage: string
   readonly partition: number
+  readonly positions: readonly InputPosition[]
+}
+
+/** What is committed of a task, as somebody sees it who does not own it. */
+export interface TaskState extends TaskPositions {
   readonly epoch: bigint
   /** As of Claim. */
   readonly outbox: bigint
   readonly published: bigint
-  readonly positions: readonly InputPosition[]
   /** Outbox rows that are not published, as far as the Store knows. */
   readonly pending: number
   /** Armed timers, and when the earliest is due, ms; undefined when none is. */
@@ -102,6 +106,8 @@ export interface Store {
   /** Address of the server, with credentials; for sinks that write beside the Store. Never printed. */
   readonly url: string
   claim(pipeline: string, stage: string, partition: number): Promise<TaskStore>
+  /** Where every task of a pipeline stands, as last committed; claims nothing. */
+  positions(pipeline: string): Promise<readonly TaskPositions[]>
   /** Looks at a pipeline's tasks without claiming or holding up any; for those who watch. In order of stage and partition. */
   tasks?(pipeline: string): Promise<readonly TaskState[]>
   /** Rows of the tables of a zone and below, as a role that sees nothing above it. */

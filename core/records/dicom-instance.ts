@@ -44,7 +44,7 @@ export const dicomInstance = recordType({
     bodyPart: keep(string, "(0018,0015), upper case, empty when absent"),
     studyDate: date(optional(string), "(0008,0020) as YYYYMMDD"),
     studyTime: quasi(optional(string), "(0008,0030)"),
-    timezoneOffset: keep(optional(string), "(0008,0201)"),
+    timezoneOffset: text(optional(string), "(0008,0201); beside a shifted date it would tell the true season"),
     imageType: keep(array(string), "(0008,0008)"),
     burnedInAnnotation: keep(optional(string), "(0028,0301)"),
     conversionType: keep(optional(string), "(0008,0064)"),

@@ -75,9 +75,7 @@ const schemaOf = (value: unknown): unknown => ({
  * @param schemas the schemas that messages may have been written with, by id; another than the codec's own is resolved by Avro's
  * rules. Without it every message is taken for the codec's own. */
 export function envelopeCodec(value: unknown, schemas?: ReadonlyMap<number, unknown>): EnvelopeCodec {
-  const schema = schemaOf(value)
-  const type = typeOf(schema)
-  const text = JSON.stringify(schema)
+  const { schema, type, text } = builtOf(value)
   const resolvers = new Map<number, unknown>()
   return {
     schema,
@@ -88,6 +86,24 @@ export function envelopeCodec(value: unknown, schemas?: ReadonlyMap<number, unkn
       return decodeMessage(type, bytes, resolvers.get(id)) as Envelope
     },
   }
+}
+
+interface Built {
+  readonly schema: unknown
+  readonly type: Type
+  readonly text: string
+}
+
+/** By the record type's schema object: making a type compiles code, and each topic asks for it several times at a start. */
+const built = new WeakMap<object, Built>()
+
+function builtOf(value: unknown): Built {
+  const known = typeof value === "object" && value !== null ? built.get(value) : undefined
+  if (known !== undefined) return known
+  const schema = schemaOf(value)
+  const fresh = { schema, type: typeOf(schema), text: JSON.stringify(schema) }
+  if (typeof value === "object" && value !== null) built.set(value, fresh)
+  return fresh
 }
 
 function resolverOf(type: Type, own: string, writer: unknown, id: number): unknown {

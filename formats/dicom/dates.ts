@@ -32,10 +32,11 @@ function shiftOne(text: string, days: number): string | undefined {
   const full = dateTime.exec(text)
   if (full === null) return undefined
   const date = shifted(Number(full[1]), Number(full[2]), Number(full[3]), days)
-  return date === undefined ? undefined : date.join("") + (full[4] ?? "") + (full[5] ?? "")
+  return date === undefined ? undefined : date.join("") + (full[4] ?? "")
 }
 
-/** Moves the dates of a DA or DT value back by whole days; times of day, fractions and offsets stay. Read are YYYYMMDD, the old
+/** Moves the dates of a DA or DT value back by whole days; times of day and fractions stay; an offset
+ * from UTC goes, because offsets change with summer time and so would tell the true season. Read are YYYYMMDD, the old
  * YYYY.MM.DD (PS3.5 6.2) and date times from the day on; several values are parted by backslashes, empty ones stay empty.
  * Undefined when any value is something else, names no day of the calendar, or is a placeholder (before 1901, after 2099,
  * 1970-01-01), as shifting what everybody knows would tell the shift. */

@@ -59,12 +59,15 @@ const characteristicsColumn = columns.indexOf("rtnPatCharsOpt")
 const datesColumn = columns.indexOf("rtnLongModifDatesOpt")
 const patientAge = "00101010"
 const selectorAge = "0072005F"
+const offsetFromUtc = "00080201"
 
 function optionAction(row: readonly string[], options: ReadonlySet<ProfileOption>): Action | undefined {
   if (options.has("retain-uids") && row[uidColumn] === "K") return "keep"
   if (options.has("retain-patient-characteristics") && row[characteristicsColumn] === "K")
     return row[0] === patientAge || row[0] === selectorAge ? "age" : "keep"
-  if (options.has("retain-longitudinal-modified-dates") && row[datesColumn] === "C") return "date"
+  // An offset changes with summer time, so beside a shifted date it would tell the true season.
+  const isDate = row[datesColumn] === "C" && row[0] !== offsetFromUtc
+  if (options.has("retain-longitudinal-modified-dates") && isDate) return "date"
   return undefined
 }
 

@@ -67,8 +67,8 @@ export const isLength = (tag: number): boolean => (tag & 0xffff) === 0 || tag ==
 const repeatingRow = (tag: number): boolean =>
   isCurve(tag) || (isOverlay(tag) && ((tag & 0xffff) === 0x3000 || (tag & 0xffff) === 0x4000))
 
-/** HHMMSS.F, the old HH:MM:SS, an offset from UTC, or nothing. */
-const timeOrOffset = /^(?:\d{2,6}(?:\.\d{1,9})?|\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?|[+-]\d{4})?$/
+/** HHMMSS.F, the old HH:MM:SS, or nothing. */
+const timeOfDay = /^(?:\d{2,6}(?:\.\d{1,9})?|\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)?$/
 
 const nothing = new Uint8Array(0)
 const isEmpty = (element: Element): boolean => element.valueEnd === element.valueStart
@@ -183,11 +183,11 @@ export class Treatments {
     const vr = lookup(element.tag)?.vr ?? element.vr
     if (isOpaque(element)) return this.drop("removedUnknown")
     if (isDate(vr)) return this.shifted(element, vr) ?? this.unreadable(element, basic)
-    // Times of day and the offset from UTC stay; anything else that the option would have cleaned takes the basic action.
+    // Times of day stay; anything else that the option would have cleaned takes the basic action.
     if (vr === OB) return this.act(element, basic)
     const isTime = this.text(element)
       .split("\\")
-      .every((value) => timeOrOffset.test(value.trim()))
+      .every((value) => timeOfDay.test(value.trim()))
     return isTime ? "keep" : this.unreadable(element, basic)
   }
 

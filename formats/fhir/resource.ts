@@ -113,31 +113,35 @@ const codeElements = [
   "orderDetail",
 ].map((path) => path.split("."))
 
-function* codingsAt(value: unknown, steps: readonly string[], path: string): Generator<StatedCoding> {
+function codingsAt(value: unknown, steps: readonly string[], depth: number, path: string, into: StatedCoding[]): void {
   if (Array.isArray(value)) {
-    for (const [at, item] of value.entries()) if (isObject(item)) yield* codingsAt(item, steps, `${path}[${at}]`)
+    for (const [at, item] of value.entries()) if (isObject(item)) codingsAt(item, steps, depth, `${path}[${at}]`, into)
     return
   }
   if (!isObject(value)) return
-  const [step, ...rest] = steps
+  const step = steps[depth]
   if (step !== undefined) {
-    if (value[step] !== undefined) yield* codingsAt(value[step], rest, path === "" ? step : `${path}.${step}`)
+    if (value[step] !== undefined)
+      codingsAt(value[step], steps, depth + 1, path === "" ? step : `${path}.${step}`, into)
     return
   }
-  if (!Array.isArray(value["coding"])) return yield* codingOf(value, path)
-  for (const [at, item] of value["coding"].entries()) if (isObject(item)) yield* codingOf(item, `${path}.coding[${at}]`)
+  if (!Array.isArray(value["coding"])) return codingOf(value, path, into)
+  for (const [at, item] of value["coding"].entries()) if (isObject(item)) codingOf(item, `${path}.coding[${at}]`, into)
 }
 
-function* codingOf(value: Json, path: string): Generator<StatedCoding> {
+function codingOf(value: Json, path: string, into: StatedCoding[]): void {
   const code = stated(value["code"])
   if (code === undefined) return
   const display = stated(value["display"])
-  yield { system: stated(value["system"]) ?? "", code, ...(display === undefined ? {} : { display }), path }
+  into.push({ system: stated(value["system"]) ?? "", code, ...(display === undefined ? {} : { display }), path })
 }
 
 /** The codes of a resource's clinical elements, in the order of the elements; what has no code is passed over. */
-export const codings = (resource: Resource): readonly StatedCoding[] =>
-  codeElements.flatMap((steps) => [...codingsAt(resource, steps, "")])
+export function codings(resource: Resource): readonly StatedCoding[] {
+  const found: StatedCoding[] = []
+  for (const steps of codeElements) codingsAt(resource, steps, 0, "", found)
+  return found
+}
 
 /** Elements that say when a fact was, by preference (FHIR R4); a path into a period or a collection is dotted. */
 const timeElements = [
@@ -168,9 +172,10 @@ const timeElements = [
 
 /** The text of when a resource's fact was, as recorded: the first element that says it; undefined when none does. */
 export function clinicalTime(resource: Resource): string | undefined {
-  for (const path of timeElements) {
-    const value = path.reduce<unknown>((inside, name) => (isObject(inside) ? inside[name] : undefined), resource)
-    if (typeof value === "string") return value
+  for (const [name, inside] of timeElements) {
+    const value = resource[name!]
+    const told = inside === undefined ? value : isObject(value) ? value[inside] : undefined
+    if (typeof told === "string") return told
   }
   return undefined
 }

@@ -13,8 +13,10 @@ export type ZoneOffset = number | ((local: number) => number)
 
 const pattern = /^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d:\d\d)?)?)?)?$/
 
-/** Midnight of a day in ms, or undefined for a day that no calendar has; Date.UTC alone would move years below 100. */
+/** Midnight of a day in ms, or undefined for a day that no calendar has. */
 function midnight(year: number, month: number, day: number): number | undefined {
+  // Every month has these days, and Date.UTC moves years below 100.
+  if (year >= 100 && month >= 1 && month <= 12 && day >= 1 && day <= 28) return Date.UTC(year, month - 1, day)
   const date = new Date(0)
   date.setUTCFullYear(year, month - 1, day)
   return year > 0 && date.getUTCMonth() === month - 1 && date.getUTCDate() === day ? date.getTime() : undefined
@@ -66,16 +68,28 @@ export function zoneOffset(name: string): ZoneOffset | undefined {
   if (/^(Z|[+-]\d\d:\d\d)$/.test(name)) return statedOffset(name)
   const format = formatter(name)
   if (format === undefined) return undefined
-  const at = (utc: number): number => {
-    const part = Object.fromEntries(format.formatToParts(utc).map(({ type, value }) => [type, Number(value)]))
-    const day = midnight(part["year"]!, part["month"]!, part["day"]!)!
-    const shown = day + part["hour"]! * 3_600_000 + part["minute"]! * 60_000 + part["second"]! * 1000
-    return (shown - Math.floor(utc / 1000) * 1000) / 60_000
-  }
+  const at = (utc: number): number => offsetAt(format, utc)
   return (time) => {
     const [before, after] = [at(time - 86_400_000), at(time + 86_400_000)]
     return at(time - before * 60_000) === before ? before : at(time - after * 60_000) === after ? after : before
   }
+}
+
+/** The local time of a time zone: ms since 1970, UTC, to what a clock there shows, ms as if UTC. `Z`, `+hh:mm`, `-hh:mm` or an IANA
+ * name; undefined for others. */
+export function localTime(name: string): ((utc: number) => number) | undefined {
+  const fixed = /^(Z|[+-]\d\d:\d\d)$/.test(name) ? statedOffset(name) : undefined
+  if (fixed !== undefined) return (utc) => utc + fixed * 60_000
+  const format = formatter(name)
+  return format === undefined ? undefined : (utc) => utc + offsetAt(format, utc) * 60_000
+}
+
+/** Minutes east of UTC at a time. */
+function offsetAt(format: Intl.DateTimeFormat, utc: number): number {
+  const part = Object.fromEntries(format.formatToParts(utc).map(({ type, value }) => [type, Number(value)]))
+  const day = midnight(part["year"]!, part["month"]!, part["day"]!)!
+  const shown = day + part["hour"]! * 3_600_000 + part["minute"]! * 60_000 + part["second"]! * 1000
+  return (shown - Math.floor(utc / 1000) * 1000) / 60_000
 }
 
 function formatter(timeZone: string): Intl.DateTimeFormat | undefined {

@@ -31,6 +31,7 @@ class ObjectStore {
   readonly #open = new Map<string, Open>()
   /** Nothing was written since it was flushed. */
   readonly #flushed = new Set<string>()
+  readonly #laid = new Set<string>()
 
   constructor(inputs: ReadonlyMap<string, { readonly input: SinkInput; readonly objects: Objects }>, size: number) {
     this.#inputs = inputs
@@ -39,6 +40,7 @@ class ObjectStore {
 
   async write(batch: readonly Rec[], at: Span): Promise<void> {
     const slot = `${at.topic}/${at.partition}`
+    await this.#layOut(at.topic)
     this.#flushed.delete(slot)
     const known = this.#open.get(slot)
     // Anything but the next step (a redelivery, another owner in between, a failure) is read back from the store.
@@ -50,6 +52,14 @@ class ObjectStore {
       await chunk.add(lines, at.next)
     }
     if (chunk !== undefined) this.#open.set(slot, { next: at.next, chunk })
+  }
+
+  /** A topic through which rows come again is empty as a rule, and has a layout once something comes. */
+  async #layOut(topic: string): Promise<void> {
+    const bound = this.#inputs.get(topic)
+    if (bound?.input.of === undefined || this.#laid.has(topic)) return
+    await checkLayout(bound.objects, bound.input, Number(this.#size))
+    this.#laid.add(topic)
   }
 
   /** Joins the files of the open chunk, also when an earlier run wrote them. */
@@ -114,7 +124,7 @@ async function checkLayout(objects: Objects, { topic, type }: SinkInput, size: n
 async function create(size: number, context: Context, inputs: readonly SinkInput[]): Promise<SinkInstance> {
   if (size < 1) throw fatal("chunk-records", "chunk-records must be 1 or more", { path: "chunk-records" })
   const bound = new Map(inputs.map((input) => [input.topic, { input, objects: context.objects(input.zone) }]))
-  for (const { input, objects } of bound.values()) await checkLayout(objects, input, size)
+  for (const { input, objects } of bound.values()) if (input.of === undefined) await checkLayout(objects, input, size)
   return new ObjectStore(bound, size)
 }
 

@@ -5,7 +5,7 @@ import { columnsOf } from "./columns.ts"
 import { isRowError, meaningOf } from "./errors.ts"
 import { lay } from "./layout.ts"
 import { refusedRows } from "./poison.ts"
-import { claim, lockPosition, movePosition } from "./positions.ts"
+import { claim, lockPosition, movePosition, position, setPosition } from "./positions.ts"
 import { prepare } from "./rows.ts"
 import type { Row } from "./rows.ts"
 import { meaningful, openPool, transaction } from "./session.ts"
@@ -53,6 +53,14 @@ class PostgresSink {
 
   async claim(topic: string, partition: number) {
     return meaningful(claim(this.#pool, this.#sink, topic, partition))
+  }
+
+  async position(topic: string, partition: number) {
+    return meaningful(position(this.#pool, this.#sink, topic, partition))
+  }
+
+  async setPosition(topic: string, partition: number, next: bigint): Promise<void> {
+    return meaningful(setPosition(this.#pool, this.#sink, topic, partition, next))
   }
 
   async write(batch: readonly Rec[], at: Span): Promise<void> {
@@ -108,7 +116,7 @@ function tablesOf(given: Options, inputs: readonly SinkInput[]): readonly Table[
       throw fatal("table-name", `a table is named for ${topic}, which is no input of the sink`, {
         path: `tables.${topic}`,
       })
-  const tables = inputs.map((input) => tableOf(input, named[input.topic]))
+  const tables = inputs.filter(({ of }) => of === undefined).map((input) => tableOf(input, named[input.topic]))
   for (const [at, { name, topic }] of tables.entries()) {
     const other = tables.findIndex((table) => table.name === name || rowsTable(table.name) === name)
     if (other !== at)
@@ -125,10 +133,11 @@ async function create(given: Options, context: Context, inputs: readonly SinkInp
   const pool = openPool(given.url ?? context.storeUrl)
   try {
     const gone = await meaningful(transaction(pool, (client) => lay(client, context.pipeline, tables)))
-    const targets = tables.map(
-      (table) => [table.topic, { table, sql: upsertSql(table, gone.get(table) ?? []) }] as const,
+    const targets = new Map(
+      tables.map((table) => [table.topic, { table, sql: upsertSql(table, gone.get(table) ?? []) }] as const),
     )
-    return new PostgresSink(pool, `${context.pipeline}/${context.name}`, new Map(targets))
+    for (const { topic, of } of inputs) if (of !== undefined) targets.set(topic, targets.get(of)!)
+    return new PostgresSink(pool, `${context.pipeline}/${context.name}`, targets)
   } catch (thrown) {
     await pool.end()
     throw thrown

@@ -20,6 +20,36 @@ export async function claim(
   return { epoch: BigInt(epoch), next: next === null ? undefined : BigInt(next) }
 }
 
+/** Where a partition stands; undefined when nothing was written yet. */
+export async function position(
+  pool: Pool,
+  sink: string,
+  topic: string,
+  partition: number,
+): Promise<bigint | undefined> {
+  const { rows } = await pool.query<{ next: string | null }>(
+    "SELECT next FROM weir_sink.positions WHERE sink = $1 AND topic = $2 AND partition = $3",
+    [sink, topic, partition],
+  )
+  const next = rows[0]?.next ?? null
+  return next === null ? undefined : BigInt(next)
+}
+
+/** Sets a partition's position, and raises its epoch. */
+export async function setPosition(
+  pool: Pool,
+  sink: string,
+  topic: string,
+  partition: number,
+  next: bigint,
+): Promise<void> {
+  await pool.query(
+    `INSERT INTO weir_sink.positions AS held (sink, topic, partition, epoch, next) VALUES ($1, $2, $3, 1, $4)
+     ON CONFLICT (sink, topic, partition) DO UPDATE SET epoch = held.epoch + 1, next = $4`,
+    [sink, topic, partition, next],
+  )
+}
+
 /** Locks a partition's position to the end of the transaction and tells the offset from which records are new.
  * @throws retryable `fenced` when another claim came after; fatal `position-gap` when records between would be lost */
 export async function lockPosition(client: PoolClient, sink: string, at: Span): Promise<bigint> {

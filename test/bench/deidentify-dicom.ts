@@ -4,20 +4,15 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { deidentifyEach } from "../../cli/deid/index.ts"
 import { instanceOf } from "../../connectors/dicom/instance.ts"
+import type { Study } from "../../core/index.ts"
 import { openFolderObjects } from "../../core/drivers/objects-folder/index.ts"
 import { buildPart10, summarize } from "../../formats/dicom/index.ts"
 import type { DataElement } from "../../formats/dicom/index.ts"
 import { deidentifyDicom } from "../../transforms/deidentify/dicom.ts"
-import { memoryState, record, runStateful, testContext } from "../kit/index.ts"
-
-/** One measurement against its floor, both in `unit`; it holds when measured / floor is at least `target`. */
-export interface BenchResult {
-  readonly name: string
-  readonly measured: number
-  readonly floor: number
-  readonly unit: string
-  readonly target: number
-}
+import { runToEnd } from "../contract/dicom-border.ts"
+import { memoryState, record, testContext } from "../kit/index.ts"
+import type { Figure } from "./figure.ts"
+import { alternate, timed } from "./measure.ts"
 
 const projectKey = new Uint8Array(32).fill(7)
 const images = 120
@@ -76,12 +71,6 @@ function ctSlice(number: number): Uint8Array {
   return buildPart10(elements, { transferSyntax: "1.2.840.10008.1.2.1" })
 }
 
-const seconds = async (work: () => Promise<void>): Promise<number> => {
-  const begun = performance.now()
-  await work()
-  return (performance.now() - begun) / 1000
-}
-
 /** Read, hash and write each file, one after another; durable ones are synced to the disk as objects are. */
 async function bare(input: string, output: string, durable: boolean): Promise<void> {
   await mkdir(output, { recursive: true })
@@ -93,6 +82,24 @@ async function bare(input: string, output: string, durable: boolean): Promise<vo
     if (durable) await file.sync()
     await file.close()
   }
+}
+
+/** The study that lists all slices. */
+const study: Study = {
+  studyInstanceUid: "1.2.826.0.1.999.1",
+  accessionNumber: "ACC-778899",
+  accessionIssuer: "",
+  modalities: ["CT"],
+  bodyParts: ["CHEST"],
+  started: null,
+  startedPrecision: "none",
+  series: [],
+  instances: Array.from({ length: images }, (_, at) => ({
+    sopInstanceUid: `1.2.826.0.1.999.5.${at}`,
+    revision: 1,
+  })),
+  expectedInstances: null,
+  complete: true,
 }
 
 /** The stream's transform between two folders of objects. */
@@ -120,8 +127,10 @@ async function stream(dir: string, input: string, output: string): Promise<() =>
     }),
   )
   return async () => {
-    const { emitted } = await runStateful(made, memoryState(), records)
-    if (emitted.length !== images) throw new Error(`${emitted.length} of ${images} images were released`)
+    const listing = record({ key: "p", id: study.studyInstanceUid, value: study }, "studies")
+    const steps = await runToEnd(made, memoryState(), [...records, listing])
+    const released = steps.flatMap(({ emitted }) => emitted).filter(({ to }) => to === "instances").length
+    if (released !== images) throw new Error(`${released} of ${images} images were released`)
   }
 }
 
@@ -131,29 +140,30 @@ async function folder(input: string, output: string): Promise<void> {
   if (released !== images) throw new Error(`${released} of ${images} images were released`)
 }
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!
-
-/** Alternates the two and gives MB/s of both, by their medians. */
-async function alternate(
+async function against(
   name: string,
   megabytes: number,
   measured: () => Promise<void>,
   floor: () => Promise<void>,
-): Promise<BenchResult> {
-  const [times, floors]: [number[], number[]] = [[], []]
-  // The first round warms caches and the compiler, and does not count.
-  for (let round = 0; round <= rounds; round++) {
-    const [one, other] = [await seconds(floor), await seconds(measured)]
-    if (round === 0) continue
-    floors.push(one)
-    times.push(other)
+): Promise<Figure> {
+  const taken = await alternate(
+    rounds,
+    () => timed(measured),
+    () => timed(floor),
+  )
+  return {
+    name,
+    measured: megabytes / taken.measured.seconds,
+    floor: megabytes / taken.floor.seconds,
+    unit: "MB/s",
+    target: 0.25,
+    cpu: { measured: taken.measured.cpu, floor: taken.floor.cpu },
   }
-  return { name, measured: megabytes / median(times), floor: megabytes / median(floors), unit: "MB/s", target: 0.25 }
 }
 
 /** deidentify-dicom on 0.5 MB CT slices, folder to folder: out of stream against bare read, sha256 and write, and in the stream,
  * with durable objects, against the same with fsync. */
-export async function benchDeidentifyDicom(): Promise<BenchResult[]> {
+export async function benchDeidentifyDicom(): Promise<Figure[]> {
   const dir = await mkdtemp(join(tmpdir(), "weir-bench-deid-"))
   try {
     const input = join(dir, "in")
@@ -167,13 +177,13 @@ export async function benchDeidentifyDicom(): Promise<BenchResult[]> {
     const megabytes = bytes / 1e6
     const step = await stream(dir, input, join(dir, "limited"))
     return [
-      await alternate(
+      await against(
         "deidentify-dicom, 0.5 MB CT, weir deid, against read + sha256 + write",
         megabytes,
         () => folder(input, join(dir, "out")),
         () => bare(input, join(dir, "bare"), false),
       ),
-      await alternate(
+      await against(
         "deidentify-dicom, 0.5 MB CT, in the stream, against read + sha256 + write + fsync",
         megabytes,
         step,
@@ -184,5 +194,3 @@ export async function benchDeidentifyDicom(): Promise<BenchResult[]> {
     await rm(dir, { recursive: true, force: true })
   }
 }
-
-if (import.meta.main) console.table(await benchDeidentifyDicom())

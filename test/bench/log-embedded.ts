@@ -3,15 +3,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { openEmbeddedLog } from "../../core/drivers/log-embedded/index.ts"
 import type { Log, Message } from "../../core/ports/log.ts"
-
-/** One figure against the floor of the same run; the target is a share of the floor. */
-export interface Figure {
-  readonly name: string
-  readonly measured: number
-  readonly floor: number
-  readonly unit: string
-  readonly target: number
-}
+import type { Figure } from "./figure.ts"
+import { median, timed } from "./measure.ts"
 
 const MIB = 1 << 20
 const BATCHES = 60
@@ -49,11 +42,12 @@ async function appends(log: Log, bare: FileHandle) {
   const bytes = Buffer.alloc(MIB, 7)
   const [ours, theirs]: number[][] = [[], []]
   for (let i = 0; i < BATCHES * 3; i++) {
-    theirs!.push(await timed(async () => void (await bare.write(bytes, 0, MIB, i * MIB), await bare.datasync())))
-    ours!.push(await timed(() => writer.transact([{ topic: "t", partition: 0, messages: batch }])))
+    const bareWrite = async () => void (await bare.write(bytes, 0, MIB, i * MIB), await bare.datasync())
+    theirs!.push((await timed(bareWrite)).seconds)
+    ours!.push((await timed(() => writer.transact([{ topic: "t", partition: 0, messages: batch }]))).seconds)
   }
   await writer.close()
-  return { measured: 1000 / median(ours!), floor: 1000 / median(theirs!) }
+  return { measured: 1 / median(ours!), floor: 1 / median(theirs!) }
 }
 
 async function reads(log: Log, path: string) {
@@ -61,11 +55,11 @@ async function reads(log: Log, path: string) {
   const file = await open(path, "r")
   const { size } = await file.stat()
   for (let round = 0; round < ROUNDS; round++) {
-    theirs!.push(await timed(() => readBare(file)))
-    ours!.push(await timed(() => readLog(log)))
+    theirs!.push((await timed(() => readBare(file))).seconds)
+    ours!.push((await timed(() => readLog(log))).seconds)
   }
   await file.close()
-  const rate = (times: readonly number[]) => (size / MIB / Math.min(...times)) * 1000
+  const rate = (times: readonly number[]) => size / MIB / Math.min(...times)
   return { measured: rate(ours!), floor: rate(theirs!) }
 }
 
@@ -80,17 +74,3 @@ async function readLog(log: Log): Promise<void> {
     if (messages.length === 0 && next === head) return reader.close()
   }
 }
-
-async function timed(run: () => Promise<void>): Promise<number> {
-  const began = performance.now()
-  await run()
-  return performance.now() - began
-}
-
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
-
-if (import.meta.main)
-  for (const { name, measured, floor, unit, target } of await benchLogEmbedded())
-    console.log(
-      `${name}: ${measured.toFixed(0)} ${unit}, ${((measured / floor) * 100).toFixed(0)} % of ${floor.toFixed(0)} (target ${target * 100} %)`,
-    )

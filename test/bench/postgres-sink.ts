@@ -5,16 +5,8 @@ import { label } from "../../core/index.ts"
 import type { Label, Rec, SinkDelivery, SinkInstance } from "../../core/index.ts"
 import { postgres } from "../../sinks/postgres/index.ts"
 import { testContext } from "../kit/index.ts"
-
-/** A rate beside the floor that was measured in the same run. */
-export interface Measurement {
-  readonly name: string
-  readonly measured: number
-  readonly floor: number
-  readonly unit: string
-  /** The least share of the floor that is good enough. */
-  readonly target: number
-}
+import type { Figure } from "./figure.ts"
+import { timed } from "./measure.ts"
 
 const topic = "bench.labels"
 const batchRecords = 5000
@@ -58,13 +50,10 @@ const batch = (number: number, version: bigint, offset: number): Rec[] =>
 
 type Work = (records: readonly Rec[]) => Promise<void>
 
-async function milliseconds(work: Work, records: readonly Rec[]): Promise<number> {
-  const began = performance.now()
-  await work(records)
-  return performance.now() - began
-}
+const secondsOf = async (work: Work, records: readonly Rec[]): Promise<number> =>
+  (await timed(() => work(records))).seconds
 
-const rate = (spent: number): number => Math.round((batches * batchRecords * 1000) / spent)
+const rate = (spent: number): number => Math.round((batches * batchRecords) / spent)
 
 const copyText = (item: unknown): string =>
   item === null
@@ -86,17 +75,17 @@ const copyWith =
   }
 
 /** Batch by batch in turn, so that what else the machine does falls on all of them. */
-async function alternate(copy: Work, write: Work): Promise<readonly Measurement[]> {
+async function alternate(copy: Work, write: Work): Promise<readonly Figure[]> {
   const spent = { copy: 0, fresh: 0, newer: 0 }
   for (let number = 0; number < batches; number++) {
     const offset = 2 * number * batchRecords
     const fresh = batch(number, 1n, offset)
     const newer = batch(number, 2n, offset + batchRecords)
-    spent.copy += await milliseconds(copy, fresh)
-    spent.fresh += await milliseconds(write, fresh)
-    spent.newer += await milliseconds(write, newer)
+    spent.copy += await secondsOf(copy, fresh)
+    spent.fresh += await secondsOf(write, fresh)
+    spent.newer += await secondsOf(write, newer)
   }
-  const of = (name: string, took: number, target: number): Measurement => ({
+  const of = (name: string, took: number, target: number): Figure => ({
     name: `postgres sink, ${name} rows`,
     measured: rate(took),
     floor: rate(spent.copy),
@@ -108,7 +97,7 @@ async function alternate(copy: Work, write: Work): Promise<readonly Measurement[
 
 /** Rows a second through the sink, new ones and newer versions of them, against bare COPY of the same rows into a table of the
  * same columns and key on the same server. Uses and empties table `bench_labels` of zone `limited`. */
-export async function benchPostgresSink(url: string): Promise<readonly Measurement[]> {
+export async function benchPostgresSink(url: string): Promise<readonly Figure[]> {
   const context = testContext({ storeUrl: url, pipeline: "bench", name: "bench" })
   const client = new Client({ connectionString: url })
   await client.connect()

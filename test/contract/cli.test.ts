@@ -1,11 +1,13 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { lineLogger } from "../../cli/logger.ts"
 import { reportError } from "../../cli/report-error.ts"
-import { fatal } from "../../core/index.ts"
+import { fatal, identityKeyFrom, personKey, pseudonymizer } from "../../core/index.ts"
 import { builtIns, main } from "../../main.ts"
+import { projectKey, slice } from "./dicom-border.ts"
+import { dicomText, filesOf } from "./synth-hospital.ts"
 
 let folder: string
 beforeEach(async () => {
@@ -86,6 +88,24 @@ describe("the command line", () => {
     const { err } = await weir("run", "--jsno", "--as-off", "x")
     expect(err).toContain("did you mean --json?")
     expect(err).toContain("did you mean --as-of?")
+  })
+})
+
+describe("deid", () => {
+  it("takes the person from the namespace that it is told, as the pipeline's identity: list names it", async () => {
+    await mkdir(join(folder, "in"))
+    await writeFile(join(folder, "in", "a.dcm"), slice("1.2.3.4.5.61"))
+    await writeFile(join(folder, "key"), projectKey)
+    const personOf = async (out: string, ...more: string[]) => {
+      const said = await weir("deid", join(folder, "in"), join(folder, out), "--key-file", join(folder, "key"), ...more)
+      expect(said).toMatchObject({ code: 0, out: expect.stringContaining("1 released") })
+      const [name] = await filesOf(join(folder, out))
+      return dicomText(await readFile(join(folder, out, name!)))
+    }
+    const inNamespace = (name: string) =>
+      pseudonymizer(projectKey).person(personKey(identityKeyFrom(projectKey), name, "MRN-471147"))
+    expect(await personOf("one")).toContain(inNamespace("mrn"))
+    expect(await personOf("other", "--namespace", "hospital-a")).toContain(inNamespace("hospital-a"))
   })
 })
 

@@ -55,27 +55,30 @@ describe("de-identifying a folder out of stream", () => {
     expect((await stat(join(output, name!))).mtimeMs).toBe(0)
   })
 
-  it("makes the bytes that the stream makes where Patient ID is the key member", async () => {
-    const files = [slice("1.2.3.4.5.61", bodyPart()), slice("1.2.3.4.5.62"), slice("1.2.3.4.5.63")]
-    for (const [at, bytes] of files.entries()) await put(`${at}.dcm`, bytes)
-    const options = { "retain-longitudinal-modified-dates": true, "retain-patient-characteristics": true } as const
-    await run({ options })
-    const border = await TestBorder.open()
-    try {
-      const person = personKey(identityKeyFrom(projectKey), "mrn", "MRN-471147")
-      const arrivals = await Promise.all(files.map((bytes) => border.arrive(bytes, person)))
-      const inputs = border.asInputs(await (await assembler())(arrivals))
-      const done = await runStateful(await border.create(options), memoryState(), inputs)
-      const keys = instancesOf(done).map(({ value }) => value!.object.key)
-      expect((await filesOf(output)).map((file) => `dicom/${file}`)).toEqual(keys.sort())
-      for (const key of keys)
-        expect(
-          Buffer.compare(await border.limited.objects.bytes(key), await readFile(join(output, key.slice(6)))),
-        ).toBe(0)
-    } finally {
-      await border.close()
-    }
-  })
+  it.each(["mrn", "hospital-a"])(
+    "makes the bytes that the stream makes where Patient ID in %s is the key member",
+    async (namespace) => {
+      const files = [slice("1.2.3.4.5.61", bodyPart()), slice("1.2.3.4.5.62"), slice("1.2.3.4.5.63")]
+      for (const [at, bytes] of files.entries()) await put(`${at}.dcm`, bytes)
+      const options = { "retain-longitudinal-modified-dates": true, "retain-patient-characteristics": true } as const
+      await run({ options, namespace })
+      const border = await TestBorder.open()
+      try {
+        const person = personKey(identityKeyFrom(projectKey), namespace, "MRN-471147")
+        const arrivals = await Promise.all(files.map((bytes) => border.arrive(bytes, person)))
+        const inputs = border.asInputs(await (await assembler())(arrivals))
+        const done = await runStateful(await border.create(options), memoryState(), inputs)
+        const keys = instancesOf(done).map(({ value }) => value!.object.key)
+        expect((await filesOf(output)).map((file) => `dicom/${file}`)).toEqual(keys.sort())
+        for (const key of keys)
+          expect(
+            Buffer.compare(await border.limited.objects.bytes(key), await readFile(join(output, key.slice(6)))),
+          ).toBe(0)
+      } finally {
+        await border.close()
+      }
+    },
+  )
 
   it("decides a series by all its files, wherever they lie", async () => {
     await put("a.dcm", slice("1.2.3.4.5.61"))

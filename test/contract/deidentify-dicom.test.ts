@@ -5,7 +5,17 @@ import { findIdentifiers, parseWhole, summarize } from "../../formats/dicom/inde
 import { memoryState, runStateful } from "../kit/index.ts"
 import type { MemoryState } from "../kit/index.ts"
 import { dicomText } from "./synth-hospital.ts"
-import { TestBorder, assembler, bodyPart, codesOf, instancesOf, projectKey, slice, studiesOf } from "./dicom-border.ts"
+import {
+  TestBorder,
+  assembler,
+  bodyPart,
+  codesOf,
+  instancesOf,
+  projectKey,
+  runToEnd,
+  slice,
+  studiesOf,
+} from "./dicom-border.ts"
 import type { Collected } from "./dicom-border.ts"
 
 type Batch = readonly (Rec & { readonly input: string })[]
@@ -100,7 +110,7 @@ describe("deidentify-dicom", () => {
     })
   })
 
-  it("waits with a study until each instance has a verdict at the revision that the study counts, or left since", async () => {
+  it("decides on a study once each instance that it lists is there as it lists it, and takes back at once what left", async () => {
     const before = border.asInputs(await assemble([await border.arrive(slice("1.2.3.4.5.61"))]))
     const changed = slice("1.2.3.4.5.61", { tag: "00200013", vr: "IS", value: "4" })
     const after = border.asInputs(await assemble([await border.arrive(changed, "p", 2n)]))
@@ -108,23 +118,91 @@ describe("deidentify-dicom", () => {
     const only = (records: Batch, input: string) => records.filter((one) => one.input === input)
     await run(only(before, "instances"))
     expect((await run(only(after, "studies"))).emitted).toEqual([])
-    expect(
-      studiesOf(await run(only(after, "instances"))).map(({ version, value }) => [version, value!.released]),
-    ).toEqual([[1n, 1]])
-    expect(
-      studiesOf(await run(only(gone, "instances"))).map(({ version, value }) => [version, value!.complete]),
-    ).toEqual([[2n, false]])
+    const done = await run(only(after, "instances"))
+    expect(instancesOf(done).map(({ version, value }) => [version, value!.instanceNumber])).toEqual([[1n, 4]])
+    expect(studiesOf(done).map(({ version, value }) => [version, value!.released])).toEqual([[1n, 1]])
+    const left = await run(only(gone, "instances"))
+    expect(left.emitted.map(({ to, draft }) => [to, draft.op])).toEqual([["instances", "retract"]])
     expect(studiesOf(await run(only(gone, "studies"))).map(({ version, op }) => [version, op])).toEqual([
-      [3n, "retract"],
+      [2n, "retract"],
     ])
   })
 
-  it("fails the step, and no record, when a bucket does not answer", async () => {
+  it("lets nothing of a study below, and reads nothing of it, before the study says what it is made of", async () => {
+    const records = border.asInputs(
+      await assemble([
+        await border.arrive(slice("1.2.3.4.5.61")),
+        await border.arrive(slice("1.2.3.4.5.62", bodyPart("HEAD"))),
+      ]),
+    )
+    const instances = records.filter(({ input }) => input === "instances")
+    for (const instance of instances) {
+      const done = await run([instance])
+      expect([done.emitted, done.failed, done.held.length]).toEqual([[], [], 1])
+    }
+    expect([border.phi.reads, border.limited.puts]).toEqual([[], []])
+    expect(border.counts.get("waiting/study-not-assembled")).toBe(2)
+    const done = await run(records.filter(({ input }) => input === "studies"))
+    expect(codesOf(done)).toEqual(["refused.face-risk", "refused.face-risk"])
+    expect(done.failed.map(({ from: { at, origin } }) => [at, origin])).toEqual(
+      instances.map(({ at, origin }) => [at, origin]),
+    )
+    expect([instancesOf(done), border.limited.puts]).toEqual([[], []])
+    expect(border.counts.get("waiting/study-not-assembled")).toBe(0)
+  })
+
+  it("drops an arrival that another one replaced before its study came, or that adds nothing", async () => {
+    const [first] = border.asInputs(await assemble([await border.arrive(slice("1.2.3.4.5.61"))]))
+    const later = border.asInputs(
+      await assemble([await border.arrive(slice("1.2.3.4.5.61", bodyPart("LUNG")), "p", 2n)]),
+    )
+    await run([first!])
+    const replaced = await run([later[0]!])
+    expect(replaced.dropped.map(({ from, reason }) => [from.origin, reason])).toEqual([
+      [first!.origin, "older-version"],
+    ])
+    expect(border.counts.get("waiting/study-not-assembled")).toBe(1)
+    await run([later[1]!])
+    const again = { ...later[0]!, version: 3n, origin: { ...later[0]!.origin, offset: 99n } }
+    const listing = later[1]!.value as { instances: object[] }
+    const instances = listing.instances.map((one) => ({ ...one, revision: 3 }))
+    const done = await run([again, { ...later[1]!, version: 9n, value: { ...listing, instances } }])
+    expect(done.emitted).toEqual([])
+    expect(done.dropped.map(({ from, reason }) => [from.origin.offset, reason])).toEqual([[99n, "duplicate"]])
+  })
+
+  it("fails the step, and no record, when a bucket does not answer; the step is done again", async () => {
     const down = { ...border.phi.objects, bytes: () => Promise.reject(retryable("unreachable", "no answer")) }
     const objects = (zone: string) => (zone === "phi" ? down : border.limited.objects)
-    made = await border.create({}, { objects })
-    await expect(arrive(slice("1.2.3.4.5.61"))).rejects.toMatchObject({ meaning: "retryable", code: "unreachable" })
-    expect(state.dump().has("0/p/i/1.2.3.4.5.61")).toBe(false)
+    const inputs = border.asInputs(await assemble([await border.arrive(slice("1.2.3.4.5.61"))]))
+    const failing = runStateful(await border.create({}, { objects }), state.copy(), inputs)
+    await expect(failing).rejects.toMatchObject({ meaning: "retryable", code: "unreachable" })
+    expect(instancesOf(await run(inputs))).toHaveLength(1)
+  })
+
+  it("does a part of the work in each step, and lets a timer that is due drive the rest", async () => {
+    const sops = Array.from({ length: 7 }, (_, at) => `1.2.3.4.5.${at + 100}`)
+    const inputs = border.asInputs(await assemble(await Promise.all(sops.map((sop) => border.arrive(slice(sop))))))
+    const steps = await runToEnd(border.inSlices({ headers: 3, objects: 2 }), state, inputs)
+    expect(steps.map((step) => instancesOf(step).length)).toEqual([0, 0, 2, 2, 2, 1])
+    expect(steps.map((step) => studiesOf(step).length)).toEqual([0, 0, 0, 0, 0, 1])
+    expect(state.timers.size).toBe(0)
+    const few = (sop: string) => slice(sop, { tag: "0020000D", vr: "UI", value: `${sop}.9` })
+    const others = border.asInputs(await assemble(await Promise.all(sops.map((sop) => border.arrive(few(sop), "q")))))
+    const bySize = await runToEnd(border.inSlices({ bytes: 1 }), state, others)
+    expect(bySize.map((step) => [instancesOf(step).length, studiesOf(step).length])).toEqual(sops.map(() => [1, 1]))
+  })
+
+  it("goes on with the work in each step, as timers only fire while there is nothing to read", async () => {
+    const sops = ["1.2.3.4.5.61", "1.2.3.4.5.62"]
+    const inputs = border.asInputs(await assemble(await Promise.all(sops.map((sop) => border.arrive(slice(sop))))))
+    const other = { tag: "0020000D", vr: "UI", value: "1.2.3.4.100.2" }
+    const more = border.asInputs(await assemble([await border.arrive(slice("1.2.3.4.5.63", other))]))
+    const made = border.inSlices({ objects: 1 })
+    const steps = [inputs, ...more.map((one) => [one])]
+    const released: number[] = []
+    for (const batch of steps) released.push(instancesOf(await runStateful(made, state, batch)).length)
+    expect(released).toEqual([1, 1, 1])
   })
 
   it("keeps the step's transaction from going idle while objects are read", async () => {
@@ -239,12 +317,15 @@ describe("deidentify-dicom", () => {
     it("takes back what it had released once an instance shows a head, and keeps the origin of each", async () => {
       const first = await arrive(slice("1.2.3.4.5.61"))
       const done = await arrive(slice("1.2.3.4.5.62", bodyPart("HEAD")))
-      expect(codesOf(done)).toEqual(["refused.face-risk"])
+      expect(codesOf(done)).toEqual(["refused.face-risk", "refused.face-risk"])
       expect(instancesOf(done).map(({ op, id, version, value, time }) => [op, id, version, value, time])).toEqual([
         ["retract", base.uid("1.2.3.4.5.61"), 2n, null, 0],
       ])
-      const stem = (collected: Collected) => collected.emitted.find(({ to }) => to === "instances")!.from.origin
-      expect(stem(done)).toEqual(stem(first))
+      const [released, retracted] = [first, done].map(
+        ({ emitted }) => emitted.find(({ to }) => to === "instances")!.draft.origin,
+      )
+      expect(retracted).toEqual(released)
+      expect(done.failed.map(({ from }) => from.origin)).toContainEqual(released)
       expect(studiesOf(done).at(-1)!.value).toMatchObject({ released: 0, refused: 2 })
     })
 
@@ -260,10 +341,42 @@ describe("deidentify-dicom", () => {
       expect(studiesOf(done).at(-1)!.value).toMatchObject({ released: 1, refused: 0, complete: true })
     })
 
+    it("takes back what stands before it reads why, and says of each instance once that it is refused", async () => {
+      const sops = ["1.2.3.4.5.61", "1.2.3.4.5.62", "1.2.3.4.5.63"]
+      await arrive(...sops.map((sop) => slice(sop)))
+      const late = border.asInputs(await assemble([await border.arrive(slice("1.2.3.4.5.64", bodyPart("HEAD")))]))
+      const steps = await runToEnd(border.inSlices({ objects: 1 }), state, late)
+      expect(steps.map((step) => instancesOf(step).map(({ op }) => op))).toEqual([
+        ["retract", "retract", "retract"],
+        [],
+        [],
+        [],
+      ])
+      expect(steps.flatMap(codesOf)).toEqual(Array.from({ length: 4 }, () => "refused.face-risk"))
+      const gone = await run(border.asInputs(await assemble([border.left("1.2.3.4.5.64", 2n)])))
+      expect(instancesOf(gone).map(({ op }) => op)).toEqual(["upsert", "upsert", "upsert"])
+      const head = await arrive(slice("1.2.3.4.5.65", bodyPart("HEAD")))
+      expect([instancesOf(head).length, codesOf(head).length]).toEqual([3, 1])
+    })
+
+    it("puts again what it had taken back, also when it did not come to say why", async () => {
+      const sops = ["1.2.3.4.5.61", "1.2.3.4.5.62", "1.2.3.4.5.63"]
+      await arrive(...sops.map((sop) => slice(sop)))
+      const late = border.asInputs(await assemble([await border.arrive(slice("1.2.3.4.5.64", bodyPart("HEAD")))]))
+      const made = border.inSlices({ objects: 1 })
+      const first = await runStateful(made, state, late)
+      expect([instancesOf(first).length, codesOf(first).length]).toEqual([3, 1])
+      const puts = border.limited.puts.length
+      const gone = border.asInputs(await assemble([border.left("1.2.3.4.5.64", 2n)]))
+      const steps = await runToEnd(made, state, gone)
+      expect(steps.flatMap(instancesOf).map(({ op }) => op)).toEqual(["upsert", "upsert", "upsert"])
+      expect(border.limited.puts.length).toBe(puts + 3)
+    })
+
     it("refuses a whole series of which one instance says that text is burned in", async () => {
       await arrive(slice("1.2.3.4.5.61"))
       const done = await arrive(slice("1.2.3.4.5.62", { tag: "00280301", vr: "CS", value: "YES" }))
-      expect(codesOf(done)).toEqual(["refused.burned-in-text-risk"])
+      expect(codesOf(done)).toEqual(["refused.burned-in-text-risk", "refused.burned-in-text-risk"])
       expect(instancesOf(done).map(({ op }) => op)).toEqual(["retract"])
     })
 
@@ -354,6 +467,30 @@ describe("deidentify-dicom", () => {
     const done = await run(inputs)
     expect(codesOf(done)).toEqual(["object-missing", "refused.object-mismatch"])
     expect(studiesOf(done)[0]!.value).toMatchObject({ released: 1, refused: 2 })
+    await border.arrive(slice("1.2.3.4.5.61"))
+    const next = await arrive(slice("1.2.3.4.5.64"))
+    expect(codesOf(next)).toEqual([])
+    expect(instancesOf(next)).toHaveLength(2)
+  })
+
+  it("tries an instance anew whose dead letter is replayed, once its study lists it", async () => {
+    const bytes = slice("1.2.3.4.5.61")
+    const inputs = border.asInputs(
+      await assemble([await border.arrive(bytes), await border.arrive(slice("1.2.3.4.5.62"))]),
+    )
+    const [instance] = inputs
+    const { key } = (instance!.value as { object: { key: string } }).object
+    await border.phi.objects.delete([key])
+    expect(codesOf(await run(inputs))).toEqual(["object-missing"])
+    const replayed = (offset: bigint) => ({ ...instance!, at: { topic: "p.replay.images", partition: 0, offset } })
+    const again = await run([replayed(0n)])
+    expect(again.failed.map(({ from }) => from.at)).toEqual([replayed(0n).at])
+    await border.phi.objects.put(key, bytes)
+    const done = await run([replayed(1n)])
+    expect(instancesOf(done).map(({ op, origin }) => [op, origin])).toEqual([["upsert", instance!.origin]])
+    expect(studiesOf(done)[0]!.value).toMatchObject({ released: 2, refused: 0 })
+    expect((await run([replayed(2n)])).dropped.map(({ reason }) => reason)).toEqual(["duplicate"])
+    expect(border.counts.get("waiting/study-not-assembled")).toBe(0)
   })
 
   it("passes the pixel data of a large object through in pieces", async () => {

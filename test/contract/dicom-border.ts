@@ -8,10 +8,13 @@ import { rowId } from "../../core/index.ts"
 import { buildPart10, summarize } from "../../formats/dicom/index.ts"
 import type { DataElement } from "../../formats/dicom/index.ts"
 import { instanceOf } from "../../connectors/dicom/instance.ts"
-import { deidentifyDicom } from "../../transforms/deidentify/dicom.ts"
+import { borderOf, deidentifyDicom } from "../../transforms/deidentify/dicom.ts"
+import { stepLimits } from "../../transforms/deidentify/dicom-slice.ts"
+import type { StepLimits } from "../../transforms/deidentify/dicom-slice.ts"
+import { BorderStep } from "../../transforms/deidentify/dicom-step.ts"
 import { assembleStudy } from "../../transforms/study/index.ts"
 import { memoryState, record, runStateful, testContext } from "../kit/index.ts"
-import type { Collected, MemoryState } from "../kit/index.ts"
+import type { Collected, MemoryState, TestContext } from "../kit/index.ts"
 
 export const projectKey = new Uint8Array(32).fill(7)
 
@@ -114,8 +117,12 @@ export class TestBorder {
 
   close = (): Promise<void> => rm(this.#dir, { recursive: true, force: true })
 
-  create = (options: Partial<Parameters<typeof deidentifyDicom.create>[0]> = {}, context: Partial<Context> = {}) =>
-    deidentifyDicom.create({ key: "project-key", ...options }, { ...this.context, ...context })
+  create = (options: Partial<Parameters<typeof deidentifyDicom.create>[0]> = {}, context: TestContext = {}) =>
+    deidentifyDicom.create({ key: "project-key", ...options }, testContext({ ...this.context, ...context }))
+
+  /** The same with other limits to a step. */
+  inSlices = (limits: Partial<StepLimits>): BorderStep =>
+    new BorderStep(borderOf({ key: "project-key" }, this.context), { ...stepLimits, ...limits })
 
   /** Stores bytes as the source does; gives what arrives of them at assembly. */
   async arrive(bytes: Uint8Array, key = "p", version = 1n): Promise<Rec & { readonly input: string }> {
@@ -159,6 +166,17 @@ export const instancesOf = ({ emitted }: Collected) =>
 export const studiesOf = ({ emitted }: Collected) =>
   emitted.filter(({ to }) => to === "studies").map(({ draft }) => draft as Draft<CuratedStudy>)
 export const codesOf = ({ failed }: Collected) => failed.map(({ error }) => (error as { code?: string }).code)
+/** Runs a batch, and the timers that drive the work that it left, as the engine does when there is nothing to read. */
+export async function runToEnd(
+  made: Parameters<typeof runStateful>[0],
+  state: MemoryState,
+  batch: readonly (Rec & { readonly input: string })[],
+): Promise<Collected[]> {
+  const steps = batch.length === 0 ? [] : [await runStateful(made, state, batch)]
+  for (let fired = state.due("quiet", Infinity); fired.length > 0; fired = state.due("quiet", Infinity))
+    steps.push(await runStateful(made, state, [], fired))
+  return steps
+}
 
 /** Folds what was emitted into final rows; throws unless revisions of each row are 1, 2, 3 ... */
 export function foldInto(final: Final, { emitted }: Collected): void {

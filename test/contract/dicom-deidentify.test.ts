@@ -294,12 +294,14 @@ describe("options, each off unless named", () => {
       { tag: "00080022", vr: "DA", value: "2024.03.01" },
       { tag: "0008002A", vr: "DT", value: "20240301120000.5+0100" },
       { tag: "00080030", vr: "TM", value: "120000.123" },
+      { tag: "00080201", vr: "SH", value: "+0100" },
       { tag: "00100030", vr: "DA", value: "19500101" },
     )
     const out = released(elements, dates)
     expect(out.get("(0008,0020)")).toBe("20230125")
     expect(out.get("(0008,0022)")).toBe("2023.01.26")
-    expect(out.get("(0008,002A)")).toBe("20230126120000.5+0100")
+    expect(out.get("(0008,002A)")).toBe("20230126120000.5")
+    expect(out.has("(0008,0201)")).toBe(false)
     expect(out.get("(0008,0030)")).toBe("120000.123")
     expect(out.get("(0010,0030)")).toBe("")
     const without = released(elements)

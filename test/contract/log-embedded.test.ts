@@ -7,7 +7,7 @@ import * as fc from "fast-check"
 import { afterAll, describe, expect, it } from "vitest"
 import { Broker, type BrokerOptions } from "../../core/drivers/log-embedded/broker.ts"
 import { type EmbeddedLogOptions, openEmbeddedLog } from "../../core/drivers/log-embedded/index.ts"
-import type { Disk } from "../../core/drivers/log-embedded/journal.ts"
+import type { Disk } from "../../core/drivers/log-embedded/disk.ts"
 import type { Log, Message } from "../../core/ports/log.ts"
 import { LIMIT, logContract, message, messages, text, toHead, until } from "../kit/log-contract.ts"
 

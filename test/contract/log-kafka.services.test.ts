@@ -1,6 +1,7 @@
 import { Kafka, logLevel } from "kafkajs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { openKafkaLog } from "../../core/drivers/log-kafka/index.ts"
+import { LogTable } from "../../core/engine/log-table.ts"
 import type { Log } from "../../core/ports/log.ts"
 import { LIMIT, logContract, messages, text, unique } from "../kit/log-contract.ts"
 import { services } from "../services/addresses.ts"
@@ -52,5 +53,43 @@ describe("Kafka as the Log", () => {
     expect((await reader.read(LIMIT)).messages.map(text)).toEqual(["0"])
     expect(await fresh.bounds(stays)).toEqual([{ start: 0n, end: 2n }])
     await fresh.close()
+  })
+
+  it("is read by many from the moment that it is opened", async () => {
+    const name = unique("t")
+    await log.ensureTopics([{ name, partitions: 8 }])
+    for (let round = 0; round < 20; round++) {
+      const fresh = await open()
+      // Each asks while the connection of the first is being made.
+      const all = Array.from({ length: 24 }, async (_, each) => {
+        for (let turn = 0; turn < each; turn++) await new Promise((resolve) => setImmediate(resolve))
+        return (await fresh.reader(name, each % 8, 0n)).read({ ...LIMIT, waitMs: 0 })
+      })
+      for (const { next } of await Promise.all(all)) expect(next).toBe(0n)
+      await fresh.close()
+    }
+  })
+
+  it("is a table with all that was committed, also while somebody else's transaction is open before it", async () => {
+    const name = await topic()
+    const open = new Kafka({ brokers, logLevel: logLevel.NOTHING }).producer({ transactionalId: unique("w") })
+    await open.connect()
+    const transaction = await open.transaction()
+    await transaction.send({ topic: name, messages: [{ key: "other", value: '"lost"' }] })
+    const table = new LogTable(log, name)
+    const writer = await log.writer(unique("w"))
+    await writer.transact([table.append([["checkpoint", 7]])])
+    await writer.close()
+    let done = false
+    const refreshed = table.refresh().then(() => (done = true))
+    const other = await log.reader(name, 0, 0n)
+    expect((await other.read({ ...LIMIT, waitMs: 1000 })).messages).toEqual([])
+    // Whoever claims now must not go on without the checkpoint.
+    expect(done).toBe(false)
+    await transaction.abort()
+    await refreshed
+    expect([...table.entries("")]).toEqual([["checkpoint", 7]])
+    await table.close()
+    await open.disconnect()
   })
 })

@@ -193,6 +193,7 @@ describe("errors of Kafka", () => {
       [{ type: "SOMETHING_NEW" }, "fatal", "kafka"],
     ] as const)
       expect(kafkaError(wrapped(fields), "test"), code).toMatchObject({ meaning, code })
+    expect(kafkaError(new Error("Broker not connected"), "test")).toMatchObject({ meaning: "retryable" })
     expect(faultOf(undefined).retriable).toBe(false)
   })
 })

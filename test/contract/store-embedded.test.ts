@@ -133,6 +133,8 @@ describe.runIf(linux)("the server of an embedded Store", () => {
     await expect.poll(() => runs(pid)).toBe(false)
     const other = await openEmbeddedStore({ dir })
     expect(serverPid(dir)).not.toBe(pid)
+    expect(other.url).toBe(store.url)
+    expect((await store.claim("p", "t", 0)).epoch).toBe(1n)
     const task = await other.claim("p", "s", 0)
     const tx = await task.begin()
     expect(await tx.get([["k", ""]])).toEqual(["1"])

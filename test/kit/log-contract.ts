@@ -385,6 +385,18 @@ function groupsContract(log: () => Log, open: OpenLog): void {
     await elsewhere.close()
   })
 
+  it("tells how many members it has, also to another process", async () => {
+    const [group, topic] = [unique("group"), unique("topic")]
+    await log().ensureTopics([{ name: topic, partitions: 2 }])
+    expect(await log().members(group)).toBe(0)
+    const other = await open()
+    const member = await log().join({ group, topics: [topic], partitions: 2, onAssigned: () => {} })
+    expect(await other.members(group)).toBe(1)
+    await member.leave()
+    await until(async () => (await other.members(group)) === 0)
+    await other.close()
+  })
+
   it("assigns anew when a process closes the log", async () => {
     const [a, group] = [await newTopic(log(), 2), unique("g")]
     const one = await join(log(), group, [a], 2)

@@ -4,6 +4,13 @@ import type { Timer } from "../../core/index.ts"
 import { openProxy } from "./proxy.ts"
 import type { Proxy } from "./proxy.ts"
 
+/** A promise that the test opens. */
+function gate(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = (): void => {}
+  const promise = new Promise<void>((open) => (resolve = open))
+  return { promise, resolve: () => resolve() }
+}
+
 /** How the suite opens the Store that it tries. */
 export interface StoreOpener {
   /** Opens it; a second time as another process would. */
@@ -109,6 +116,16 @@ export function storeContract(name: string, opener: StoreOpener): void {
         expect(second.positions.toSorted((x, y) => (x.topic < y.topic ? -1 : 1))).toEqual(positions)
         expect(second.facts).toEqual(facts)
         expect([second.dueQuiet, second.dueCalendar]).toEqual([50, 20])
+      })
+
+      it("tells where the tasks of a pipeline stand, and claims none", async () => {
+        const name = pipeline()
+        expect(await store.positions(name)).toEqual([])
+        const task = await store.claim(name, "stage", 2)
+        const positions = [{ topic: "t", next: 9_007_199_254_740_993n, last: { offset: 8n, checksum: 7 } }]
+        await step(task, { positions })
+        expect(await other.positions(name)).toEqual([{ stage: "stage", partition: 2, positions }])
+        await step(task, {})
       })
 
       it("keeps the positions and facts that a step does not name", async () => {
@@ -434,19 +451,33 @@ export function storeContract(name: string, opener: StoreOpener): void {
       it("is locked by key to the end of the step, and the next one sees what was written", async () => {
         const name = pipeline()
         const [zero, one] = [await store.claim(name, "s", 0), await other.claim(name, "s", 1)]
+        for (const value of ["of a new key", "of a known key"]) {
+          const first = await zero.begin()
+          await first.shared.lock(["a", "b"])
+          const second = await one.begin()
+          await second.shared.lock(["c"])
+          const waiting = second.shared.lock(["b"])
+          const state = follow(waiting)
+          await first.shared.lock(["b", "d"])
+          await first.shared.get([["b", ""]])
+          expect(state.settled, value).toBe(false)
+          await first.commit({ ...nothing, sharedPuts: [["b", "", value]] })
+          await waiting
+          expect(await second.shared.get([["b", ""]])).toEqual([value])
+          await second.rollback()
+        }
+      })
+
+      it("is free again at once when the step is rolled back or fails", async () => {
+        const name = pipeline()
+        const [zero, one] = [await store.claim(name, "s", 0), await other.claim(name, "s", 1)]
         const first = await zero.begin()
-        await first.shared.lock(["a", "b"])
-        const second = await one.begin()
-        await second.shared.lock(["c"])
-        const waiting = second.shared.lock(["b"])
-        const state = follow(waiting)
-        await first.shared.lock(["b", "d"])
-        expect(await first.shared.get([["b", ""]])).toEqual([undefined])
-        expect(state.settled).toBe(false)
-        await first.commit({ ...nothing, sharedPuts: [["b", "", "1"]] })
-        await waiting
-        expect(await second.shared.get([["b", ""]])).toEqual(["1"])
-        await second.rollback()
+        await first.shared.lock(["a"])
+        await first.rollback()
+        const second = await zero.begin()
+        await second.shared.lock(["b"])
+        await expect(second.commit({ ...nothing, sharedPuts: [["x".repeat(9000), "", "1"]] })).rejects.toThrow()
+        await look(one, (tx) => tx.shared.lock(["a", "b"]))
       })
 
       it("counts right when tasks lock the same keys in any order", async () => {
@@ -650,8 +681,7 @@ export function storeContract(name: string, opener: StoreOpener): void {
         const zone = pipeline()
         await store.objects.refresh(zone, ["a"])
         const objects = new Set(["a"])
-        const removing = Promise.withResolvers<void>()
-        const go = Promise.withResolvers<void>()
+        const [removing, go] = [gate(), gate()]
         const sweeping = store.objects.sweep(zone, 0, async (keys) => {
           removing.resolve()
           await go.promise

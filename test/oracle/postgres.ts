@@ -16,7 +16,11 @@ async function freePort(): Promise<number> {
 }
 
 /** A PostgreSQL server of the test's own in a temporary folder, and a client of it. */
-export async function temporaryPostgres(): Promise<{ readonly client: Client; close(): Promise<void> }> {
+export async function temporaryPostgres(): Promise<{
+  readonly client: Client
+  readonly url: string
+  close(): Promise<void>
+}> {
   const folder = await mkdtemp(join(tmpdir(), "weir-oracle-"))
   // As root the server runs as a user of its own, who must be able to enter.
   await chmod(folder, 0o755)
@@ -40,6 +44,7 @@ export async function temporaryPostgres(): Promise<{ readonly client: Client; cl
   await client.connect()
   return {
     client,
+    url: `postgres://oracle:oracle@127.0.0.1:${port}/postgres`,
     async close() {
       await client.end()
       await server.stop()

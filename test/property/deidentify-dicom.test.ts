@@ -4,8 +4,17 @@ import type { Draft, Rec } from "../../core/index.ts"
 import { pseudonymizer } from "../../core/index.ts"
 import { deidentifier, seriesRisk, summarize } from "../../formats/dicom/index.ts"
 import type { DataElement } from "../../formats/dicom/index.ts"
-import { TestBorder, assembler, bodyPart, foldInto, projectKey, slice, standing } from "../contract/dicom-border.ts"
-import type { Final } from "../contract/dicom-border.ts"
+import {
+  TestBorder,
+  assembler,
+  bodyPart,
+  foldInto,
+  projectKey,
+  runToEnd,
+  slice,
+  standing,
+} from "../contract/dicom-border.ts"
+import type { Collected, Final } from "../contract/dicom-border.ts"
 import { memoryState, runStateful } from "../kit/index.ts"
 
 let border: TestBorder
@@ -65,12 +74,49 @@ async function inputsOf(events: readonly Event[]): Promise<(Rec & { readonly inp
   return inputs
 }
 
-async function run(batches: readonly (readonly (Rec & { readonly input: string })[])[]): Promise<Final> {
-  const made = await border.create()
+/** What of each arrival became: the first that applies of what the engine's reckoning goes by. */
+interface Outcome {
+  readonly final: Final
+  readonly released: ReadonlySet<string>
+  readonly dead: ReadonlySet<string>
+  readonly dropped: ReadonlySet<string>
+  readonly waiting: number
+}
+
+/** @param most objects and headers in a step; timers drive what is left, between batches now and then */
+async function run(
+  batches: readonly (readonly (Rec & { readonly input: string })[])[],
+  most = 128,
+  pause: () => boolean = () => false,
+): Promise<Outcome> {
+  border.counts.clear()
+  const made = border.inSlices({ objects: most, headers: most, listed: most, studies: most })
   const state = memoryState()
   const final: Final = new Map()
-  for (const batch of batches) foldInto(final, await runStateful(made, state, batch))
-  return final
+  const [released, dead, dropped] = [new Set<string>(), new Set<string>(), new Set<string>()]
+  const take = (done: Collected): void => {
+    foldInto(final, done)
+    for (const { to, draft } of done.emitted) if (to === "instances") released.add(String(draft.origin!.offset))
+    for (const { from } of done.failed) {
+      expect(dead).not.toContain(String(from.origin.offset))
+      dead.add(String(from.origin.offset))
+    }
+    for (const { from } of done.dropped) dropped.add(String(from.origin.offset))
+  }
+  for (const batch of batches) {
+    take(await runStateful(made, state, batch))
+    if (pause()) (await runToEnd(made, state, [])).forEach(take)
+  }
+  ;(await runToEnd(made, state, [])).forEach(take)
+  const waiting = border.counts.get("waiting/study-not-assembled") ?? 0
+  return { final, released, dead, dropped, waiting }
+}
+
+/** Whether the next record of its row took an instance back: another person's record goes on for the arrival. */
+function overtakenByRetract(place: string, inputs: readonly Rec[]): boolean {
+  const at = inputs.find(({ origin }) => String(origin.offset) === place)!
+  const next = inputs.find((one) => one.key === at.key && one.id === at.id && one.version > at.version)
+  return next?.op === "retract"
 }
 
 /** What formats/dicom says of what stands at the end, each series as a whole. */
@@ -105,7 +151,8 @@ it("any order and chunks of instances and studies end with the same rows and obj
       history,
       fc.infiniteStream(fc.nat()),
       fc.integer({ min: 1, max: 6 }),
-      async (events, dice, size) => {
+      fc.constantFrom(1, 2, 128),
+      async (events, dice, size, most) => {
         const inputs = await inputsOf(events)
         const shuffled = [...inputs, ...inputs.slice(0, 3).map((one) => ({ ...one }))]
           .map((one) => [dice.next().value as number, one] as const)
@@ -114,8 +161,16 @@ it("any order and chunks of instances and studies end with the same rows and obj
         const chunks = Array.from({ length: Math.ceil(shuffled.length / size) }, (_, at) =>
           shuffled.slice(at * size, (at + 1) * size),
         )
-        const final = await run(chunks)
-        expect(standing(final)).toEqual(standing(await run([inputs])))
+        const outcome = await run(chunks, most, () => (dice.next().value as number) % 2 === 0)
+        const { final, released, dead, dropped } = outcome
+        expect(standing(final)).toEqual(standing((await run([inputs])).final))
+        // Nothing waits once all studies came, and each arrival of an instance has a fate.
+        expect(outcome.waiting).toBe(0)
+        for (const { input, op, origin } of inputs) {
+          const place = String(origin.offset)
+          const fate = released.has(place) || dead.has(place) || dropped.has(place)
+          if (input === "instances" && op === "upsert" && !overtakenByRetract(place, inputs)) expect(fate).toBe(true)
+        }
         const instances = [...final].filter(([row, { op }]) => row.startsWith("instances ") && op === "upsert")
         expect(instances.map(([row]) => row.slice(10)).sort()).toEqual(expected(events).sort())
         for (const [, { value }] of instances as [string, Draft<{ object: { key: string; size: number } }>][])

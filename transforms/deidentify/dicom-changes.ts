@@ -1,32 +1,31 @@
 import { badRecord, refused, rowIdParts } from "../../core/index.ts"
 import type { DicomInstance, In, Out, State, Study, Timer } from "../../core/index.ts"
 import type { inputs, outputs } from "./dicom.ts"
-import { instanceSort, storedPosition, studySort } from "./dicom-rows.ts"
-import type { InstanceRow, StudyRow } from "./dicom-rows.ts"
+import { instanceSort, placeOf, studySort } from "./dicom-rows.ts"
+import type { InstanceRow, Place, Stated, StudyRow } from "./dicom-rows.ts"
 
 export type Input = In<typeof inputs>
 export type Output = Out<Input | Timer, Input, typeof outputs>
 
-/** Rows of one SOP instance in a step: as it was and as it is now. */
-export interface TouchedInstance {
+/** Rows of one SOP instance that a record changes: as it was and as it is now. */
+export interface ChangedInstance {
   readonly key: string
   readonly sop: string
-  /** What changed it; undefined for one whose series changed. */
-  readonly record: Input | undefined
+  readonly record: Input
   readonly was: InstanceRow | undefined
-  row: InstanceRow
+  readonly row: InstanceRow
 }
 
-export interface TouchedStudy {
+export interface ChangedStudy {
   readonly key: string
   readonly uid: string
-  readonly record: Input | undefined
-  row: StudyRow
+  readonly record: Input
+  readonly row: StudyRow
 }
 
 export interface Changes {
-  readonly instances: readonly TouchedInstance[]
-  readonly studies: readonly TouchedStudy[]
+  readonly instances: readonly ChangedInstance[]
+  readonly studies: readonly ChangedStudy[]
 }
 
 const uidOf = (record: Input): string | undefined => {
@@ -50,6 +49,14 @@ function readable(record: Input, out: Output): string | undefined {
   return undefined
 }
 
+/** Ends a record for a newer one of its row. What tells of the same arrival as the newer one, of an instance that only left (for
+ * another person), or of a study, which is made of many arrivals, is not the end of one. */
+function overtaken(record: Input, by: Input, out: Output): void {
+  const goesOn = by.op === "retract" || isSamePlace(placeOf(record.origin), placeOf(by.origin))
+  if (record.input === "studies" || goesOn) out.hold(record)
+  else out.drop(record, "older-version")
+}
+
 /** The newest record of each row in the batch; all others end here. */
 function newestOf(batch: readonly Input[], out: Output): (readonly [record: Input, uid: string])[] {
   const newest = new Map<string, readonly [Input, string]>()
@@ -59,10 +66,11 @@ function newestOf(batch: readonly Input[], out: Output): (readonly [record: Inpu
     const slot = `${record.input} ${record.key} ${uid}`
     const rival = newest.get(slot)?.[0]
     if (rival !== undefined && record.version <= rival.version) {
-      out.drop(record, record.version === rival.version ? "duplicate" : "older-version")
+      if (record.version === rival.version) out.drop(record, "duplicate")
+      else overtaken(record, rival, out)
       continue
     }
-    if (rival !== undefined) out.drop(rival, "older-version")
+    if (rival !== undefined) overtaken(rival, record, out)
     newest.set(slot, [record, uid])
   }
   return [...newest.values()]
@@ -75,29 +83,56 @@ function isNewer(record: Input, known: { readonly version: string } | undefined,
   return false
 }
 
-function instanceRow(record: Input, was: InstanceRow | undefined): InstanceRow {
-  const row = { version: String(record.version), origin: storedPosition(record.origin) }
-  const out = was?.out === undefined ? {} : { out: was.out }
-  if (record.op === "retract") return { ...row, ...out }
-  const { studyInstanceUid: study, seriesInstanceUid: series, object } = record.value as DicomInstance
+export const isSamePlace = (a: Place, b: Place): boolean => a.every((part, at) => part === b[at])
+
+const isSameObject = (a: Stated, b: Stated): boolean =>
+  a.study === b.study && a.series === b.series && a.object.key === b.object.key && a.object.sha256 === b.object.sha256
+
+function statedOf({ value, time }: Input): Stated {
+  const { studyInstanceUid: study, seriesInstanceUid: series, object } = value as DicomInstance
   const { key, size, sha256 } = object
-  const stated = { study, series, object: { key, size, sha256 }, time: record.time }
-  const same = was?.stated?.object.sha256 === sha256 && was.stated.object.key === key
-  const known = same && was !== undefined ? was : undefined
+  return { study, series, object: { key, size, sha256 }, time }
+}
+
+function instanceRow(record: Input, was: InstanceRow | undefined): InstanceRow {
+  const row = {
+    version: String(record.version),
+    at: placeOf(record.at),
+    origin: placeOf(record.origin),
+    ...(was?.out === undefined ? {} : { out: was.out }),
+  }
+  if (record.op === "retract") return row
+  const stated = statedOf(record)
+  const same = was?.stated !== undefined && isSameObject(was.stated, stated) ? was : undefined
+  const failed = was?.failed === true && isSamePlace(was.origin, row.origin)
   return {
     ...row,
     stated,
-    ...(known?.evidence === undefined ? {} : { evidence: known.evidence }),
-    ...(known?.verdict === undefined ? {} : { verdict: known.verdict }),
-    ...out,
+    waits: true,
+    ...(failed ? { failed } : {}),
+    ...(same?.evidence === undefined ? {} : { evidence: same.evidence }),
+    ...(same?.verdict === undefined ? {} : { verdict: same.verdict }),
   }
 }
 
 function studyRow(record: Input, was: StudyRow | undefined): StudyRow {
-  const row = { version: String(record.version), origin: storedPosition(record.origin), time: record.time }
-  const out = was?.out === undefined ? {} : { out: was.out }
-  return record.op === "retract" ? { ...row, ...out } : { ...row, value: record.value as Study, ...out }
+  return {
+    version: String(record.version),
+    origin: placeOf(record.origin),
+    time: record.time,
+    ...(record.op === "retract" ? {} : { value: record.value as Study }),
+    ...(was?.queued === undefined ? {} : { queued: was.queued }),
+    ...(was?.out === undefined ? {} : { out: was.out }),
+  }
 }
+
+/** A row of which nothing is known but what was emitted. */
+const emittedOf = ({ version, at, origin, out }: InstanceRow): InstanceRow =>
+  out === undefined ? { version, at, origin } : { version, at, origin, out }
+
+/** A refused instance that is read at another place: its dead letter is replayed, and everything is tried anew. */
+const isReplay = (record: Input, { version, failed, at }: InstanceRow): boolean =>
+  failed === true && String(record.version) === version && !isSamePlace(at, placeOf(record.at))
 
 /** The records of a batch that are newer than what is known, one a row; all others end here. */
 export async function readChanges(batch: readonly Input[], out: Output, state: State): Promise<Changes> {
@@ -105,16 +140,19 @@ export async function readChanges(batch: readonly Input[], out: Output, state: S
   const found = await state.get<InstanceRow | StudyRow>(
     newest.map(([{ input, key }, uid]) => [key, input === "instances" ? instanceSort(uid) : studySort(uid)]),
   )
-  const instances: TouchedInstance[] = []
-  const studies: TouchedStudy[] = []
+  const instances: ChangedInstance[] = []
+  const studies: ChangedStudy[] = []
   for (const [at, [record, uid]] of newest.entries()) {
     const was = found[at]
-    if (!isNewer(record, was, out)) continue
     const { key } = record
     if (record.input === "instances") {
       const known = was as InstanceRow | undefined
-      instances.push({ key, sop: uid, record, was: known, row: instanceRow(record, known) })
-    } else studies.push({ key, uid, record, row: studyRow(record, was as StudyRow | undefined) })
+      const again = known !== undefined && isReplay(record, known)
+      if (!again && !isNewer(record, known, out)) continue
+      const row = instanceRow(record, again ? emittedOf(known) : known)
+      instances.push({ key, sop: uid, record, was: known, row })
+    } else if (isNewer(record, was, out))
+      studies.push({ key, uid, record, row: studyRow(record, was as StudyRow | undefined) })
   }
   return { instances, studies }
 }

@@ -1,5 +1,6 @@
 import { Schema } from "../../core/index.ts"
 import type { ProfileOption } from "../../formats/dicom/index.ts"
+import { clockOf, timeZoneOption } from "./local-time.ts"
 import { DicomPolicy } from "./dicom-policy.ts"
 
 const flag = (description: string) => Schema.optionalKey(Schema.Boolean.annotate({ description }))
@@ -33,6 +34,7 @@ export const options = Schema.Struct({
         "lists of issuers of accession numbers (DICOM issuers, FHIR systems) that mean the same one; the first gives the pseudonym",
     }),
   ),
+  "time-zone": timeZoneOption,
 })
 export type DicomOptions = typeof options.Type
 
@@ -52,5 +54,8 @@ export function policyFrom(given: Omit<DicomOptions, "key">, projectKey: Uint8Ar
     faces: given.faces ?? "refuse",
     ...(shift === undefined ? {} : { shift: { minDays: shift["min-days"], maxDays: shift["max-days"] } }),
     accessionIssuers: given["accession-issuers"] ?? [],
+    ...(given["time-zone"] === undefined
+      ? {}
+      : { clock: { name: given["time-zone"], local: clockOf(given["time-zone"]) } }),
   })
 }

@@ -2,6 +2,7 @@ import { defaultShift, fatal, pseudonymizer } from "../../core/index.ts"
 import type { Pseudonymizer, ShiftRange } from "../../core/index.ts"
 import { deidentifier, isRegisteredUid, profileEdition } from "../../formats/dicom/index.ts"
 import type { Deidentify, ProfileOption, Pseudonyms } from "../../formats/dicom/index.ts"
+import type { LocalTime } from "../../formats/fhir/deidentify/index.ts"
 import { shiftTime } from "./record-dates.ts"
 
 /** What is the same for all images of a project. */
@@ -13,6 +14,8 @@ export interface PolicyGiven {
   readonly shift?: ShiftRange
   /** Lists of issuers of accession numbers that mean the same one; the first gives the pseudonym. */
   readonly accessionIssuers?: readonly (readonly string[])[]
+  /** The zone whose time of day records tell; UTC unless given. */
+  readonly clock?: { readonly name: string; readonly local: LocalTime }
 }
 
 /** A person below the border. */
@@ -35,6 +38,7 @@ export class DicomPolicy {
   readonly #options: readonly ProfileOption[]
   readonly #issuers: ReadonlyMap<string, string>
   readonly #shift: ShiftRange
+  readonly #clock: PolicyGiven["clock"]
   readonly #persons = new Map<string, Person>()
   readonly #uids = new Map<string, string>()
 
@@ -43,6 +47,7 @@ export class DicomPolicy {
     check(given.projectKey, this.#shift)
     this.#options = [...new Set(given.options)].sort()
     this.faces = given.faces
+    this.#clock = given.clock
     this.#pseudonyms = pseudonymizer(given.projectKey, this.#shift)
     this.#issuers = new Map((given.accessionIssuers ?? []).flatMap((same) => same.map((one) => [one, same[0]!])))
     this.deidentify = deidentifier({ options: this.#options, faces: this.faces })
@@ -92,7 +97,9 @@ export class DicomPolicy {
 
   /** A time (ms since 1970, UTC) as it may be told below; undefined where dates are removed, or it cannot be told. */
   time(ms: number, { shiftDays }: Person): number | undefined {
-    return this.#options.includes("retain-longitudinal-modified-dates") ? shiftTime(ms, shiftDays) : undefined
+    return this.#options.includes("retain-longitudinal-modified-dates")
+      ? shiftTime(ms, shiftDays, this.#clock?.local)
+      : undefined
   }
 
   /** The profile and options that ran, for records.
@@ -106,7 +113,7 @@ export class DicomPolicy {
   get fingerprint(): string {
     const { minDays, maxDays } = this.#shift
     const issuers = JSON.stringify([...this.#issuers].sort())
-    const said = `${this.profile(this.faces === "allow")} ${minDays}-${maxDays} ${issuers}`
+    const said = `${this.profile(this.faces === "allow")} ${minDays}-${maxDays} ${issuers} ${this.#clock?.name ?? "Z"}`
     return this.#pseudonyms.identifier("weir-policy", said)
   }
 }

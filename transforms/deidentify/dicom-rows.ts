@@ -2,21 +2,12 @@ import type { CuratedInstance, Op, Position, Study } from "../../core/index.ts"
 import type { SeriesEvidence } from "../../formats/dicom/index.ts"
 import type { Risk } from "./dicom-series.ts"
 
-/** A position as JSON keeps it. */
-export interface StoredPosition {
-  readonly topic: string
-  readonly partition: number
-  /** Decimal. */
-  readonly offset: string
-}
+/** A position as JSON keeps it: topic, partition, offset in decimal. */
+export type Place = readonly [topic: string, partition: number, offset: string]
 
-export const storedPosition = ({ topic, partition, offset }: Position): StoredPosition => ({
-  topic,
-  partition,
-  offset: String(offset),
-})
+export const placeOf = ({ topic, partition, offset }: Position): Place => [topic, partition, String(offset)]
 
-export const positionOf = ({ topic, partition, offset }: StoredPosition): Position => ({
+export const positionOf = ([topic, partition, offset]: Place): Position => ({
   topic,
   partition,
   offset: BigInt(offset),
@@ -54,40 +45,62 @@ export interface Emitted {
   readonly revision: string
   readonly op: Op
   readonly stamp: string
+  /** Where the chain of the record began that was released; a retract has it too. */
+  readonly origin: Place
 }
 
 /** All that is known of a SOP instance of a person. */
 export interface InstanceRow {
   /** Decimal: newest version that was read. */
   readonly version: string
-  readonly origin: StoredPosition
+  /** Where it was read, and where its chain began: what its dead letter tells. */
+  readonly at: Place
+  readonly origin: Place
   /** Absent when it left. */
   readonly stated?: Stated
-  /** Of the bytes that `stated` names; absent when they could not be read. */
+  /** Nothing was decided since it came. */
+  readonly waits?: true
+  /** It has had its dead letter. */
+  readonly failed?: true
+  /** Of the bytes that `stated` names; absent until they are read. */
   readonly evidence?: SeriesEvidence
+  /** Of the same bytes, made anew once what was released is taken back. */
   readonly verdict?: Verdict
   readonly out?: Emitted
 }
 
-/** An instance as a part of its study: what counting verdicts reads. */
-export interface PartRow {
-  /** Decimal: the version that the verdict is of. */
-  readonly version: string
+/** What became of an instance under a decision on its series. */
+export interface Ended {
+  readonly risk: Risk
   /** Code of the refusal; empty when released. */
   readonly refused: string
+  /** Decimal: the version of the study under which it was decided. */
+  readonly study: string
   /** Of a released instance. */
   readonly modality?: string
   readonly bodyPart?: string
 }
 
+/** An instance as a part of its study: the small row that deciding on a study reads of each. */
+export interface PartRow {
+  /** Decimal: the version that the rest is of. */
+  readonly version: string
+  readonly evidence?: SeriesEvidence
+  /** Why its header could not be read, under which version of the study. */
+  readonly unread?: { readonly refusal: Refusal; readonly study: string }
+  readonly ended?: Ended
+}
+
 /** All that is known of a study of a person. */
 export interface StudyRow {
   readonly version: string
-  readonly origin: StoredPosition
+  readonly origin: Place
   /** Event time, ms. */
   readonly time: number
   /** Absent when it left. */
   readonly value?: Study
+  /** It stands in the work list. */
+  readonly queued?: true
   readonly out?: Emitted
 }
 
@@ -99,21 +112,25 @@ export const instanceSort = (sop: string): string => `i/${encoded(sop)}`
 /** Of an instance as a part of its study (PartRow). */
 export const partSort = (study: string, series: string, sop: string): string =>
   `p/${encoded(study)}/${encoded(series)}/${encoded(sop)}`
-/** Of the decision on a series (SeriesCounts). */
-export const seriesSort = (study: string, series: string): string => `s/${encoded(study)}/${encoded(series)}`
 /** Of a study (StudyRow). */
 export const studySort = (study: string): string => `t/${encoded(study)}`
 
-/** All parts of a study, or of one series of it. */
-export function partsOf(key: string, study: string, series?: string) {
-  const prefix = `p/${encoded(study)}${series === undefined ? "" : `/${encoded(series)}`}`
-  return { key, from: `${prefix}/`, to: `${prefix}0` }
-}
+/** All parts of a study of a person. */
+export const partsOf = (key: string, study: string) => ({
+  key,
+  from: `p/${encoded(study)}/`,
+  to: `p/${encoded(study)}0`,
+})
 
-/** The SOP Instance UID of a part's row. */
-export const sopOf = (sort: string): string => decodeURIComponent(sort.slice(sort.lastIndexOf("/") + 1))
+/** The Series and SOP Instance UIDs of a part's row. */
+export function partUids(sort: string): { readonly series: string; readonly sop: string } {
+  const [, , series, sop] = sort.split("/").map(decodeURIComponent)
+  return { series: series!, sop: sop! }
+}
 
 /** Under what policy this task's state was made. */
 export const policyRow = ["~policy", ""] as const
+/** The work list: how far it is (WorkCounts), and under `q/<number>` a study each. */
+export const workKey = "~work"
 /** Never written: reading it keeps the step's transaction from going idle. */
 export const pulseRow = ["~pulse", ""] as const

@@ -1,7 +1,9 @@
 import { curatedInstance, curatedStudy, defineStateful, dicomInstance, fatal, port, study } from "../../core/index.ts"
 import type { Context, Zone } from "../../core/index.ts"
 import { options, policyFrom } from "./dicom-options.ts"
+import type { DicomOptions } from "./dicom-options.ts"
 import { BorderStep } from "./dicom-step.ts"
+import type { Border } from "./dicom-verdict.ts"
 
 export const inputs = { studies: port(study, "person", "phi"), instances: port(dicomInstance, "person", "phi") }
 export const outputs = { studies: port(curatedStudy, "pseudonym"), instances: port(curatedInstance, "pseudonym") }
@@ -17,9 +19,17 @@ function zoneBelow(context: Context): Zone {
   return zone
 }
 
-/** De-identifies images: PS3.15 basic profile and the options named. Each object is read from the `phi` bucket, decided on with its
- * series, and what is released is written to the bucket of the outputs' zone; what cannot be cleaned is refused, each with its
- * reason. A study follows once each instance that it counts has a verdict. */
+/** The border of a stage. Throws fatal `zones-differ`, `key-too-short`, `shift-range`. */
+export const borderOf = (given: DicomOptions, context: Context): Border => ({
+  policy: policyFrom(given, context.secret(given.key)),
+  from: context.objects(context.inputs["instances"]?.zone ?? "phi"),
+  to: context.objects(zoneBelow(context)),
+  count: context.count,
+})
+
+/** De-identifies images: PS3.15 basic profile and the options named. An instance waits for the study that lists it; then each
+ * series is decided on as a whole, and what is released is written to the bucket of the outputs' zone; what cannot be cleaned is
+ * refused, each with its reason. The study follows its instances. */
 export const deidentifyDicom = defineStateful({
   name: "deidentify-dicom",
   summary: "De-identifies DICOM instances (PS3.15) into the bucket below, or refuses them, by series",
@@ -29,13 +39,10 @@ export const deidentifyDicom = defineStateful({
   outputs,
   privacy: true,
   async create(given, context) {
-    const border = {
-      policy: policyFrom(given, context.secret(given.key)),
-      from: context.objects(context.inputs["instances"]?.zone ?? "phi"),
-      to: context.objects(zoneBelow(context)),
-      count: context.count,
+    const step = new BorderStep(borderOf(given, context))
+    return {
+      apply: (batch, out, state) => step.apply(batch, out, state),
+      onTimer: (fired, out, state) => step.onTimer(fired, out, state),
     }
-    const step = new BorderStep(border)
-    return { apply: (batch, out, state) => step.apply(batch, out, state) }
   },
 })

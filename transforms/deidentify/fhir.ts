@@ -21,10 +21,11 @@ import {
   findsOwn,
   isCode,
 } from "../../formats/fhir/deidentify/index.ts"
-import type { Mapping } from "../../formats/fhir/deidentify/index.ts"
+import type { LocalTime, Mapping } from "../../formats/fhir/deidentify/index.ts"
 import { clinicalTime, codings } from "../../formats/fhir/resource.ts"
 import type { Resource } from "../../formats/fhir/resource.ts"
 import { interval } from "../../formats/fhir/time.ts"
+import { clockOf, timeZoneOption } from "./local-time.ts"
 import { isUnit } from "../../formats/ucum/index.ts"
 
 const text = (description: string) => Schema.String.annotate({ description })
@@ -44,15 +45,19 @@ const options = Schema.Struct({
         "lists of issuers of accession numbers (DICOM issuers, FHIR systems) that mean the same one; the first gives the pseudonym",
     }),
   ),
+  "time-zone": timeZoneOption,
 })
 type Options = typeof options.Type
 
 const profile = "weir-fhir-r4-1"
+/** How the row ids of instances begin. */
+const instances = `${rowId(["instance"])}/`
 
 /** What de-identifying needs, made once an instance. */
 interface Setting {
   readonly pseudonyms: Pseudonymizer
   readonly issuer: (issuer: string) => string
+  readonly local: LocalTime | undefined
   readonly count: Context["count"]
 }
 
@@ -71,22 +76,17 @@ function settingOf(given: Options, context: Context): Setting {
   return {
     pseudonyms: pseudonymizer(key, range),
     issuer: (issuer) => names.get(issuer) ?? issuer,
+    local: given["time-zone"] === undefined ? undefined : clockOf(given["time-zone"]),
     count: context.count,
   }
 }
 
-function mappingOf(person: string, { pseudonyms, issuer, count }: Setting): Mapping {
-  const told = new Map<string, string>()
+function mappingOf(person: string, { pseudonyms, issuer, local, count }: Setting): Mapping {
   return {
     person: pseudonyms.person(person),
     shiftDays: pseudonyms.shiftDays(person),
-    // Many resources of a person refer to one encounter.
-    identifier(type, id) {
-      const slot = `${type}/${id}`
-      const known = told.get(slot) ?? pseudonyms.identifier(type, id)
-      told.set(slot, known)
-      return known
-    },
+    ...(local === undefined ? {} : { local }),
+    identifier: pseudonyms.identifier,
     uid: pseudonyms.uid,
     accession: (system, value) => pseudonyms.accession(issuer(system), value),
     isUnit,
@@ -151,11 +151,11 @@ function curated(record: Rec<PersonEvent>, event: PersonEvent, mapping: Mapping)
 }
 
 function draftOf(record: Rec<PersonEvent>, mapping: Mapping): Draft<CuratedResource> | undefined {
-  const [, type, name] = rowIdParts(record.id) as [string, string, string]
   if (record.op === "upsert") {
     if (record.value === null) throw badRecord("value-missing", "an upsert has no value")
     return curated(record, record.value, mapping)
   }
+  const [, type, name] = rowIdParts(record.id) as [string, string, string]
   if (!allowed.has(type)) return undefined
   const id = rowId([type, mapping.identifier(type, name)])
   return { key: mapping.person, id, op: "retract", version: record.version, value: null, time: 0 }
@@ -176,8 +176,7 @@ export const deidentifyFhir = defineTransform({
       apply(batch, out) {
         const mappings = new Map<string, Mapping>()
         for (const record of batch) {
-          const [kind] = rowIdParts(record.id)
-          if (kind === "instance") {
+          if (record.id.startsWith(instances)) {
             out.drop(record, "not-read")
             continue
           }

@@ -1,4 +1,5 @@
 import { fatal } from "../../core/index.ts"
+import type { LocalTime } from "../../formats/fhir/deidentify/index.ts"
 import type { Field, FieldType, Fields, RecordType } from "../../core/index.ts"
 import { kindBeside, mapIdentifier } from "./record-identifiers.ts"
 import type { Beside, Identifiers } from "./record-identifiers.ts"
@@ -7,6 +8,8 @@ import { OwnIdentifiers } from "./record-self-check.ts"
 
 /** What is done alike to all records. */
 export interface Rules extends Identifiers {
+  /** The clock whose time of day is told. */
+  readonly local: LocalTime
   /** Dates stay as they are (profile limited-data-set). */
   readonly keepDates: boolean
   /** The output is `limited`, where quasi-identifiers stay. */
@@ -82,13 +85,16 @@ const reordered =
 const identifierMap =
   (name: string): Map =>
   (value, beside, passage) => {
-    passage.own.add(text(value), kindBeside(name, beside) !== undefined)
-    return mapIdentifier(name, text(value), beside, passage.rules)
+    const mapped = mapIdentifier(name, text(value), beside, passage.rules)
+    // A UID that stays is nobody's identifier.
+    if (mapped !== value) passage.own.add(text(value), kindBeside(name, beside) !== undefined)
+    return mapped
   }
 
 const uidMap: Map = (value, _, passage) => {
-  passage.own.addUid(text(value))
-  return text(value) === "" ? "" : passage.rules.pseudonyms.uid(text(value))
+  const mapped = passage.rules.uid(text(value))
+  if (mapped !== value) passage.own.addUid(text(value))
+  return mapped
 }
 
 const dateMap =
@@ -98,9 +104,9 @@ const dateMap =
     if (value === "") return ""
     const shifted =
       typeof value === "number"
-        ? shiftTime(value, passage.days)
+        ? shiftTime(value, passage.days, passage.rules.local)
         : typeof value === "string"
-          ? shiftText(value, passage.days)
+          ? shiftText(value, passage.days, passage.rules.local)
           : undefined
     if (shifted === undefined) passage.rules.unread(path)
     return shifted ?? missing

@@ -25,6 +25,7 @@ export const resolvePatient = defineStateful({
   name: "resolve-patient",
   summary: "Resolves patients and keys everything by person; merges, unmerges and corrections move what was known",
   options,
+  secrets: () => ["identity-key"],
   inputs,
   outputs,
   async create(given, context) {

@@ -1,4 +1,4 @@
-import { personKey } from "../../core/index.ts"
+import { personKeys } from "../../core/index.ts"
 import type { Identity, IdentityNamespace } from "../../core/index.ts"
 
 /** An identifier in its namespace, as the key of its rows in shared state: `member/<namespace>/<value>`, percent-encoded. */
@@ -35,7 +35,7 @@ export class Namespaces {
   readonly #dicom: ReadonlyMap<string, string>
   readonly #fhir: ReadonlyMap<string, string>
   readonly #rank: ReadonlyMap<string, number>
-  readonly #key: Uint8Array
+  readonly #person: (namespace: string, value: string) => string
 
   constructor(identity: Identity) {
     const { namespaces } = identity
@@ -43,7 +43,7 @@ export class Namespaces {
     this.#dicom = firstOf(namespaces, ({ dicomIssuers }) => dicomIssuers)
     this.#fhir = firstOf(namespaces, ({ fhirSystems }) => fhirSystems)
     this.#rank = new Map(namespaces.map(({ namespace }, rank) => [namespace, rank]))
-    this.#key = identity.key()
+    this.#person = personKeys(identity.key())
   }
 
   /** The member that (0010,0020) and (0010,0021) name; undefined when the issuer is not declared. */
@@ -73,7 +73,7 @@ export class Namespaces {
   /** The person key of a set: a function of the set alone. */
   person(sorted: readonly Member[]): string {
     const { namespace, value } = parts(sorted[0]!)
-    return personKey(this.#key, namespace, value)
+    return this.#person(namespace, value)
   }
 }
 

@@ -29,7 +29,13 @@ function accessionOf(parts: readonly Part[]): { readonly accessionNumber: string
 }
 
 function seriesOf(parts: readonly Part[]): Study["series"] {
-  return [...Map.groupBy(parts, ({ series }) => series)]
+  const groups = new Map<string, Part[]>()
+  for (const part of parts) {
+    const group = groups.get(part.series)
+    if (group === undefined) groups.set(part.series, [part])
+    else group.push(part)
+  }
+  return [...groups]
     .sort(([a], [b]) => order(a, b))
     .map(([seriesInstanceUid, of]) => ({
       seriesInstanceUid,

@@ -1,3 +1,4 @@
+import { deferred } from "../../deferred.ts"
 import { fatal, type WeirError } from "../../errors.ts"
 import { assign } from "./assign.ts"
 import { moved } from "./errors.ts"
@@ -66,7 +67,7 @@ export class Groups {
     }
     const group = this.#group(request.group)
     const before = group.seats.get(request.member)
-    const { promise, resolve, reject } = Promise.withResolvers<Assignment>()
+    const { promise, resolve, reject } = deferred<Assignment>()
     const seat: Seat = {
       request,
       connection,
@@ -103,6 +104,10 @@ export class Groups {
     const group = this.#groups.get(name)
     const seat = group?.seats.get(member)
     if (group !== undefined && seat !== undefined) this.#remove(group, member, seat)
+  }
+
+  members(name: string): number {
+    return this.#groups.get(name)?.seats.size ?? 0
   }
 
   /** The members of a process that is gone leave. */

@@ -69,6 +69,10 @@ class EmbeddedLog implements Log {
     }
   }
 
+  members(group: string): Promise<number> {
+    return this.#link.use((owner) => owner.members(group))
+  }
+
   async reader(topic: string, partition: number, from: bigint): Promise<Reader> {
     const reader = new EmbeddedReader(this.#link, topic, partition, from)
     const kept = this.#keep(() => reader.close())

@@ -1,8 +1,9 @@
-import type { FileHandle } from "node:fs/promises"
-import { mkdir } from "node:fs/promises"
+import { mkdir, unlink } from "node:fs/promises"
+import { join } from "node:path"
 import { fatal, type WeirError } from "../../errors.ts"
 import { BLOCK_HEADER, blockAt, corrupt, countOf, placeBlock } from "./block.ts"
 import { DurableMark } from "./durable-mark.ts"
+import { type Disk, realDisk } from "./disk.ts"
 import { diskError, moved, unknownOutcome } from "./errors.ts"
 import { type Changes, encodeFrame } from "./frame.ts"
 import { provesDamage, scan } from "./scan.ts"
@@ -21,12 +22,6 @@ export interface EncodedAppend {
 export interface Entry {
   readonly changes: Changes
   readonly appends: readonly EncodedAppend[]
-}
-
-/** How bytes get to the disk; tests let it fail. */
-export interface Disk {
-  write(file: FileHandle, bytes: readonly Buffer[], position: number): Promise<void>
-  sync(file: FileHandle): Promise<void>
 }
 
 export interface JournalOptions {
@@ -64,28 +59,6 @@ const MOST_ENTRY = 1 << 30
 const TOGETHER = 8 << 20
 /** Bytes after which the next segment begins. */
 export const SEGMENT_BYTES = 128 << 20
-
-const realDisk: Disk = {
-  async write(file, bytes, position) {
-    let [left, at] = [bytes, position]
-    while (left.length > 0) {
-      const { bytesWritten } = await file.writev(left, at)
-      at += bytesWritten
-      left = rest(left, bytesWritten)
-    }
-  },
-  sync: (file) => file.datasync(),
-}
-
-function rest(buffers: readonly Buffer[], written: number): Buffer[] {
-  let skip = written
-  const left: Buffer[] = []
-  for (const each of buffers) {
-    if (skip < each.length) left.push(each.subarray(skip))
-    skip = Math.max(0, skip - each.length)
-  }
-  return left
-}
 
 /** The one order of all commits: a sequence of segment files, written at the end of the last. Entries that wait share a write
  * and a sync; an entry is acknowledged and visible after it, and not before. */
@@ -175,6 +148,7 @@ export class Journal {
     this.segments.splice(this.segments.indexOf(old[0]!), old.length, made)
     this.relink()
     await old[0]!.retire()
+    await unlink(join(this.folder, old[0]!.indexName)).catch(() => {})
     for (const segment of old.slice(1)) await remove(segment)
   }
 

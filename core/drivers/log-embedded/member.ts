@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
+import { deferred } from "../../deferred.ts"
 import { classify, retryable, type WeirError } from "../../errors.ts"
 import type { GroupSpec, Member, Reader } from "../../ports/log.ts"
 import type { Assignment } from "./groups.ts"
@@ -16,8 +17,8 @@ export class EmbeddedMember implements Member {
   readonly #session: number
   readonly #left = new AbortController()
   readonly #readers = new Map<EmbeddedReader, number>()
-  readonly #first = Promise.withResolvers<void>()
-  #settled = Promise.withResolvers<void>()
+  readonly #first = deferred<void>()
+  #settled = deferred<void>()
   #generation = -1
   #assigned: readonly number[] = []
   /** The monotonic time at which the last beat that was answered had been sent; undefined while joining. */
@@ -100,7 +101,7 @@ export class EmbeddedMember implements Member {
 
   /** False when the group changed again meanwhile. */
   async #join(): Promise<boolean> {
-    if (this.#beatAt !== undefined) this.#settled = Promise.withResolvers<void>()
+    if (this.#beatAt !== undefined) this.#settled = deferred<void>()
     this.#beatAt = undefined
     const { group, topics, partitions } = this.#spec
     const claim = { had: this.#assigned, generation: this.#generation }

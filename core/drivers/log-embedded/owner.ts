@@ -18,6 +18,7 @@ export interface Owner {
   /** Resolves when the member has to join again. */
   watch(group: string, member: string, generation: number, signal: AbortSignal): Promise<void>
   leave(group: string, member: string): Promise<void>
+  members(group: string): Promise<number>
 }
 
 /** The owner as it serves one process, which `connection` stands for. */
@@ -41,5 +42,6 @@ export function ownerOf(broker: Broker, connection: object): Owner {
     beat: open((group, member, generation) => groups.beat(group, member, generation)),
     watch: open((group, member, generation, signal) => groups.watch(group, member, generation, signal)),
     leave: open((group, member) => groups.leave(group, member)),
+    members: open((group) => groups.members(group)),
   }
 }

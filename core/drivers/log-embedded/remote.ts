@@ -140,6 +140,7 @@ export class RemoteOwner implements Owner {
   join: Owner["join"] = (request) => this.#call("join", [request])
   beat: Owner["beat"] = (group, member, generation) => this.#call("beat", [group, member, generation])
   leave: Owner["leave"] = (group, member) => this.#call("leave", [group, member])
+  members: Owner["members"] = (group) => this.#call("members", [group])
   watch: Owner["watch"] = (group, member, generation, signal) =>
     this.#call("watch", [group, member, generation], [], signal)
 

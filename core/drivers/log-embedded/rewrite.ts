@@ -28,8 +28,6 @@ export async function rewrite(
     await output.finish(encodeSegmentHeader(header))
     const made = new Segment(folder, header, file, output.size)
     made.parts = output.parts
-    // An index of the old file must not be taken for one of the new.
-    await unlink(`${path.slice(0, -4)}.idx`).catch(() => {})
     await rename(`${path}~`, path)
     await syncFolder(folder)
     await made.storeIndex()

@@ -85,8 +85,13 @@ export class Segment {
     return segmentName(this.header.first)
   }
 
+  /** The name of its index file: of another file in its place the index has another name. */
+  get indexName(): string {
+    return `${this.name.slice(0, -4)}-${this.header.last}-${this.size}.idx`
+  }
+
   get #indexPath(): string {
-    return join(this.folder, `${this.name.slice(0, -4)}.idx`)
+    return join(this.folder, this.indexName)
   }
 
   /** Reads the index file, or makes it anew. */
@@ -98,13 +103,17 @@ export class Segment {
 
   /** Makes the index from the frames. Rejects with `log-corrupt` where one does not hold. */
   async rebuildIndex(): Promise<void> {
+    this.parts = await this.#scan()
+    await this.storeIndex()
+  }
+
+  async #scan(): Promise<Parts> {
     const parts: Parts = new Map()
     const end = await scan(this.file, SEGMENT_HEADER, this.size, this.header.salt, ({ position, time, blocks }) => {
       for (const { at, info } of blocks) addBlock(parts, position + at, info, time)
     })
     if (end !== this.size) throw corrupt(`${this.name} at byte ${end}`)
-    this.parts = parts
-    await this.storeIndex()
+    return parts
   }
 
   /** Writes the index file; then entries need not stay in memory. It is no harm when it cannot be written. */
@@ -129,14 +138,11 @@ export class Segment {
   async entriesOf(part: Part): Promise<Uint32Array> {
     const known = part.entries ?? part.kept?.deref()
     if (known !== undefined) return known
-    let entries = await this.#readEntries(part)
-    if (entries === undefined) {
-      await this.rebuildIndex()
-      const again = this.parts.get(placeOf(part.topic, part.partition))
-      part.stored = again?.stored
-      entries = again === undefined ? undefined : (again.entries ?? (await this.#readEntries(again)))
-    }
+    const stored = await this.#readEntries(part)
+    const entries = stored ?? (await this.#scan()).get(placeOf(part.topic, part.partition))?.entries
     if (entries === undefined) throw corrupt(this.name)
+    // The index is gone or damaged: what was found stays.
+    if (stored === undefined) part.entries = entries
     part.kept = new WeakRef(entries)
     return entries
   }

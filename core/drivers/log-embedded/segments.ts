@@ -63,6 +63,9 @@ export async function openSegments(folder: string, durable: Durable | undefined)
       else segments.push(segment)
     }
     check(segments, durable)
+    const indexes = new Set(segments.map(({ indexName }) => indexName))
+    for (const name of names.filter((each) => each.endsWith(".idx") && !indexes.has(each)))
+      await unlink(join(folder, name))
     return segments
   } catch (error) {
     for (const segment of segments) await segment.retire()
@@ -73,8 +76,7 @@ export async function openSegments(folder: string, durable: Durable | undefined)
 /** Closes a segment and removes its files. */
 export async function remove(segment: Segment): Promise<void> {
   await segment.retire()
-  const path = join(segment.folder, segment.name)
-  for (const each of [path, `${path.slice(0, -4)}.idx`]) await unlink(each).catch(() => {})
+  for (const each of [segment.name, segment.indexName]) await unlink(join(segment.folder, each)).catch(() => {})
 }
 
 function check(segments: readonly Segment[], durable: Durable | undefined): void {

@@ -33,6 +33,8 @@ export class Client {
   readonly #cluster: KafkaCluster
   readonly #topics = new Set<string>()
   #closed = false
+  /** kafkajs calls a broker connected before it knows what the broker understands, so nobody asks while somebody connects. */
+  #connecting: Promise<void> | undefined
 
   constructor(kafka: Kafka) {
     this.#cluster = newCluster(kafka)
@@ -82,8 +84,7 @@ export class Client {
     // kafkajs keeps a connection whose requests time out, and would ask it for ever.
     if (faultOf(thrown).name === "KafkaJSRequestTimeoutError") await this.#cluster.disconnect().catch(() => {})
     try {
-      await this.#cluster.connect()
-      await this.#cluster.refreshMetadata()
+      await this.#connect()
     } catch (error) {
       if (faultOf(error).type !== "UNKNOWN_TOPIC_OR_PARTITION") return
       // One topic that is gone fails the look at all of them.
@@ -97,11 +98,18 @@ export class Client {
     await this.#cluster.disconnect().catch(() => {})
   }
 
-  async #ready(topics: readonly string[]): Promise<void> {
-    if (!this.#cluster.isConnected()) {
+  #connect(): Promise<void> {
+    this.#connecting ??= (async () => {
       await this.#cluster.connect()
       await this.#cluster.refreshMetadata()
-    }
+    })().finally(() => {
+      this.#connecting = undefined
+    })
+    return this.#connecting
+  }
+
+  async #ready(topics: readonly string[]): Promise<void> {
+    if (this.#connecting !== undefined || !this.#cluster.isConnected()) await this.#connect()
     const added = topics.filter((topic) => !this.#topics.has(topic))
     if (added.length === 0) return this.#cluster.refreshMetadataIfNecessary()
     await this.#cluster.addMultipleTargetTopics(added)

@@ -50,9 +50,12 @@ const TRANSIENT_SYSTEM = new Set([
   "EAI_AGAIN",
 ])
 
+/** A broker to which a connection is being made; kafkajs throws a bare Error (src/broker, `notInitializedLookup`). */
+const isConnecting = ({ message }: { readonly message?: string }): boolean => message === "Broker not connected"
+
 /** Reads an error of kafkajs, which wraps the broker's answer in up to three others. */
 export function faultOf(thrown: unknown): KafkaFault {
-  const chain: { name?: string; type?: string; code?: unknown; retriable?: boolean }[] = []
+  const chain: { name?: string; message?: string; type?: string; code?: unknown; retriable?: boolean }[] = []
   for (let each = thrown; each instanceof Error && chain.length < 5; each = each.cause) chain.push(each)
   const typed = chain.find(({ type }) => typeof type === "string")
   const telling = chain.find(({ name = "" }) => TRANSIENT_NAMES.has(name) || name === LOGIN)
@@ -61,7 +64,7 @@ export function faultOf(thrown: unknown): KafkaFault {
   const type = typed?.type ?? (code === 90 ? "PRODUCER_FENCED" : undefined)
   const retriable =
     type === undefined
-      ? TRANSIENT_NAMES.has(name) || TRANSIENT_SYSTEM.has(String(code))
+      ? TRANSIENT_NAMES.has(name) || chain.some(isConnecting) || TRANSIENT_SYSTEM.has(String(code))
       : TRANSIENT_TYPES.has(type) || (typed?.retriable === true && type !== "KAFKA_STORAGE_ERROR")
   return { type, code, name, retriable }
 }

@@ -102,6 +102,11 @@ class KafkaLog implements Log {
     }
   }
 
+  async members(group: string): Promise<number> {
+    const { groups } = await patiently(`members of group ${group}`, () => this.#admin.describeGroups([group]))
+    return groups.find(({ groupId }) => groupId === group)?.members.length ?? 0
+  }
+
   async reader(topic: string, partition: number, from: bigint): Promise<Reader> {
     const reader = new KafkaReader(this.#fetcher, topic, partition, from)
     const kept = this.#keep({ close: () => reader.close() })

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises"
+import { deferred } from "../../deferred.ts"
 import { fatal, retryable, type WeirError } from "../../errors.ts"
 import type { GroupSpec, Member, Reader } from "../../ports/log.ts"
 import { assign, decodeAssignment, decodeClaim, encodeAssignment, encodeClaim, PROTOCOL } from "./assigner.ts"
@@ -47,8 +48,8 @@ class KafkaMember implements Member {
   readonly #session: number
   readonly #left = new AbortController()
   readonly #readers = new Map<KafkaReader, number>()
-  readonly #first = Promise.withResolvers<void>()
-  #settled = Promise.withResolvers<void>()
+  readonly #first = deferred<void>()
+  #settled = deferred<void>()
   #memberId = ""
   #generation = -1
   #assigned: readonly number[] = []
@@ -163,7 +164,7 @@ class KafkaMember implements Member {
   #startJoining(): void {
     if (this.#beatAt === undefined) return
     this.#beatAt = undefined
-    this.#settled = Promise.withResolvers<void>()
+    this.#settled = deferred<void>()
   }
 
   async #join(): Promise<void> {

@@ -52,10 +52,17 @@ export async function openEmbeddedStore({ dir, ...options }: EmbeddedStoreOption
 }
 
 /** A server that died (out of memory, a full disk) is started again where it was, for there is nobody else to do it: everybody
- * comes back from an error by claiming again. */
+ * comes back from an error by claiming again.
+ * @throws the error that was met; fatal `store-server` when the server is elsewhere now */
 async function revive(error: unknown, folder: string, lock: string, url: string): Promise<never> {
-  if (error instanceof WeirError && error.code === "unreachable" && runningPostmaster(dataOf(folder)) === undefined)
-    await exclusively(lock, () => ensureServer(folder, Number(new URL(url).port)))
+  if (!(error instanceof WeirError) || error.code !== "unreachable") throw error
+  const port = Number(new URL(url).port)
+  const running = runningPostmaster(dataOf(folder))
+  if (running === undefined) await exclusively(lock, () => ensureServer(folder, port))
+  else if (running.port !== port)
+    throw fatal("store-server", "the embedded Store's server was killed and is found at another port now", {
+      hint: "start this process again",
+    })
   throw error
 }
 

@@ -22,6 +22,12 @@ export function runningPostmaster(data: string): Postmaster | undefined {
     : undefined
 }
 
+/** Where a server listened that did not end by itself; undefined when the last one did. */
+export function lastPort(data: string): number | undefined {
+  const port = Number(linesOf(data)[3])
+  return Number.isInteger(port) && port > 0 ? port : undefined
+}
+
 function linesOf(data: string): string[] {
   try {
     return readFileSync(fileOf(data), "utf8").split("\n")
@@ -72,8 +78,9 @@ export async function stopPostmaster(data: string): Promise<void> {
   ] as const) {
     const server = runningPostmaster(data)
     if (server === undefined) return
+    const start = startOf(server.pid)
     signalTo(server.pid, signal)
     for (const until = Date.now() + seconds * 1000; Date.now() < until; await sleep(20))
-      if (!isServerOf(server.pid, data)) return
+      if (startOf(server.pid) !== start) return
   }
 }

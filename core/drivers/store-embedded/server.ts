@@ -22,7 +22,7 @@ import { fatal, systemic } from "../../errors.ts"
 import type { WeirError } from "../../errors.ts"
 import { letThrough, serverAccount } from "./account.ts"
 import { binaries } from "./binaries.ts"
-import { disownStaleFile, runningPostmaster } from "./postmaster.ts"
+import { disownStaleFile, lastPort, runningPostmaster } from "./postmaster.ts"
 import type { Postmaster } from "./postmaster.ts"
 
 const user = "weir"
@@ -131,9 +131,16 @@ async function readyServer(data: string): Promise<Postmaster | undefined> {
 }
 
 async function start(dir: string, postgres: string, account: Account, port?: number): Promise<Postmaster> {
+  // Other processes may still have the address of a server that was killed.
+  const before = port ?? lastPort(dataOf(dir))
   for (let attempt = 0; ; attempt++) {
     const from = logSize(dir)
-    const server = await startOnce(dir, postgres, account, port ?? (await freePort()))
+    const server = await startOnce(
+      dir,
+      postgres,
+      account,
+      port ?? (attempt === 0 ? before : undefined) ?? (await freePort()),
+    )
     if (server !== undefined) return server
     const said = readFileSync(logOf(dir)).subarray(from).toString("utf8")
     // The sessions of a killed server take a moment to notice; a port may have gone to somebody else.

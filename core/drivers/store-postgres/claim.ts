@@ -1,4 +1,4 @@
-import type { Claim, OutboxRow, TaskStore } from "../../ports/store.ts"
+import type { Claim, OutboxRow, TaskPositions, TaskStore } from "../../ports/store.ts"
 import { fenced } from "./errors.ts"
 import { positionsFromJson } from "./rows.ts"
 import type { Session, Sessions, Statement } from "./sessions.ts"
@@ -75,6 +75,19 @@ export async function claimTask(
   })
   return new PostgresTask(sessions, owned, claim)
 }
+
+const positionRows: Statement = {
+  name: "tasks.positions",
+  text: `SELECT s.name, t.partition, t.positions FROM weir.tasks t JOIN weir.stages s ON s.id = t.stage
+    WHERE s.pipeline = $1 ORDER BY s.name, t.partition`,
+}
+
+/** Where every task of a pipeline stands. */
+export const taskPositions = (side: Sessions, pipeline: string): Promise<readonly TaskPositions[]> =>
+  side.use(`${pipeline}: positions`, async (session) => {
+    const rows = await session.run<[string, number, unknown]>(positionRows, pipeline)
+    return rows.map(([stage, partition, positions]) => ({ stage, partition, positions: positionsFromJson(positions) }))
+  })
 
 type Row = [bigint, bigint, bigint, bigint, bigint, unknown, Record<string, unknown>]
 

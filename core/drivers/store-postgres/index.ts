@@ -1,6 +1,6 @@
 import { Client } from "pg"
 import type { Store } from "../../ports/store.ts"
-import { claimTask } from "./claim.ts"
+import { claimTask, taskPositions } from "./claim.ts"
 import { postgresError } from "./errors.ts"
 import { migrate } from "./migrate.ts"
 import { queryAs } from "./query.ts"
@@ -34,6 +34,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     url,
     claim: (pipeline, stage, partition) => claimTask(sessions, side, pipeline, stage, partition),
     tasks: (pipeline) => tasksOf(side, pipeline),
+    positions: (pipeline) => taskPositions(side, pipeline),
     query: (sql, zone) => queryAs(url, side, sql, zone),
     async audit(action, detail) {
       const row = [action, detail].map((text) => text.replaceAll("\0", "\uFFFD"))

@@ -17,14 +17,28 @@ export function toStored(text: string): string {
 export const fromStored = (text: string): string =>
   text.includes("\u0001") ? text.replaceAll("\u0001\u0001", "\0").replaceAll("\u0001\u0002", "\u0001") : text
 
-const quoted = (text: string): string =>
-  `"${text.includes('"') || text.includes("\\") ? text.replace(/["\\]/g, "\\$&") : text}"`
+const headerBytes = 20
+const textOid = 25
 
-/** Texts as an array literal (PostgreSQL 18, 8.15.2). */
-export function textArray(texts: Iterable<string | undefined>): string {
-  let literal = ""
-  for (const text of texts) literal += `${literal === "" ? "{" : ","}${text === undefined ? "NULL" : quoted(text)}`
-  return literal === "" ? "{}" : `${literal}}`
+/** Texts as a parameter of type text[], in the binary format of arrays (PostgreSQL, array_recv): nothing is quoted, and the bytes
+ * are written once. */
+export function textArray(texts: readonly (string | undefined)[]): Buffer {
+  let size = headerBytes
+  for (const text of texts) size += 4 + (text === undefined ? 0 : Buffer.byteLength(text))
+  const bytes = Buffer.allocUnsafe(size)
+  // Dimensions (an empty array has none), whether there are nulls, element type, length, lower bound.
+  bytes.writeInt32BE(texts.length === 0 ? 0 : 1, 0)
+  bytes.writeInt32BE(texts.includes(undefined) ? 1 : 0, 4)
+  bytes.writeInt32BE(textOid, 8)
+  bytes.writeInt32BE(texts.length, 12)
+  bytes.writeInt32BE(1, 16)
+  let at = headerBytes
+  for (const text of texts) {
+    const length = text === undefined ? -1 : bytes.write(text, at + 4)
+    bytes.writeInt32BE(length, at)
+    at += 4 + Math.max(0, length)
+  }
+  return texts.length === 0 ? bytes.subarray(0, 12) : bytes
 }
 
 /** Numbers as an array literal. */

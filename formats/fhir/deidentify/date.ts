@@ -1,24 +1,49 @@
 import { interval } from "../time.ts"
 
+/** From ms since 1970, UTC, to what a clock shows, ms as if UTC. */
+export type LocalTime = (utc: number) => number
+
 const dayMs = 86_400_000
 
-const dayText = (ms: number): string | undefined => {
+const mostDays = 50_000
+const dayTexts = new Map<number, string | undefined>()
+
+/** The date of a day in ms, `yyyy-mm-dd`; the days of a century are remembered. */
+function dayText(ms: number): string | undefined {
+  const day = Math.floor(ms / dayMs)
+  if (dayTexts.has(day)) return dayTexts.get(day)
   const date = new Date(ms)
-  return Number.isFinite(ms) && date.getUTCFullYear() >= 1 ? date.toISOString().slice(0, 10) : undefined
+  const told = Number.isFinite(ms) && date.getUTCFullYear() >= 1 ? date.toISOString().slice(0, 10) : undefined
+  if (dayTexts.size >= mostDays) dayTexts.clear()
+  dayTexts.set(day, told)
+  return told
 }
 
 /** Moves a FHIR date, dateTime or instant back by whole days, at its own precision; undefined for what is none. The local time of
  * day stays; an offset becomes `Z`, because offsets change with summer time and so would tell the true season. A year or month
- * is moved by its middle day and cut again, so that no true year comes out. */
-export function shiftDate(text: string, days: number): string | undefined {
+ * is moved by its middle day and cut again, so that no true year comes out.
+ * @param local the clock whose time of day is told, of texts that state an offset; that of the text unless given */
+export function shiftDate(text: string, days: number, local?: LocalTime): string | undefined {
   const [date, time] = text.split("T") as [string, string | undefined]
+  const stated = local === undefined || time === undefined || !offset.test(time) ? undefined : interval(text)
+  if (stated !== undefined) return shiftInstant(stated.from, time!, days, local!)
   const found = interval(date)
   if (found === undefined || (time !== undefined && interval(text) === undefined)) return undefined
   const middle = found.precision === "day" ? found.from : Math.floor((found.from + found.to) / 2)
   const shifted = dayText(middle - days * dayMs)
   if (shifted === undefined) return undefined
   if (time === undefined) return shifted.slice(0, date.length)
-  return `${shifted}T${time.replace(/(?:Z|[+-]\d\d:\d\d)$/, "Z")}`
+  return `${shifted}T${time.replace(offset, "Z")}`
+}
+
+const offset = /(?:Z|[+-]\d\d:\d\d)$/
+
+/** Seconds and fractions stay as they are written: no zone differs from another by less than a minute. */
+function shiftInstant(utc: number, time: string, days: number, local: LocalTime): string | undefined {
+  const told = local(utc) - days * dayMs
+  const day = dayText(told)
+  if (day === undefined) return undefined
+  return `${day}T${new Date(told).toISOString().slice(11, 16)}${time.slice(5).replace(offset, "Z")}`
 }
 
 /** An age in whole years as it may be told: 90 stands for 90 and more. */

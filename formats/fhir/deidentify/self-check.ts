@@ -7,7 +7,17 @@ const shortest = 4
 const shortestNumber = 6
 
 /** Words of letters and digits, lower case, between single spaces: a text is found only at the bounds of words. */
-const words = (value: string): string =>
+function words(value: string): string {
+  if (value.length > longestRemembered) return split(value)
+  let told = remembered.get(value)
+  if (told === undefined) {
+    if (remembered.size >= mostRemembered) remembered.clear()
+    remembered.set(value, (told = split(value)))
+  }
+  return told
+}
+
+const split = (value: string): string =>
   ` ${
     value
       .toLowerCase()
@@ -15,12 +25,20 @@ const words = (value: string): string =>
       ?.join(" ") ?? ""
   } `
 
-const terms: ReadonlySet<string> = new Set([...definedTerms].map(words))
+// Systems, codes and units come by the thousand.
+const [longestRemembered, mostRemembered] = [100, 5000]
+const remembered = new Map<string, string>()
+
+const terms: ReadonlySet<string> = new Set([...definedTerms].map(split))
 
 function phrases(values: readonly string[]): readonly string[] {
-  const found = new Set(values.map(words))
-  return [...found].filter((phrase) => phrase.replaceAll(" ", "").length >= shortest && !terms.has(phrase))
+  const found = new Set(values.map(split))
+  return [...found].filter((phrase) => isLongEnough(phrase) && !terms.has(phrase))
 }
+
+/** Whether a phrase has that many letters and digits; two of its characters are the spaces around it. */
+const isLongEnough = (phrase: string): boolean =>
+  phrase.length >= shortest + 2 && phrase.replaceAll(" ", "").length >= shortest
 
 const strings = (value: unknown): readonly string[] =>
   (Array.isArray(value) ? value : [value]).filter((item) => typeof item === "string")
@@ -63,19 +81,27 @@ const madeHere =
   /^(?:\d{4}(?:-\d\d(?:-\d\d(?:T.*)?)?)?|\d\d:\d\d:\d\d.*|(?:urn:oid:)?2\.25\.\d+|(?:[A-Za-z]+\/)?[a-z2-7]{26})$/
 
 function found(value: unknown, name: string, standard: boolean, own: Own): boolean {
+  if (typeof value === "string") return foundInText(value, name, standard, own)
   if (Array.isArray(value)) return value.some((item) => found(item, name, standard, own))
   if (isObject(value)) {
-    const inner = isStandardSystem(text(value["system"]))
-    return Object.entries(value).some(([key, item]) => found(item, key, inner, own))
+    const system = value["system"]
+    const inner = typeof system === "string" && isStandardSystem(system)
+    for (const key of Object.keys(value)) if (found(value[key], key, inner, own)) return true
+    return false
   }
   if (typeof value === "number") {
     const digits = String(value)
-    return digits.length >= shortestNumber && own.ids.includes(words(digits))
+    return digits.length >= shortestNumber && own.ids.includes(split(digits))
   }
-  if (typeof value !== "string" || definedTerms.has(value)) return false
+  return false
+}
+
+function foundInText(value: string, name: string, standard: boolean, own: Own): boolean {
+  if (definedTerms.has(value)) return false
   if (name === "code" ? standard : madeHere.test(value)) return false
   const told = words(value)
-  return (name === "system" ? own.ids : own.all).some((phrase) => told.includes(phrase))
+  for (const phrase of name === "system" ? own.ids : own.all) if (told.includes(phrase)) return true
+  return false
 }
 
 /** True when a de-identified resource still says an identifier of its own person: one that is known of the person, or an id, name,

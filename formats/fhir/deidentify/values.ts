@@ -14,8 +14,25 @@ const dicomUid = "urn:dicom:uid"
 const identifierTypes = "http://terminology.hl7.org/CodeSystem/v2-0203"
 
 /** True for what can be a code: no white space, no date, no mail address, 64 characters at most. */
-export const isCode = (system: string, code: string): boolean =>
-  systemPattern.test(system) && codePattern.test(code) && !datePattern.test(code)
+export function isCode(system: string, code: string): boolean {
+  if (system === "" || code === "" || system.length > longestSystem || code.length > longestCode) return false
+  let known = codes.get(system)
+  if (known === undefined) {
+    if (codes.size >= mostSystems) codes.clear()
+    codes.set(system, (known = new Map()))
+  }
+  let answer = known.get(code)
+  if (answer === undefined) {
+    if (known.size >= mostCodes) known.clear()
+    known.set(code, (answer = systemPattern.test(system) && codePattern.test(code) && !datePattern.test(code)))
+  }
+  return answer
+}
+
+// What the patterns let through at most. Few codes make most of what comes, so answers are remembered.
+const [longestSystem, longestCode] = [300, 64]
+const [mostSystems, mostCodes] = [100, 2000]
+const codes = new Map<string, Map<string, boolean>>()
 
 /** A Coding: system and code; a display is free text in practice and goes. */
 export function coding(value: unknown, { left }: Mapping): Json | undefined {
@@ -72,9 +89,9 @@ export function cappedAge(value: Json): Json {
 }
 
 /** A date, dateTime or instant, shifted. */
-export function date(value: unknown, { shiftDays, left }: Mapping): string | undefined {
+export function date(value: unknown, { shiftDays, local, left }: Mapping): string | undefined {
   if (typeof value !== "string") return undefined
-  const shifted = shiftDate(value, shiftDays)
+  const shifted = shiftDate(value, shiftDays, local)
   if (shifted === undefined) left("date-unreadable")
   return shifted
 }

@@ -6,6 +6,7 @@ import type { SourceCase, World } from "./cases.ts"
 import { expectConforms } from "./conforms.ts"
 import { Ear, canariesOf, expectBadRecord, expectCode, textOf } from "./ear.ts"
 import { inWorld, make } from "./world.ts"
+import { grouped } from "./grouped.ts"
 
 // oxlint-disable-next-line typescript/no-explicit-any -- a source of any options and ports
 type AnySource = SourceDef<any, any>
@@ -38,7 +39,7 @@ async function run(
 function said(runs: readonly SourceHarness[]): unknown {
   const appended = runs.flatMap((each) => each.appended)
   return {
-    appended: Object.fromEntries(Map.groupBy(appended, ({ to, record }) => `${to}/${record.key}`)),
+    appended: grouped(appended, ({ to, record }) => `${to}/${record.key}`),
     failed: runs.flatMap(({ failed }) => failed.map(({ place, error }) => `${place} ${error.code}`)).sort(),
   }
 }

@@ -8,6 +8,7 @@ import { cutsOf } from "./cuts.ts"
 import { Ear, canariesOf, expectBadRecord, expectCode, holdsAny, textOf } from "./ear.ts"
 import { frozen } from "./frozen.ts"
 import { inWorld, make } from "./world.ts"
+import { grouped } from "./grouped.ts"
 
 // oxlint-disable-next-line typescript/no-explicit-any -- a transform of any options and ports
 type AnyTransform = TransformDef<any, any, any>
@@ -20,7 +21,7 @@ export function saidOf(parts: readonly Collected[]): unknown {
   const failed = of((part) => part.failed)
   const dropped = of((part) => part.dropped)
   return {
-    emitted: Object.fromEntries(Map.groupBy(emitted, ({ to, key }) => `${to}/${key}`)),
+    emitted: grouped(emitted, ({ to, key }) => `${to}/${key}`),
     held: of((part) => part.held.map(({ at }) => at.offset)),
     dropped: dropped.map(({ from, reason }) => [from.at.offset, reason]),
     failed: failed.map(({ from, error }) => [from.at.offset, (error as { code?: string }).code, error.message]),

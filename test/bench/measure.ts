@@ -1,0 +1,42 @@
+/** What a piece of work took. */
+export interface Taken {
+  /** Wall time, seconds. */
+  readonly seconds: number
+  /** CPU time of this process, all threads, seconds. */
+  readonly cpu: number
+}
+
+/** Does work and tells what it took. */
+export async function timed(work: () => Promise<unknown>): Promise<Taken> {
+  const before = process.cpuUsage()
+  const began = performance.now()
+  await work()
+  const seconds = (performance.now() - began) / 1000
+  const { user, system } = process.cpuUsage(before)
+  return { seconds, cpu: (user + system) / 1e6 }
+}
+
+/** The middle one. */
+export const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
+
+/** Does two things in turn, so that what else the machine does falls on both, and gives the medians of each. The first round
+ * warms caches and the compiler, and does not count. */
+export async function alternate(
+  rounds: number,
+  measured: () => Promise<Taken>,
+  floor: () => Promise<Taken>,
+): Promise<{ readonly measured: Taken; readonly floor: Taken }> {
+  const [ours, bare]: [Taken[], Taken[]] = [[], []]
+  for (let round = 0; round <= rounds; round++) {
+    const [one, other] = [await measured(), await floor()]
+    if (round === 0) continue
+    ours.push(one)
+    bare.push(other)
+  }
+  return { measured: middle(ours), floor: middle(bare) }
+}
+
+const middle = (taken: readonly Taken[]): Taken => ({
+  seconds: median(taken.map(({ seconds }) => seconds)),
+  cpu: median(taken.map(({ cpu }) => cpu)),
+})
