@@ -23,13 +23,15 @@ export const run: Command = {
   more: "SIGTERM or Ctrl-C drains: the steps under way commit, then it ends. A second one, or the time of --drain, ends it at once. Spans of each step go where OTEL_EXPORTER_OTLP_ENDPOINT says.",
   async run(args, app, io) {
     const asOf = asOfTime(args.text("as-of"), "run")
-    const { pipeline } = await loadPipeline(args.positionals[0]!, app, io)
+    const log = logForm(args.text("log"))
     const drain = args.count("drain", 1)
+    const port = args.count("listen", 0)
+    const { pipeline } = await loadPipeline(args.positionals[0]!, app, io)
     if (drain !== undefined) io.drainWithin?.(drain * 1000)
-    const listen = listenOn(args.count("listen", 0), pipeline)
+    const listen = listenOn(port, pipeline)
     const options = {
       untilIdle: args.flag("until-idle"),
-      log: logForm(args.text("log")),
+      log,
       ...(asOf === undefined ? {} : { asOf }),
       ...(listen === undefined ? {} : { listen }),
     }

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises"
 import { createServer } from "node:http"
 import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import { createServer as createTlsServer } from "node:https"
-import type { AddressInfo } from "node:net"
+import type { AddressInfo, Socket } from "node:net"
 import { resolve } from "node:path"
 import { cpuUsage, memoryUsage, uptime } from "node:process"
 import * as Effect from "effect/Effect"
@@ -36,12 +36,12 @@ export const startListener = (
   Effect.map(
     Effect.acquireRelease(
       attempt(() => listen(settings, runtime, state)),
-      (server) => Effect.promise(() => close(server)),
+      ({ close }) => Effect.promise(close),
     ),
-    (server) => ({ host: settings.host, port: (server.address() as AddressInfo).port }),
+    ({ server }) => ({ host: settings.host, port: (server.address() as AddressInfo).port }),
   )
 
-async function listen(settings: ListenSettings, runtime: Runtime, state: RunState): Promise<Server> {
+async function listen(settings: ListenSettings, runtime: Runtime, state: RunState) {
   const { host, port, tls } = settings
   const allowed = bearerCheck(settings, runtime)
   const survey = new Survey(runtime)
@@ -61,6 +61,7 @@ async function listen(settings: ListenSettings, runtime: Runtime, state: RunStat
       ? createServer(limits, handle)
       : createTlsServer({ ...limits, ...(await tlsOptions(tls, runtime.pipeline.folder)) }, handle)
   server.maxConnections = 64
+  const close = closer(server)
   server.on("clientError", (_, socket) => socket.destroy())
   server.on("tlsClientError", (_, socket) => socket.destroy())
   await new Promise<void>((done, failed) => {
@@ -76,17 +77,25 @@ async function listen(settings: ListenSettings, runtime: Runtime, state: RunStat
   })
   // A connection that breaks is its own affair.
   server.on("error", () => {})
-  return server
+  return { server, close }
 }
 
 /** A client that is slow or silent holds nothing for long. */
 const limits = { requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 5000, maxHeaderSize: 8192 }
 const always = { "cache-control": "no-store", "x-content-type-options": "nosniff" }
 
-async function close(server: Server): Promise<void> {
-  const closed = new Promise<void>((done) => server.close(() => done()))
-  server.closeAllConnections()
-  await closed
+/** Closes a server at once: also what has not finished its handshake, which node does not count as a connection of HTTP. */
+function closer(server: Server): () => Promise<void> {
+  const sockets = new Set<Socket>()
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket)
+    socket.once("close", () => sockets.delete(socket))
+  })
+  return async () => {
+    const closed = new Promise<void>((done) => server.close(() => done()))
+    for (const socket of sockets) socket.destroy()
+    await closed
+  }
 }
 
 async function tlsOptions({ cert, key, clientCa }: NonNullable<ListenSettings["tls"]>, folder: string) {
@@ -94,7 +103,12 @@ async function tlsOptions({ cert, key, clientCa }: NonNullable<ListenSettings["t
     readFile(resolve(folder, path)).catch((cause: unknown) => {
       throw fatal("listen-tls", `the listener's ${setting} cannot be read`, { path: `listen.tls.${setting}`, cause })
     })
-  const own = { cert: await read(cert, "cert"), key: await read(key, "key"), minVersion: "TLSv1.2" as const }
+  const own = {
+    handshakeTimeout: 5000,
+    cert: await read(cert, "cert"),
+    key: await read(key, "key"),
+    minVersion: "TLSv1.2" as const,
+  }
   if (clientCa === undefined) return own
   return { ...own, ca: await read(clientCa, "client-ca"), requestCert: true, rejectUnauthorized: true }
 }

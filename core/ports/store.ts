@@ -92,6 +92,8 @@ export interface TaskState extends TaskPositions {
   /** As of Claim. */
   readonly outbox: bigint
   readonly published: bigint
+  /** As of Claim. */
+  readonly facts: Readonly<Record<string, unknown>>
   /** Outbox rows that are not published, as far as the Store knows. */
   readonly pending: number
   /** Armed timers, and when the earliest is due, ms; undefined when none is. */

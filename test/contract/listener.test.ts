@@ -165,6 +165,7 @@ describe("a run with a listener", { timeout: 120_000 }, () => {
     expect(samples.get('weir_arrival_to_sink_seconds_count{kind="sink",name="shelf"}')).toBeGreaterThan(0)
     expect(samples.get('weir_sink_write_delay_seconds_count{kind="sink",name="shelf"}')).toBeGreaterThan(0)
     expect(samples.get('weir_step_duration_seconds_count{kind="stage",name="sifting"}')).toBeGreaterThan(0)
+    expect(samples.get('weir_timers_armed{kind="stage",name="waiting",partition="0",clock="quiet"}')).toBeGreaterThan(0)
     expect(samples.get("weir_ready")).toBe(0)
     expect(samples.get("process_resident_memory_bytes")).toBeGreaterThan(1e7)
     // Keys are no codes, and get into no label.

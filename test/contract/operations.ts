@@ -9,6 +9,7 @@ import {
   Schema,
   anyPort,
   defineSink,
+  defineStateful,
   defineSource,
   defineTransform,
   port,
@@ -17,7 +18,7 @@ import {
   systemic,
 } from "../../core/index.ts"
 import { label } from "../../core/index.ts"
-import type { AnyPlugin, Context, Draft, In, Out, Rec } from "../../core/index.ts"
+import type { AnyPlugin, Context, Draft, In, Out, Rec, State } from "../../core/index.ts"
 import { compile } from "../../core/pipeline/compile.ts"
 import { pluginSet } from "../../core/pipeline/plugins.ts"
 import { drivers } from "../../main.ts"
@@ -87,7 +88,22 @@ export function plugins(knobs: Knobs): readonly AnyPlugin[] {
       async close() {},
     }),
   })
-  return [source as AnyPlugin, sift as AnyPlugin, sink as AnyPlugin]
+  const wait = defineStateful({
+    name: "wait",
+    summary: "Holds what comes, and lets it go after a day of quiet",
+    options: none,
+    inputs: { in: anyPort },
+    outputs: { out: samePort },
+    create: async () => ({
+      async apply(batch: readonly In<{ in: typeof anyPort }>[], out: Out<Rec, Rec, never>, state: State) {
+        for (const record of batch) {
+          out.hold(record)
+          state.timer({ key: record.key, name: "day", due: state.now + 86_400_000, clock: "quiet" }, record)
+        }
+      },
+    }),
+  } as never)
+  return [wait as AnyPlugin, source as AnyPlugin, sift as AnyPlugin, sink as AnyPlugin]
 }
 
 const draftOf = ({ key, id, op, version, time, value }: Draft): Draft => ({ key, id, op, version, time, value })
@@ -111,19 +127,28 @@ export class Bench {
     return new Bench(await mkdtemp(join(tmpdir(), "weir-operations-")))
   }
 
-  compile(more = "") {
-    const text = `name: ops
+  /** Its pipeline file, with more at the end. */
+  text(more = ""): string {
+    return `name: ops
 topics:
   a: { partitions: 1 }
   b: { partitions: 1 }
+  c: { partitions: 1 }
 sources:
   gate: { use: asked, to: a }
 stages:
   sifting: { from: a, through: [{ use: sift }], to: b }
+  waiting: { from: b, through: [{ use: wait }], to: c }
 sinks:
   shelf: { use: moody, from: b }
 ${more}`
-    return compile(join(this.folder, "ops.yaml"), text, { plugins: pluginSet(plugins(this.knobs)), environment: {} })
+  }
+
+  compile(more = "") {
+    return compile(join(this.folder, "ops.yaml"), this.text(more), {
+      plugins: pluginSet(plugins(this.knobs)),
+      environment: {},
+    })
   }
 
   /** Runs it; `stop` drains, and rejects with what made the run fail. */
