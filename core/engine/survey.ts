@@ -11,7 +11,7 @@ export interface Seen {
 
 const freshMs = 5000
 /** Counting timers reads all of them. */
-const tasksFreshMs = 30_000
+const tasksFreshMs = 10_000
 const patienceMs = 2000
 
 /** Asks the ports at most every few seconds, however often somebody looks, and waits for none that does not answer: what was seen
