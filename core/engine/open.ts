@@ -21,7 +21,7 @@ import { PauseRows } from "./pause-rows.ts"
 import { replayTopics } from "./replay.ts"
 import { deadLetterTopic, dropTopic, pauseTopic, taskTopic } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
-import { backOff } from "./supervise.ts"
+import { backOffMs } from "./supervise.ts"
 import { Tracing } from "./tracing.ts"
 
 /** How the ports are opened; main.ts knows the drivers. Paths in settings are taken from `folder`. */
@@ -65,7 +65,7 @@ const patiently = <A>(what: string, logger: Logger, open: () => Promise<A>): Eff
       if (!passing || clock.currentTimeMillisUnsafe() >= until) return yield* Effect.fail(result.failure)
       if (told !== code) logger.warn("waiting", { stage: what, code, message })
       told = code
-      yield* backOff(tries)
+      yield* Effect.sleep(yield* backOffMs(tries))
     }
   })
 

@@ -32,7 +32,7 @@ import { SourceTask } from "./source-task.ts"
 import { declareWriters } from "./start.ts"
 import { StatefulTask } from "./stateful-task.ts"
 import { StatelessTask } from "./stateless-task.ts"
-import { backOff, supervise } from "./supervise.ts"
+import { backOffMs, supervise } from "./supervise.ts"
 import { topicsRead } from "./task.ts"
 
 export { readSecrets } from "./open.ts"
@@ -147,7 +147,7 @@ const startSource = (runtime: Runtime, source: CompiledSource) =>
     const standing = () => pauses.standing(source.name, counters.partition(source.name, 0))
     const pause = (tries: number, error: WeirError) =>
       Effect.runPromiseWith(services)(
-        Effect.flatMap(backOff(tries), (waitMs) => {
+        Effect.flatMap(backOffMs(tries), (waitMs) => {
           standing().paused(error, waitMs)
           return Effect.sleep(waitMs)
         }),
