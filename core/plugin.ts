@@ -38,6 +38,9 @@ interface Declaration<Opt> {
   readonly options: Schema.ConstraintDecoder<Opt>
   /** The names of the secrets that these options use; checked before anything runs. */
   readonly secrets?: (options: Opt) => readonly string[]
+  /** Tries to reach what the options name, and changes nothing there; for `weir check --connect`. Rejects with an error that says
+   * what to do next. */
+  readonly test?: (options: Opt, context: Context) => Promise<void>
   /** Set by the engine's registry for plugins of packages: `package@version`. */
   readonly from?: string
 }

@@ -144,6 +144,23 @@ async function create(given: Options, context: Context, inputs: readonly SinkInp
   }
 }
 
+/** Connects, and sees that it may make tables there. */
+async function test(given: Options, context: Context): Promise<void> {
+  const pool = openPool(given.url ?? context.storeUrl)
+  try {
+    const sql =
+      "SELECT current_setting('server_version_num')::integer >= 150000 AS known, pg_is_in_recovery() AS standby, has_database_privilege(current_database(), 'CREATE') AS may"
+    const { rows } = await meaningful(pool.query<{ known: boolean; standby: boolean; may: boolean }>(sql))
+    const { known, standby, may } = rows[0]!
+    if (!known) throw fatal("server-version", "the server is older than PostgreSQL 15", { hint: "use 15 or newer" })
+    if (standby) throw fatal("read-only", "the server is a standby and only reads", { hint: "name the primary in url" })
+    if (!may)
+      throw fatal("access-refused", "the user may not create schemas", { hint: "GRANT CREATE ON DATABASE ... TO it" })
+  } finally {
+    await pool.end()
+  }
+}
+
 /** Writes topics to tables of their zone's schema, a column a field, rows and position in one transaction
  * (docs/decisions/0032-postgres-tables.md, docs/guides/postgres.md). */
 export const postgres = defineSink({
@@ -152,4 +169,5 @@ export const postgres = defineSink({
   delivery: "transactional",
   options,
   create,
+  test,
 })
