@@ -28,6 +28,10 @@ export interface Knobs {
   /** The code with which the sink fails, while it is set. */
   trouble: string | undefined
   readonly written: string[]
+  /** What the sink did, and the source's end, in order. */
+  readonly events: string[]
+  /** While it is set, writes wait for it. */
+  hold: Promise<void> | undefined
   /** Appends a record under a key; resolves when it is durable. */
   append: (key: string) => Promise<void>
   /** Called when the source runs. */
@@ -52,7 +56,10 @@ export function plugins(knobs: Knobs): readonly AnyPlugin[] {
         new Promise((resolve) => {
           knobs.started()
           knobs.append = (key) => run.append("out", [{ ...draft(key), op: "retract" }] as never)
-          run.signal.addEventListener("abort", () => resolve())
+          run.signal.addEventListener("abort", () => {
+            knobs.events.push("source ends")
+            resolve()
+          })
         }),
     }),
   })
@@ -83,9 +90,14 @@ export function plugins(knobs: Knobs): readonly AnyPlugin[] {
       delivery: "idempotent",
       async write(batch) {
         if (knobs.trouble !== undefined) throw systemic(knobs.trouble, "the sink is in trouble")
+        knobs.events.push("write")
+        await knobs.hold
         knobs.written.push(...batch.map(({ key }) => key))
+        knobs.events.push("written")
       },
-      async close() {},
+      async close() {
+        knobs.events.push("close")
+      },
     }),
   })
   const wait = defineStateful({
@@ -114,6 +126,8 @@ export class Bench {
   readonly knobs: Knobs = {
     trouble: undefined,
     written: [],
+    events: [],
+    hold: undefined,
     append: () => Promise.reject(new Error("the source does not run yet")),
     started: () => {},
   }
