@@ -171,6 +171,15 @@ describe("a run with a listener", { timeout: 120_000 }, () => {
     for (const key of ["first", "second", "refuse-1"])
       expect(metrics.body.replaceAll('label="', "")).not.toContain(`"${key}"`)
 
+    // The guide tells of each metric, and of none that there is not.
+    const families = [...metrics.body.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name!)
+    const guide = readFileSync(join(import.meta.dirname, "..", "..", "docs", "guides", "operate.md"), "utf8")
+    const named = new Set(
+      guide.match(/\b(?:weir|process|nodejs)_[a-z_]+[a-z]/g)!.map((each) => each.replace(/_bucket$/, "")),
+    )
+    named.delete("weir_sink")
+    expect([...named].sort()).toEqual(families.toSorted())
+
     const status = JSON.parse((await get("/status")).body)
     expect(status).toMatchObject({
       pipeline: "ops",
