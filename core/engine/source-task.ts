@@ -115,7 +115,8 @@ export class SourceTask {
           if (this.#runtime.untilIdle) idle.abort()
         },
       }
-      await instance.run(run)
+      // Who waits for the signal's event would wait for ever for one that was already given.
+      if (!stop.aborted) await instance.run(run)
       if (this.#drops.length > 0) await this.#enqueue(new Outbound(), [], 0)
       await this.#pump
       if (!signal.aborted) await this.#end()

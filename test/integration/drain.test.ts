@@ -3,6 +3,10 @@ import { mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import * as Effect from "effect/Effect"
+import { openRuntime } from "../../core/engine/open.ts"
+import { SourceTask } from "../../core/engine/source-task.ts"
+import { drivers } from "../../main.ts"
 import { Bench } from "../contract/operations.ts"
 
 const root = join(import.meta.dirname, "..", "..")
@@ -33,6 +37,18 @@ describe("a run that is told to stop", { timeout: 90_000 }, () => {
     await knobs.append("next")
     await expect.poll(() => knobs.written, { timeout: 20_000 }).toEqual(["held", "next"])
     await again.stop()
+  })
+
+  it("does not begin a source any more that was told to stop while it was made", async () => {
+    const pipeline = bench.compile()
+    const options = { drivers, environment: {}, logger: { info() {}, warn() {} } }
+    const run = Effect.flatMap(openRuntime(pipeline, options), (runtime) => {
+      const owner = { owned: async () => true, pause: async () => {} }
+      const task = new SourceTask(runtime, pipeline.sources[0]!, owner)
+      return Effect.promise(() => task.run(AbortSignal.abort(), () => {}))
+    })
+    bench.knobs.started = () => expect.unreachable("the source began")
+    await Effect.runPromise(Effect.scoped(run))
   })
 
   it("ends all the same when the time of --drain is over, exit code 1, and says what that means", async () => {
