@@ -208,9 +208,7 @@ export class SourceTask {
     this.#writeDrops(out)
     return new Promise((done, failed) => {
       this.#queue.push({ out, rows, records, done, failed })
-      this.#pump ??= this.#drain().finally(() => {
-        this.#pump = undefined
-      })
+      this.#pump ??= this.#drain()
     })
   }
 
@@ -235,6 +233,8 @@ export class SourceTask {
         for (const { failed } of [...turn, ...this.#queue.splice(0)]) failed(error)
       }
     }
+    // In the same turn as the last look at the queue: whoever appends next begins anew.
+    this.#pump = undefined
   }
 
   /** Counted as a step: the time that waiting out trouble takes included. */
