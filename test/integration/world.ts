@@ -135,7 +135,11 @@ export class World {
     return JSON.parse(out)
   }
 
+  /** Plugins of the test's own, instead of these. */
+  builtIns: readonly AnyPlugin[] | undefined
+
   get plugins(): readonly AnyPlugin[] {
+    if (this.builtIns !== undefined) return this.builtIns
     return [
       this.#source(),
       this.#checked("checked"),
