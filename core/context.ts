@@ -1,5 +1,6 @@
 import type { Objects } from "./ports/objects.ts"
 import type { Zone } from "./record.ts"
+import type { RecordType } from "./record-type.ts"
 
 /** A line of the log: an event name (kebab-case) with counts, names, codes and positions. Never a payload value: what the log
  * prints is an allow-list of field names, and strings of more than 200 characters are cut. */
@@ -28,6 +29,8 @@ export interface Identity {
 export interface Bound {
   readonly topic: string
   readonly zone: Zone
+  /** What its records are, with the marks of their fields. */
+  readonly type: RecordType
 }
 
 /** What a plugin can reach. An instance's context lives as long as the instance. */

@@ -59,9 +59,13 @@ export function contextFor(
   tracked = true,
 ): Context {
   const { pipeline } = runtime
-  const zoneOf = (topic: string): Zone => pipeline.topics.get(topic)?.zone ?? "phi"
   const bind = (ports: Readonly<Record<string, string>>) =>
-    Object.fromEntries(Object.entries(ports).map(([port, topic]) => [port, { topic, zone: zoneOf(topic) }]))
+    Object.fromEntries(
+      Object.entries(ports).map(([port, topic]) => {
+        const { zone, type } = pipeline.topics.get(topic)!
+        return [port, { topic, zone, type }]
+      }),
+    )
   const inputs = bind(bound.inputs)
   const outputs = bind(bound.outputs)
   const reachable = new Set([...Object.values(inputs), ...Object.values(outputs)].map(({ zone }) => zone))

@@ -5,6 +5,7 @@ import type { Facts } from "./facts.ts"
 import { codecOf } from "./inputs.ts"
 import { Positions } from "./positions.ts"
 import { readAll } from "./read-all.ts"
+import { groupOf } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
 
 /** Where a partition of a topic begins and ends. */
@@ -105,11 +106,20 @@ async function checkStages(runtime: Runtime): Promise<void> {
   const positions = new Positions(runtime)
   try {
     for (const stage of runtime.pipeline.stages)
-      if (stage.start === undefined && (await mayRepeat(runtime, stage)) && !(await positions.any(stage.name)))
-        throw needsStart(stage)
+      if (stage.start === undefined && (await mayRepeat(runtime, stage)) && !(await positions.any(stage.name))) {
+        await settle(runtime, stage)
+        if (!(await positions.any(stage.name))) throw needsStart(stage)
+      }
   } finally {
     await positions.close()
   }
+}
+
+/** Offsets that are read while their transaction is still completing are the old ones: opening its writer settles it. Whoever owns
+ * the partition claims it again. */
+async function settle({ log, pipeline }: Runtime, { name, partitions }: CompiledStage): Promise<void> {
+  for (let partition = 0; partition < partitions; partition++)
+    await (await log.writer(`${groupOf(pipeline.name, name)}.${partition}`)).close()
 }
 
 /** True when a stage that had no position would write what was written before: it ran before, or a topic of its holds records of

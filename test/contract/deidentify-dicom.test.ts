@@ -359,6 +359,20 @@ describe("deidentify-dicom", () => {
       expect([instancesOf(head).length, codesOf(head).length]).toEqual([3, 1])
     })
 
+    it("puts again what it had taken back, also when it did not come to say why", async () => {
+      const sops = ["1.2.3.4.5.61", "1.2.3.4.5.62", "1.2.3.4.5.63"]
+      await arrive(...sops.map((sop) => slice(sop)))
+      const late = border.asInputs(await assemble([await border.arrive(slice("1.2.3.4.5.64", bodyPart("HEAD")))]))
+      const made = border.inSlices({ objects: 1 })
+      const first = await runStateful(made, state, late)
+      expect([instancesOf(first).length, codesOf(first).length]).toEqual([3, 1])
+      const puts = border.limited.puts.length
+      const gone = border.asInputs(await assemble([border.left("1.2.3.4.5.64", 2n)]))
+      const steps = await runToEnd(made, state, gone)
+      expect(steps.flatMap(instancesOf).map(({ op }) => op)).toEqual(["upsert", "upsert", "upsert"])
+      expect(border.limited.puts.length).toBe(puts + 3)
+    })
+
     it("refuses a whole series of which one instance says that text is burned in", async () => {
       await arrive(slice("1.2.3.4.5.61"))
       const done = await arrive(slice("1.2.3.4.5.62", { tag: "00280301", vr: "CS", value: "YES" }))
@@ -457,6 +471,26 @@ describe("deidentify-dicom", () => {
     const next = await arrive(slice("1.2.3.4.5.64"))
     expect(codesOf(next)).toEqual([])
     expect(instancesOf(next)).toHaveLength(2)
+  })
+
+  it("tries an instance anew whose dead letter is replayed, once its study lists it", async () => {
+    const bytes = slice("1.2.3.4.5.61")
+    const inputs = border.asInputs(
+      await assemble([await border.arrive(bytes), await border.arrive(slice("1.2.3.4.5.62"))]),
+    )
+    const [instance] = inputs
+    const { key } = (instance!.value as { object: { key: string } }).object
+    await border.phi.objects.delete([key])
+    expect(codesOf(await run(inputs))).toEqual(["object-missing"])
+    const replayed = (offset: bigint) => ({ ...instance!, at: { topic: "p.replay.images", partition: 0, offset } })
+    const again = await run([replayed(0n)])
+    expect(again.failed.map(({ from }) => from.at)).toEqual([replayed(0n).at])
+    await border.phi.objects.put(key, bytes)
+    const done = await run([replayed(1n)])
+    expect(instancesOf(done).map(({ op, origin }) => [op, origin])).toEqual([["upsert", instance!.origin]])
+    expect(studiesOf(done)[0]!.value).toMatchObject({ released: 2, refused: 0 })
+    expect((await run([replayed(2n)])).dropped.map(({ reason }) => reason)).toEqual(["duplicate"])
+    expect(border.counts.get("waiting/study-not-assembled")).toBe(0)
   })
 
   it("passes the pixel data of a large object through in pieces", async () => {

@@ -1,9 +1,25 @@
 import { describe, expect, it } from "vitest"
-import { label, personEvent, pseudonymizer, rowId, study } from "../../core/index.ts"
+import {
+  curatedInstance,
+  date,
+  int,
+  keep,
+  label,
+  long,
+  personEvent,
+  pseudonymizer,
+  recordType,
+  rowId,
+  string,
+  study,
+  text,
+  uid,
+} from "../../core/index.ts"
 import type { Context, Draft, Label, PersonEvent, Rec, Study, Zone } from "../../core/index.ts"
 import { deidentifyRecord } from "../../transforms/deidentify/record.ts"
 import { shiftText, shiftTime } from "../../transforms/deidentify/record-dates.ts"
 import { record, runTransform, testContext } from "../kit/index.ts"
+import type { TestContext } from "../kit/index.ts"
 
 const key = Buffer.alloc(32, 7)
 const p = pseudonymizer(key)
@@ -11,7 +27,7 @@ const day = 86_400_000
 const person = "person-key-of-jane"
 const shift = p.shiftMs(person)
 
-function context(zone: Zone = "limited", more: Partial<Context> = {}): Context {
+function context(zone: Zone = "limited", more: TestContext = {}): Context {
   return testContext({
     secret: (name) => (name === "project-key" ? key : Buffer.alloc(3)),
     outputs: { out: { topic: "curated", zone } },
@@ -19,7 +35,7 @@ function context(zone: Zone = "limited", more: Partial<Context> = {}): Context {
   })
 }
 
-const create = (options: object = {}, zone: Zone = "limited", more: Partial<Context> = {}) =>
+const create = (options: object = {}, zone: Zone = "limited", more: TestContext = {}) =>
   deidentifyRecord.create({ key: "project-key", ...options }, context(zone, more))
 
 const typed = (type: { name: string }, draft: Partial<Draft> & { value: unknown }) =>
@@ -229,6 +245,67 @@ describe("deidentify-record", () => {
     await expect(create({ profile: "limited-data-set" }, "clean")).rejects.toMatchObject({
       code: "profile-not-limited",
     })
+  })
+
+  it("leaves registered UIDs as they are: they name standards, not persons", async () => {
+    const instance = {
+      ...({
+        sopInstanceUid: "1.2.826.1.1.1",
+        sopClassUid: "1.2.840.10008.5.1.4.1.1.2",
+        seriesInstanceUid: "1.2.826.1.1",
+      } as const),
+      ...({
+        studyInstanceUid: "1.2.826.1",
+        modality: "CT",
+        bodyPart: "CHEST",
+        instanceNumber: 1,
+        profile: "p",
+      } as const),
+      object: { key: "dicom/a/b.dcm", size: 1, sha256: "b", transferSyntax: "1.2.840.10008.1.2.1" },
+    }
+    const { draft } = await through(typed(curatedInstance, { id: "1.2.826.1.1.1", value: instance }))
+    expect(draft!.value).toMatchObject({
+      sopInstanceUid: p.uid("1.2.826.1.1.1"),
+      sopClassUid: "1.2.840.10008.5.1.4.1.1.2",
+      object: { transferSyntax: "1.2.840.10008.1.2.1" },
+    })
+    // A UID of that root which nobody registered may be anybody's.
+    const root = { ...aStudy, studyInstanceUid: "1.2.840.10008.999.4711" }
+    const other = await through(typed(study, { id: "1.2.840.10008.999.4711", value: root }))
+    expect(other.draft!.id).toBe(p.uid("1.2.840.10008.999.4711"))
+  })
+
+  it("keeps UIDs where images keep theirs, so that labels join with them", async () => {
+    const { draft, failed } = await through(labelRecord(), { "retain-uids": true })
+    expect(failed).toBeUndefined()
+    expect(draft!.id).toBe(rowId(["fracture", "1.2.826.1"]))
+    const { studyInstanceUid, evidence } = draft!.value as Label
+    expect(studyInstanceUid).toBe("1.2.826.1")
+    expect(evidence.map(({ resourceId }) => resourceId)).toEqual([p.identifier("Condition", "c-1"), "1.2.826.1"])
+  })
+
+  it("takes the marks of a type that a package declares from its input", async () => {
+    const dose = recordType({
+      name: "dose",
+      doc: "A dose.",
+      fields: {
+        studyInstanceUid: uid(string, "Study."),
+        given: date(long, "When."),
+        note: text(string, "Remark."),
+        milligray: keep(int, "Dose."),
+      },
+      id: ["studyInstanceUid"],
+    })
+    const value = { studyInstanceUid: "1.2.826.1", given: at, note: "Doe, Jane", milligray: 7 }
+    const rec = typed(dose, { id: "1.2.826.1", value, time: at })
+    await expect(through(rec)).rejects.toMatchObject({ meaning: "fatal", code: "unknown-record-type" })
+    const inputs = { in: { topic: "doses", zone: "phi", type: dose } } as const
+    const { emitted } = await runTransform(await create({}, "limited", { inputs }), [rec, labelRecord()])
+    expect(emitted[0]!.draft).toMatchObject({
+      id: p.uid("1.2.826.1"),
+      value: { studyInstanceUid: p.uid("1.2.826.1"), given: at - shift, note: "", milligray: 7 },
+    })
+    expect(emitted).toHaveLength(2)
   })
 
   it("stops at a record type whose marks it does not know, and at a weak key", async () => {

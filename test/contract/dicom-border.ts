@@ -14,7 +14,7 @@ import type { StepLimits } from "../../transforms/deidentify/dicom-slice.ts"
 import { BorderStep } from "../../transforms/deidentify/dicom-step.ts"
 import { assembleStudy } from "../../transforms/study/index.ts"
 import { memoryState, record, runStateful, testContext } from "../kit/index.ts"
-import type { Collected, MemoryState } from "../kit/index.ts"
+import type { Collected, MemoryState, TestContext } from "../kit/index.ts"
 
 export const projectKey = new Uint8Array(32).fill(7)
 
@@ -117,8 +117,8 @@ export class TestBorder {
 
   close = (): Promise<void> => rm(this.#dir, { recursive: true, force: true })
 
-  create = (options: Partial<Parameters<typeof deidentifyDicom.create>[0]> = {}, context: Partial<Context> = {}) =>
-    deidentifyDicom.create({ key: "project-key", ...options }, { ...this.context, ...context })
+  create = (options: Partial<Parameters<typeof deidentifyDicom.create>[0]> = {}, context: TestContext = {}) =>
+    deidentifyDicom.create({ key: "project-key", ...options }, testContext({ ...this.context, ...context }))
 
   /** The same with other limits to a step. */
   inSlices = (limits: Partial<StepLimits>): BorderStep =>

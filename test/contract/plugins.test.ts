@@ -20,6 +20,7 @@ import { resolvePatient } from "../../transforms/identity/index.ts"
 import { phenotype } from "../../transforms/phenotype/index.ts"
 import { assembleStudy } from "../../transforms/study/index.ts"
 import { pluginContract, record } from "../kit/index.ts"
+import type { TestContext } from "../kit/index.ts"
 import { TestBorder, assembler, slice } from "./dicom-border.ts"
 import { personEventOf, studyRecordOf } from "../oracle/stream.ts"
 
@@ -345,7 +346,7 @@ const labelRecord = (...draft: Parameters<typeof labelDraft>) => ({
   type: label.name,
 })
 
-const border: Partial<Context> = { secret: () => key, outputs: { out: { topic: "curated", zone: "limited" } } }
+const border: TestContext = { secret: () => key, outputs: { out: { topic: "curated", zone: "limited" } } }
 
 pluginContract(deidentifyRecord, [
   {

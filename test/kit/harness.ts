@@ -1,4 +1,5 @@
 import type {
+  Bound,
   Context,
   Draft,
   In,
@@ -10,7 +11,7 @@ import type {
   TransformInstance,
   Zone,
 } from "../../core/index.ts"
-import { fatal } from "../../core/index.ts"
+import { fatal, recordType } from "../../core/index.ts"
 import type { MemoryState } from "./memory-state.ts"
 
 /** What a step did to each record. */
@@ -22,8 +23,23 @@ export interface Collected {
   readonly failed: { readonly from: Rec; readonly error: Error }[]
 }
 
+/** Bindings as tests give them: the record type only where a plugin asks for it. */
+export type TestBindings = Readonly<Record<string, Omit<Bound, "type"> & Partial<Pick<Bound, "type">>>>
+
+/** What a test says of a context. */
+export interface TestContext extends Partial<Omit<Context, "inputs" | "outputs">> {
+  readonly inputs?: TestBindings
+  readonly outputs?: TestBindings
+}
+
+/** The type of records of this kit that state none. */
+const testType = recordType({ name: "test", doc: "A record of a test.", fields: {}, id: [] })
+
+const bind = (given: TestBindings = {}): Context["inputs"] =>
+  Object.fromEntries(Object.entries(given).map(([port, bound]) => [port, { type: testType, ...bound }]))
+
 /** A context for tests: everything it can reach is given by the test, and what is not given fails. */
-export function testContext(given: Partial<Context> = {}): Context {
+export function testContext(given: TestContext = {}): Context {
   const missing = (what: string) => () => {
     throw fatal("not-in-test-context", `the test context has no ${what}`)
   }
@@ -31,8 +47,6 @@ export function testContext(given: Partial<Context> = {}): Context {
     pipeline: "test",
     name: "test",
     signal: new AbortController().signal,
-    inputs: {},
-    outputs: {},
     resolve: (path) => path,
     secret: missing("secret"),
     objects: missing("objects"),
@@ -42,6 +56,8 @@ export function testContext(given: Partial<Context> = {}): Context {
     log: { info: () => {}, warn: () => {} },
     count: () => {},
     ...given,
+    inputs: bind(given.inputs),
+    outputs: bind(given.outputs),
   }
 }
 

@@ -1,398 +1,352 @@
-import { fatal, retryable, systemic } from "../../core/errors.ts"
+import { badRecord, fatal, retryable, systemic } from "../../core/errors.ts"
 import type {
   Append,
   Batch,
-  Fetched,
   GroupOffsets,
   GroupSpec,
   Log,
   Member,
   Message,
   Reader,
-  TopicSpec,
   Writer,
 } from "../../core/ports/log.ts"
-import type { SimProcess, SimWorld } from "./world.ts"
+import type { SimBroker } from "./broker.ts"
+import type { GroupMember } from "./groups.ts"
+import type { SimProcess, World } from "./world.ts"
 
-interface Partition {
-  readonly messages: Fetched[]
-  next: bigint
-  /** Offsets that belong to transactions whose outcome is not settled: readers stop before the first. */
-  readonly open: Set<bigint>
-}
-interface Topic {
-  readonly spec: TopicSpec
-  readonly partitions: readonly Partition[]
-}
-/** A transaction that the broker has taken and not settled yet. */
-interface Limbo {
-  readonly commit: () => void
-  readonly abort: () => void
-}
-interface GroupMember {
-  readonly id: number
-  readonly process: SimProcess
-  readonly spec: GroupSpec
-  /** What the coordinator gave it. */
-  assigned: readonly number[]
-  /** What it knows of. */
-  known: readonly number[]
-  generation: number
-  knownGeneration: number
-  beat: number
-  /** It said good-bye: it does not come back. */
-  left: boolean
-}
-interface Group {
-  generation: number
-  members: GroupMember[]
-  readonly offsets: Map<string, bigint>
-}
-
-/** What the engine is known to do wrong, for showing that the seeds find it. */
-export interface LogBugs {
-  /** A writer is kept and never fenced. */
-  readonly keptWriter?: boolean
-  readonly noFencing?: boolean
-}
-
-const sessionMs = 6000
-
-/** The brokers: what outlives every process. Shows the traps of the real ones: a commit whose outcome is not known, offsets read
- * while a transaction is still completing, writers and members that were thought dead. */
-export class SimBroker {
-  readonly world: SimWorld
-  readonly topics = new Map<string, Topic>()
-  readonly groups = new Map<string, Group>()
-  readonly epochs = new Map<string, number>()
-  readonly limbo = new Map<string, Limbo>()
-  readonly bugs: LogBugs
-  #members = 0
-  #waiters: (() => void)[] = []
-
-  constructor(world: SimWorld, bugs: LogBugs = {}) {
-    this.world = world
-    this.bugs = bugs
-  }
-
-  connect(process: SimProcess): Log {
-    return new SimLog(this, process)
-  }
-
-  group(name: string): Group {
-    let group = this.groups.get(name)
-    if (group === undefined) this.groups.set(name, (group = { generation: 0, members: [], offsets: new Map() }))
-    return group
-  }
-
-  partition(topic: string, partition: number): Partition {
-    const found = this.topics.get(topic)?.partitions[partition]
-    if (found === undefined) throw fatal("no-topic", `no ${topic}[${partition}]`)
-    return found
-  }
-
-  /** End of what readers may see. */
-  head(partition: Partition): bigint {
-    let first = partition.next
-    for (const offset of partition.open) if (offset < first) first = offset
-    return first
-  }
-
-  /** Appends invisibly; gives how to settle it. */
-  take(appends: readonly Append[], offsets: readonly GroupOffsets[]): Limbo {
-    const places = appends
-      .filter(({ messages }) => messages.length > 0)
-      .map(({ topic, partition, messages }) => {
-        const place = this.partition(topic, partition)
-        const from = place.next
-        place.next += BigInt(messages.length)
-        for (let offset = from; offset < place.next; offset++) place.open.add(offset)
-        return { place, from, messages }
-      })
-    const close = (keep: boolean) => {
-      for (const { place, from, messages } of places) {
-        for (const [at, message] of messages.entries()) {
-          place.open.delete(from + BigInt(at))
-          if (keep) insert(place.messages, message, from + BigInt(at))
-        }
-        // The marker takes an offset.
-        place.next++
-      }
-      if (keep)
-        for (const { group, next } of offsets)
-          for (const { topic, partition, offset } of next)
-            this.group(group).offsets.set(`${topic}[${partition}]`, offset)
-      this.wake()
-    }
-    return { commit: () => close(true), abort: () => close(false) }
-  }
-
-  settle(id: string): void {
-    const open = this.limbo.get(id)
-    if (open === undefined) return
-    this.limbo.delete(id)
-    if (this.world.dice.chance(0.5)) open.commit()
-    else open.abort()
-  }
-
-  wake(): void {
-    const waiters = this.#waiters
-    this.#waiters = []
-    for (const each of waiters) each()
-  }
-
-  /** Resolves when something was written, or the time is over. */
-  change(process: SimProcess, ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = this.world.alarm(process, this.world.now + ms, resolve)
-      this.#waiters.push(() => (cancel(), resolve()))
-    })
-  }
-
-  join(process: SimProcess, spec: GroupSpec): GroupMember {
-    const member: GroupMember = {
-      id: ++this.#members,
-      process,
-      spec,
-      assigned: [],
-      known: [],
-      generation: 0,
-      knownGeneration: 0,
-      beat: this.world.now,
-      left: false,
-    }
-    const group = this.group(spec.group)
-    group.members.push(member)
-    process.onDeath.push(() => this.world.alarm(undefined, this.world.now + sessionMs, () => this.leave(member)))
-    this.#watch(group, member)
-    this.rebalance(group)
-    return member
-  }
-
-  leave(member: GroupMember): void {
-    const group = this.group(member.spec.group)
-    if (!group.members.includes(member)) return
-    group.members = group.members.filter((each) => each !== member)
-    this.rebalance(group)
-  }
-
-  /** The coordinator's side of heartbeats: a process that stands still for a session is out. */
-  #watch(group: Group, member: GroupMember): void {
-    this.world.alarm(undefined, this.world.now + sessionMs / 3, () => {
-      if (member.left || member.process.state === "dead") return
-      if (member.process.state === "running") this.beat(member)
-      else if (group.members.includes(member) && this.world.now - member.beat > sessionMs) {
-        group.members = group.members.filter((each) => each !== member)
-        this.rebalance(group)
-      }
-      this.#watch(group, member)
-    })
-  }
-
-  /** A heartbeat that was answered: the member learns what it has; one that is out joins again. */
-  beat(member: GroupMember): void {
-    const group = this.group(member.spec.group)
-    member.beat = this.world.now
-    if (!group.members.includes(member)) {
-      group.members.push(member)
-      this.rebalance(group)
-    }
-    if (member.knownGeneration === member.generation) return
-    member.known = member.assigned
-    member.knownGeneration = member.generation
-    member.spec.onAssigned(member.assigned)
-  }
-
-  rebalance(group: Group): void {
-    group.generation++
-    const { members } = group
-    for (const [at, member] of members.entries()) {
-      member.generation = group.generation
-      member.assigned = Array.from({ length: member.spec.partitions }, (_, partition) => partition).filter(
-        (partition) => (partition + group.generation) % members.length === at,
-      )
-      // Members hear of it one by one, each with its next heartbeat.
-      this.world.alarm(undefined, this.world.now + this.world.dice.below(50), () => {
-        if (member.process.state === "running" && members.includes(member)) this.beat(member)
-      })
-    }
-  }
-}
-
-function insert(messages: Fetched[], message: Message, offset: bigint): void {
-  const fetched = { ...message, offset }
-  let at = messages.length
-  while (at > 0 && messages[at - 1]!.offset > offset) at--
-  messages.splice(at, 0, fetched)
-}
+const largest = 8 << 20
+const transactionMs = 10_000
 
 const lost = () => retryable("unreachable", "the connection to the broker broke")
 const unknown = () => retryable("unknown-outcome", "the answer to the commit was lost")
+const closed = () => retryable("closed", "this was closed")
+const revoked = (topic: string, partition: number) =>
+  retryable("revoked", `${topic}[${partition}] went to another member`)
 
-/** One process's client. */
-class SimLog implements Log {
+/** What of a transaction the schedule can be told. */
+function kindOf(appends: readonly Append[], offsets: readonly GroupOffsets[]): string {
+  const letters = appends.some(({ topic, messages }) => topic.endsWith(".dead-letters") && messages.length > 0)
+  if (letters) return "dead letters"
+  // The id of an end mark begins with a tilde, after the empty key (codec.ts).
+  const end = ({ key }: Message) => key !== null && key[0] === 0 && key[2] === 0x7e && key[3] === 0x65
+  if (appends.some(({ messages }) => messages.some(end))) return "end marks"
+  return appends.length === 0 && offsets.length > 0 ? "offsets" : "records"
+}
+
+/** One process's client of the simulated brokers. */
+export class SimLog implements Log {
   readonly driver = "sim"
   readonly #broker: SimBroker
   readonly #process: SimProcess
+  readonly #world: World
   readonly #kept = new Map<string, Writer>()
+  readonly #members = new Set<GroupMember>()
+  /** What this process was told is committed, for the planted bug. */
+  readonly #acked = new Map<string, ReadonlyMap<number, bigint>>()
 
   constructor(broker: SimBroker, process: SimProcess) {
     this.#broker = broker
     this.#process = process
+    this.#world = broker.world
   }
 
-  async #step(label: string, fails = true): Promise<void> {
-    await this.#broker.world.step(this.#process, label)
-    if (fails && this.#broker.world.fault(label)) throw lost()
+  async #step(point: string, what: string, fails = true): Promise<void> {
+    await this.#world.step(this.#process, point, what)
+    if (fails && this.#world.fault(point)) throw lost()
   }
 
-  async ensureTopics(specs: readonly TopicSpec[]): Promise<void> {
-    await this.#step("ensure-topics", false)
-    for (const spec of specs)
-      if (!this.#broker.topics.has(spec.name))
-        this.#broker.topics.set(spec.name, {
-          spec,
-          partitions: Array.from({ length: spec.partitions }, () => ({ messages: [], next: 0n, open: new Set() })),
-        })
+  async ensureTopics(specs: Parameters<Log["ensureTopics"]>[0]): Promise<void> {
+    for (const spec of specs) this.#broker.ensure(spec)
   }
 
-  async topics(): Promise<readonly TopicSpec[]> {
-    await this.#step("topics", false)
-    return [...this.#broker.topics.values()].map(({ spec }) => spec)
+  async topics() {
+    return [...this.#broker.topics.values()].map(({ spec }) => spec).sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
   async bounds(topic: string) {
-    await this.#step(`bounds ${topic}`, false)
-    return this.#broker.topics.get(topic)!.partitions.map((partition) => ({
-      start: 0n,
-      end: this.#broker.head(partition),
-    }))
+    const known = this.#broker.topics.get(topic)
+    if (known === undefined) throw systemic("topic-missing", `there is no topic ${topic}`)
+    return known.partitions.map((partition) => ({ start: 0n, end: partition.stable }))
   }
 
   async writer(id: string): Promise<Writer> {
-    await this.#step(`writer ${id}`)
-    const { bugs } = this.#broker
+    await this.#step("writer", id)
     const kept = this.#kept.get(id)
-    if (kept !== undefined && bugs.keptWriter === true) return kept
-    this.#broker.settle(id)
-    const epoch = (this.#broker.epochs.get(id) ?? 0) + 1
-    this.#broker.epochs.set(id, epoch)
-    const writer = this.#writer(id, epoch)
+    if (kept !== undefined && this.#broker.bugs.keptWriter === true) return kept
+    const writer = new SimWriter(this.#broker, this.#process, id, this.#acked)
     this.#kept.set(id, writer)
     return writer
   }
 
-  #writer(id: string, epoch: number): Writer {
-    const broker = this.#broker
-    const { world } = broker
-    let usable = true
-    let turn = Promise.resolve()
-    const fenced = () => broker.epochs.get(id) !== epoch && broker.bugs.noFencing !== true
-    const transact = async (appends: readonly Append[], offsets: readonly GroupOffsets[]) => {
-      await world.step(this.#process, `transact ${id}`)
-      if (!usable && broker.bugs.keptWriter !== true) throw fatal("closed", "the writer is closed")
-      if (fenced()) throw ((usable = false), fatal("fenced", `writer ${id} was fenced`))
-      if (world.fault(`transact ${id}: not sent`, 0.5)) throw ((usable = false), unknown())
-      const open = broker.take(appends, offsets)
-      broker.settle(id)
-      broker.limbo.set(id, open)
-      // Whoever opens the id next settles it; else it runs out of time.
-      const expire = () =>
-        void world.alarm(undefined, world.now + 10_000, () => broker.limbo.get(id) === open && broker.settle(id))
-      if (world.fault(`transact ${id}: in limbo`)) {
-        expire()
-        usable = false
-        throw unknown()
-      }
-      this.#process.onDeath.push(expire)
-      await world.step(this.#process, `committing ${id}`)
-      if (broker.limbo.get(id) !== open) throw ((usable = false), fatal("fenced", `writer ${id} was fenced`))
-      broker.limbo.delete(id)
-      open.commit()
-      await world.step(this.#process, `committed ${id}`)
-      if (world.fault(`transact ${id}: answer lost`)) throw ((usable = false), unknown())
-    }
-    return {
-      transact(appends, offsets = []) {
-        const result = turn.then(() => transact(appends, offsets))
-        turn = result.catch(() => {})
-        return result
-      },
-      close: async () => void (usable = false),
-    }
-  }
-
   async committed(group: string, topic: string): Promise<ReadonlyMap<number, bigint>> {
-    await this.#step(`committed ${group} ${topic}`)
-    const found = new Map<number, bigint>()
-    for (const [place, offset] of this.#broker.group(group).offsets) {
-      const at = /^(.*)\[(\d+)\]$/.exec(place)!
-      if (at[1] === topic) found.set(Number(at[2]), offset)
-    }
-    return found
+    await this.#step("committed", group)
+    if (this.#broker.bugs.noAppendNumber === true && this.#acked.has(group)) return this.#acked.get(group)!
+    return this.#broker.committed(group, topic)
   }
 
   async join(spec: GroupSpec): Promise<Member> {
-    await this.#step(`join ${spec.group}`, false)
-    const broker = this.#broker
-    const member = broker.join(this.#process, spec)
-    const current = (partition: number) =>
-      broker.group(spec.group).members.includes(member) &&
-      member.knownGeneration === member.generation &&
-      member.assigned.includes(partition)
+    await this.#step("join", spec.group, false)
+    const { groups, topics } = this.#broker
+    for (const topic of spec.topics)
+      if (topics.get(topic)?.partitions.length !== spec.partitions)
+        throw fatal("topic-mismatch", `topic ${topic} has not the ${spec.partitions} partitions of its group`)
+    const member = groups.join(this.#process, spec)
+    this.#members.add(member)
+    groups.beat(member)
     return {
       assigned: () => member.known,
-      owns: (partition) => member.known.includes(partition) && broker.world.now - member.beat < sessionMs / 2,
+      owns: (partition) => member.known.includes(partition) && this.#world.now - member.beat < groups.sessionMs / 2,
       confirm: async (partition) => {
-        await this.#step(`heartbeat ${spec.group}`, false)
-        broker.beat(member)
-        return current(partition)
+        await this.#step("heartbeat", spec.group, false)
+        groups.beat(member)
+        return groups.holds(member, partition)
       },
-      reader: async (topic, partition, from) =>
-        this.#reader(topic, partition, from, () => {
-          if (!current(partition)) throw retryable("revoked", `${topic}[${partition}] went to another member`)
-        }),
+      reader: async (topic, partition, from) => {
+        if (!member.known.includes(partition)) throw revoked(topic, partition)
+        return new SimReader(this.#broker, this.#process, topic, partition, from, member)
+      },
       leave: async () => {
-        await this.#step(`leave ${spec.group}`, false)
-        member.left = true
-        broker.leave(member)
+        if (member.left) return
+        await this.#step("leave", spec.group, false)
+        this.#members.delete(member)
+        groups.leave(member)
       },
     }
   }
 
   async members(group: string): Promise<number> {
-    await this.#step(`members ${group}`)
-    return this.#broker.group(group).members.length
+    await this.#step("heartbeat", group, false)
+    return this.#broker.groups.size(group)
   }
 
   async reader(topic: string, partition: number, from: bigint): Promise<Reader> {
-    return this.#reader(topic, partition, from, () => {})
+    return new SimReader(this.#broker, this.#process, topic, partition, from, undefined)
   }
 
-  #reader(topic: string, partition: number, from: bigint, check: () => void): Reader {
+  async close(): Promise<void> {
+    for (const member of this.#members) this.#broker.groups.leave(member)
+    this.#members.clear()
+  }
+}
+
+class SimWriter implements Writer {
+  readonly #broker: SimBroker
+  readonly #process: SimProcess
+  readonly #id: string
+  readonly #epoch: number
+  readonly #acked: Map<string, ReadonlyMap<number, bigint>>
+  #failed: Error | undefined
+  #turn: Promise<void> = Promise.resolve()
+
+  constructor(broker: SimBroker, process: SimProcess, id: string, acked: Map<string, ReadonlyMap<number, bigint>>) {
+    this.#acked = acked
+    this.#broker = broker
+    this.#process = process
+    this.#id = id
+    this.#epoch = broker.fence(id)
+  }
+
+  transact(appends: readonly Append[], offsets: readonly GroupOffsets[] = []): Promise<void> {
+    const result = this.#turn.then(async () => {
+      if (this.#failed !== undefined && this.#broker.bugs.keptWriter !== true) throw this.#failed
+      try {
+        await this.#transact(appends, offsets)
+      } catch (error) {
+        this.#failed = error as Error
+        throw error
+      }
+    })
+    this.#turn = result.catch(() => {})
+    return result
+  }
+
+  async close(): Promise<void> {
+    this.#failed ??= closed()
+  }
+
+  #fenced(): Error {
+    if (this.#process.zombie) this.#broker.world.hit("zombie fenced: writer")
+    return fatal("fenced", `writer ${this.#id} was fenced`)
+  }
+
+  async #transact(appends: readonly Append[], offsets: readonly GroupOffsets[]): Promise<void> {
     const broker = this.#broker
-    let next = from
-    return {
-      read: async ({ maxMessages, waitMs }): Promise<Batch> => {
-        await this.#step(`read ${topic}[${partition}]`, waitMs > 0)
-        const until = broker.world.now + waitMs
-        for (;;) {
-          check()
-          const place = broker.partition(topic, partition)
-          const head = broker.head(place)
-          if (next > place.next) throw systemic("offset-out-of-range", `${topic}[${partition}] ends before ${next}`)
-          const there = place.messages.filter(({ offset }) => offset >= next && offset < head)
-          if (there.length > 0 || next < head || broker.world.now >= until) {
-            const some = there.slice(0, Math.max(1, Math.min(maxMessages, 1 + broker.world.dice.below(12))))
-            next = some.length < there.length ? some.at(-1)!.offset + 1n : head
-            return { messages: some, next, head }
-          }
-          await broker.change(this.#process, until - broker.world.now)
-        }
-      },
-      close: async () => {},
+    const { world, bugs } = broker
+    const id = this.#id
+    for (const { messages } of appends)
+      for (const { value } of messages)
+        if ((value?.length ?? 0) > largest) throw badRecord("message-too-large", "a message is larger than 8 MiB")
+    const kind = kindOf(appends, offsets)
+    if (kind === "end marks" && bugs.endMarkEarly === true) appends = endedForAll(appends)
+    await world.step(this.#process, `transact ${kind}`, id)
+    if (broker.epochs.get(id) !== this.#epoch && bugs.noFencing !== true) throw this.#fenced()
+    if (world.fault("transact: not sent", 0.5)) throw unknown()
+    if (kind === "dead letters" && bugs.offsetBeforeDeadLetter === true && offsets.length > 0) {
+      const first = broker.begin(id, [], offsets)
+      broker.commit(id, first)
+      await world.step(this.#process, "transact: between", id)
+    }
+    const open = broker.begin(id, appends.map(clamped), offsets)
+    // Whoever opens the id next settles it; else it runs out of time.
+    const expire = () => void world.alarm(undefined, world.now + transactionMs, () => broker.expire(id, open))
+    if (world.fault("transact: in limbo")) {
+      expire()
+      throw unknown()
+    }
+    this.#process.onDeath.add(expire)
+    await world.step(this.#process, `committing ${kind}`, id)
+    if (!broker.isOpen(id, open)) throw this.#fenced()
+    this.#process.onDeath.delete(expire)
+    broker.commit(id, open)
+    await world.step(this.#process, `committed ${kind}`, id)
+    if (world.fault("transact: answer lost")) throw unknown()
+    broker.visible(open)
+    if (bugs.noAppendNumber === true)
+      for (const { group, next } of offsets)
+        if (group.includes(".source."))
+          this.#acked.set(group, new Map(next.map(({ partition, offset }) => [partition, offset])))
+  }
+}
+
+/** The planted bug: a stage's first partition says of the second, too, that it ended. */
+function endedForAll(appends: readonly Append[]): Append[] {
+  const forged = ({ key, value, timestamp }: Message): Message => {
+    const swap = (bytes: Uint8Array | null) =>
+      bytes === null
+        ? null
+        : Buffer.from(
+            Buffer.from(bytes)
+              .toString("latin1")
+              .replaceAll(/(stage\/\w+)\/0/g, "$1/1"),
+            "latin1",
+          )
+    return { key: swap(key), value: swap(value), timestamp }
+  }
+  const names = ({ key }: Message) => /end\/stage\/\w+\/0$/.test(Buffer.from(key ?? []).toString("latin1"))
+  return appends.map((append) => ({
+    ...append,
+    messages: append.messages.flatMap((message) => (names(message) ? [message, forged(message)] : [message])),
+  }))
+}
+
+const clamped = ({ topic, partition, messages }: Append): Append => ({
+  topic,
+  partition,
+  messages: messages.map(({ key, value, timestamp, headers }) => ({
+    key: key === null ? null : Buffer.from(key),
+    value: value === null ? null : Buffer.from(value),
+    timestamp: Math.max(0, timestamp),
+    ...(headers === undefined ? {} : { headers }),
+  })),
+})
+
+class SimReader implements Reader {
+  readonly #broker: SimBroker
+  readonly #process: SimProcess
+  readonly #topic: string
+  readonly #partition: number
+  readonly #place: string
+  readonly #member: GroupMember | undefined
+  #next: bigint
+  #closed = false
+  /** How often in a row there was nothing: a world that stands still is asked less and less often. */
+  #idle = 0
+  #end: (() => void) | undefined
+
+  constructor(
+    broker: SimBroker,
+    process: SimProcess,
+    topic: string,
+    partition: number,
+    from: bigint,
+    member: GroupMember | undefined,
+  ) {
+    this.#broker = broker
+    this.#process = process
+    this.#topic = topic
+    this.#partition = partition
+    this.#place = `${topic}[${partition}]`
+    this.#next = from
+    this.#member = member
+  }
+
+  async read(limit: Parameters<Reader["read"]>[0]): Promise<Batch> {
+    const { world } = this.#broker
+    const until = world.now + (limit.waitMs > 0 ? this.#patience(limit.waitMs) : 0)
+    // That nothing is there is nothing that could be ordered.
+    if (this.#something()) {
+      await world.step(this.#process, "read", this.#place)
+      if (limit.waitMs > 0 && world.fault("read")) throw lost()
+    }
+    for (;;) {
+      this.#check()
+      const batch = this.#fetch(limit)
+      if (batch.next !== this.#next || world.now >= until) {
+        this.#idle = batch.next === this.#next ? this.#idle + 1 : 0
+        this.#next = batch.next
+        return batch
+      }
+      await this.#change(until)
     }
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#end?.()
+  }
+
+  #patience(waitMs: number): number {
+    return this.#broker.live ? waitMs : waitMs * Math.min(16, 2 ** this.#idle)
+  }
+
+  #something(): boolean {
+    const place = this.#broker.topics.get(this.#topic)?.partitions[this.#partition]
+    return place === undefined || this.#next !== place.stable
+  }
+
+  #check(): void {
+    if (this.#closed) throw closed()
+    if (this.#member === undefined || this.#broker.groups.holds(this.#member, this.#partition)) return
+    if (this.#process.zombie) this.#broker.world.hit("zombie fenced: reader")
+    throw revoked(this.#topic, this.#partition)
+  }
+
+  #fetch({ maxMessages, maxBytes }: Parameters<Reader["read"]>[0]): Batch {
+    const { world, live } = this.#broker
+    const place = this.#broker.partition(this.#topic, this.#partition)
+    const stable = place.stable
+    if (this.#next > place.next) throw systemic("offset-out-of-range", `${this.#place} ends before ${this.#next}`)
+    const most = live ? maxMessages : Math.max(1, Math.min(maxMessages, 1 + world.dice.below(12)))
+    const messages = []
+    let bytes = 0
+    let at = place.indexOf(this.#next)
+    for (; at < place.messages.length && messages.length < most; at++) {
+      const message = place.messages[at]!
+      bytes += (message.key?.length ?? 0) + (message.value?.length ?? 0)
+      if (message.offset >= stable || (messages.length > 0 && bytes > maxBytes)) break
+      messages.push(message)
+    }
+    const following = place.messages[at]
+    const more = following !== undefined && following.offset < stable
+    // As Kafka has it: what is under way counts as something that is still to come.
+    return { messages, next: more ? messages.at(-1)!.offset + 1n : stable, head: place.next }
+  }
+
+  #change(until: number): Promise<void> {
+    const { world } = this.#broker
+    const place = this.#broker.partition(this.#topic, this.#partition)
+    return new Promise((resolve) => {
+      const done = () => {
+        cancel()
+        forget()
+        this.#member?.reading.delete(done)
+        this.#end = undefined
+        resolve()
+      }
+      const cancel = world.alarm(this.#process, until, done)
+      const forget = place.onChange(done)
+      this.#member?.reading.add(done)
+      this.#end = done
+    })
+  }
 }

@@ -1,75 +1,122 @@
-import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import * as Random from "effect/Random"
-import * as Scheduler from "effect/Scheduler"
 import { classify } from "../../core/errors.ts"
 import { runPipeline } from "../../core/engine/run.ts"
-import { keyCodec } from "../../formats/avro/index.ts"
-import { eventsOf, SimTable, torture } from "./hospital.ts"
-import type { Event } from "./hospital.ts"
-import { SimBroker } from "./log.ts"
-import type { LogBugs } from "./log.ts"
+import type { Logger } from "../../core/context.ts"
+import { SimBroker } from "./broker.ts"
+import type { LogBugs } from "./broker.ts"
+import { runIn } from "./effect-world.ts"
+import { historiesOf, planOf } from "./events.ts"
+import type { Histories, Plan } from "./events.ts"
+import { judge } from "./judge.ts"
+import { SimLog } from "./log.ts"
+import { SimBucket } from "./objects.ts"
 import { SimDatabase } from "./store.ts"
 import type { StoreBugs } from "./store.ts"
+import { SimMap, SimTable } from "./tables.ts"
+import { surround, torture } from "./torture.ts"
+import type { PluginBugs } from "./torture.ts"
 import { SimProcess, SimWorld } from "./world.ts"
 
 /** Bugs that are planted to show that the seeds find them. */
 export interface Bugs {
   readonly log?: LogBugs
   readonly store?: StoreBugs
-  readonly sinkWritesLater?: boolean
+  readonly plugins?: PluginBugs
+  readonly sinkNoFencing?: boolean
 }
 
-/** What a run of one seed came to: empty when every promise was kept. */
+/** One run: a seed, and how it was made smaller. */
+export interface Seed {
+  readonly seed: number
+  /** Instead of the plan's. */
+  readonly events?: number
+  /** Faults that are passed over, by number. */
+  readonly skip?: readonly number[]
+  readonly traced?: boolean
+}
+
+/** What a run of one seed came to. */
 export interface Outcome {
   readonly seed: number
+  /** Empty when every promise was kept. */
   readonly broken: readonly string[]
+  /** How many faults were drawn. */
   readonly faults: number
+  readonly steps: number
+  readonly events: number
+  /** What was hit how often. */
+  readonly hits: ReadonlyMap<string, number>
+  /** Empty unless it was asked for. */
   readonly trace: readonly string[]
 }
 
-const maxSteps = 60_000
-const noObjects = new Proxy({} as never, {
-  get: (_, name) =>
-    name === "then"
-      ? undefined
-      : name === "close"
-        ? async () => {}
-        : name === "driver"
-          ? "sim"
-          : () => Promise.reject(new Error("no objects here")),
-})
+const maxSteps = 40_000
+/** Objects that nothing refers to are swept when they are older. */
+const sweptAfterMs = 600_000
+const orphans = ["blob/0", "blob/1", "blob/2"]
+
+/** How a process is known to have ended. */
+type End = "finished" | "killed" | "failed" | "shut down"
 
 class Run {
+  readonly plan: Plan
   readonly world: SimWorld
   readonly broker: SimBroker
   readonly database: SimDatabase
+  readonly bucket: SimBucket
   readonly table: SimTable
-  readonly files: readonly (readonly Event[])[]
+  readonly map = new SimMap()
+  histories: Histories = { feed: [], push: [] }
+  readonly asOf: number | undefined
+  readonly #seed: number
   readonly #bugs: Bugs
-  readonly #running = new Map<SimProcess, Promise<void>>()
-  #finished = 0
+  readonly #running = new Map<SimProcess, AbortController>()
+  #finished = false
+  #last: End | undefined
   #started = 0
   #failure: string | undefined
 
-  constructor(seed: number, bugs: Bugs) {
-    this.world = new SimWorld(seed, { budget: 4 + (seed % 9), rate: 0.02 })
+  constructor({ seed, events, skip, traced }: Seed, bugs: Bugs) {
+    const plan = planOf(seed)
+    this.plan = events === undefined ? plan : { ...plan, events }
+    this.#seed = seed
+    const faults = { budget: plan.budget, rate: plan.rate, coarse: plan.coarse, skip: new Set(skip) }
+    this.world = new SimWorld(seed, faults, traced === true)
     this.broker = new SimBroker(this.world, bugs.log)
     this.database = new SimDatabase(this.world, bugs.store)
-    this.table = new SimTable(this.world)
-    this.files = eventsOf(12 + (seed % 30), 1 + (seed % 5))
+    this.bucket = new SimBucket(this.world)
+    this.table = new SimTable(this.world, bugs.sinkNoFencing)
+    this.asOf = plan.asOf
     this.#bugs = bugs
+    for (const key of orphans) {
+      this.bucket.objects.set(key, Buffer.from(key.slice(-1)))
+      this.database.objects.set(`phi/${key}`, { count: 0, refreshed: 0 })
+    }
   }
 
   async go(): Promise<string | undefined> {
+    for (let wave = 0; wave < this.plan.waves; wave++) {
+      const more = historiesOf(this.#seed, wave * this.plan.events, this.plan.events)
+      this.histories = {
+        feed: more.feed.map((file, at) => [...(this.histories.feed[at] ?? []), ...file]),
+        push: more.push.map((file, at) => [...(this.histories.push[at] ?? []), ...file]),
+      }
+      if (wave > 0) this.world.hit("second wave")
+      const failure = await this.#wave()
+      if (failure !== undefined) return failure
+    }
+    return undefined
+  }
+
+  async #wave(): Promise<string | undefined> {
+    this.#finished = false
+    this.#last = undefined
     this.#start()
-    this.#start()
+    if (this.world.dice.chance(0.6)) this.#start()
     try {
       await this.world.run(
-        () => this.#finished > 0 || this.#failure !== undefined,
+        () => this.#failure !== undefined || (this.#running.size === 0 && this.#last === "finished"),
         () => this.#disturb(),
-        maxSteps,
+        this.world.steps + maxSteps,
       )
     } catch (error) {
       return (error as Error).message
@@ -79,143 +126,128 @@ class Run {
 
   #start(): void {
     const process = new SimProcess(`p${++this.#started}`)
-    const { world, broker, database, table, files } = this
-    const sinkWritesLater = this.#bugs.sinkWritesLater === true
-    const pipeline = torture({ files, table, process, ...(sinkWritesLater ? { writesLater: true } : {}) })
-    const program = runPipeline(pipeline, {
+    const stop = new AbortController()
+    const { world, broker, database, table, map, bucket } = this
+    if (this.plan.slow && world.slow === undefined) world.slow = process
+    const note = (event: string, fields: unknown) =>
+      world.note(() => `${process.name} ${event} ${JSON.stringify(fields)}`)
+    const logger: Logger = { info: note, warn: note }
+    const store = database.connect(process)
+    const bugs = this.#bugs.plugins ?? {}
+    surround(logger, { world, process, table, map, store, bugs, histories: () => this.histories })
+    const program = runPipeline(torture(this.plan.partitions), {
       drivers: {
-        log: async () => broker.connect(process),
-        store: async () => database.connect(process),
-        objects: async () => noObjects,
+        log: async () => new SimLog(broker, process),
+        store: async () => store,
+        objects: async () => bucket.connect(process),
       },
       environment: {},
-      logger: {
-        info: (event, fields) => world.note(`${process.name} ${event} ${JSON.stringify(fields)}`),
-        warn: (event, fields) => world.note(`${process.name} ${event} ${JSON.stringify(fields)}`),
-      },
+      logger,
       untilIdle: true,
+      ...(this.asOf === undefined ? {} : { asOf: this.asOf }),
     })
-    const ended = Effect.runPromise(
-      program.pipe(
-        Effect.provideService(Clock.Clock, clockOf(world, process)),
-        Effect.provideService(Random.Random, randomOf(world)),
-        Effect.provideService(Scheduler.Scheduler, new Scheduler.MixedScheduler("sync")),
-      ),
-    ).then(
-      () => {
-        this.#finished++
-        this.#running.delete(process)
-      },
-      (thrown: unknown) => {
-        const error = classify(thrown)
-        this.#running.delete(process)
-        world.kill(process)
-        // What cannot start, is started again; what says that it cannot go on is a finding.
-        if (error.meaning === "fatal" && error.code !== "unreachable")
-          this.#failure = `${process.name} ended: ${error.code}: ${error.message} ${error.code === "unclassified" ? String((error.cause as Error)?.stack) : ""}`
-      },
+    this.#running.set(process, stop)
+    runIn(world, process, program, stop.signal).then(
+      () => this.#ended(process, "finished"),
+      (thrown: unknown) => (stop.signal.aborted ? this.#ended(process, "shut down") : this.#broke(process, thrown)),
     )
-    this.#running.set(process, ended)
+    this.#sweepLater(process)
   }
 
-  /** Kills, stops and starts whole processes. */
+  #ended(process: SimProcess, end: End): void {
+    this.world.note(() => `${process.name} ${end}`)
+    this.#running.delete(process)
+    this.world.bury(process)
+    this.#last = end
+    if (end === "finished") this.#finished = true
+  }
+
+  /** What cannot start, is started again; what says that it cannot go on is a finding. */
+  #broke(process: SimProcess, thrown: unknown): void {
+    const error = classify(thrown)
+    this.#ended(process, "failed")
+    if (error.meaning !== "fatal" && error.meaning !== "partial") return
+    const why = error.code === "unclassified" ? String((error.cause as Error | undefined)?.stack) : ""
+    this.#failure = `${process.name} ended: ${error.code}: ${error.message} ${why}`
+  }
+
+  #sweepLater(process: SimProcess): void {
+    const { world, bucket, database } = this
+    world.alarm(process, world.now + world.dice.below(1500), () => {
+      const objects = bucket.connect(process)
+      database
+        .connect(process)
+        .objects.sweep("phi", sweptAfterMs, (keys) => objects.delete(keys))
+        .catch(() => {})
+    })
+  }
+
+  /** Kills, stops, shuts down and starts whole processes. */
   #disturb(): boolean {
     const { world } = this
-    const alive = [...this.#running.keys()].filter(({ state }) => state === "running")
-    const short = alive.length === 0 || (this.#running.size < 2 && world.dice.chance(0.01))
-    if (short && this.#running.size < 3) {
+    const size = this.#running.size
+    if (size === 0) {
       this.#start()
       return true
     }
-    if (alive.length === 0 || !world.fault("process", 0.4)) return false
-    const process = world.dice.pick(alive)
-    if (world.dice.chance(0.6)) {
-      world.kill(process)
-      this.#running.delete(process)
-    } else world.stop(process, 2000 + world.dice.below(20_000))
+    // After the first has come to its end the others have to come to theirs: nothing new begins.
+    if (!this.#finished && size < 3 && world.dice.chance(0.001)) {
+      world.hit("process joined")
+      this.#start()
+      return true
+    }
+    if (world.faults.budget <= 0) return false
+    if (!world.fault("process", 0.4)) return false
+    const alive = [...this.#running.keys()].filter(({ state }) => state === "running")
+    if (alive.length === 0) return true
+    this.#fate(world.dice.pick(alive))
     return true
   }
-}
 
-function clockOf(world: SimWorld, process: SimProcess): Clock.Clock {
-  const millis = () => world.now
-  const nanos = () => BigInt(world.now) * 1_000_000n
-  return {
-    currentTimeMillisUnsafe: millis,
-    currentTimeMillis: Effect.sync(millis),
-    currentTimeNanosUnsafe: nanos,
-    currentTimeNanos: Effect.sync(nanos),
-    monotonicTimeNanosUnsafe: nanos,
-    monotonicTimeNanos: Effect.sync(nanos),
-    sleep: (duration) =>
-      Effect.callback<void>((resume) => {
-        const cancel = world.alarm(process, world.now + Duration.toMillis(duration), () => resume(Effect.void))
-        return Effect.sync(cancel)
-      }),
+  #fate(process: SimProcess): void {
+    const { world } = this
+    const fate = world.dice.next()
+    if (fate < 0.5) {
+      world.kill(process)
+      world.hit("process killed")
+      this.#ended(process, "killed")
+    } else if (fate < 0.9) {
+      const ms = world.dice.chance(0.4) ? 500 + world.dice.below(5000) : 6500 + world.dice.below(16_000)
+      world.stop(process, ms, this.broker.groups.sessionMs)
+    } else {
+      world.hit("process shut down")
+      this.#running.get(process)!.abort()
+    }
   }
 }
-
-const randomOf = (world: SimWorld) => ({
-  nextIntUnsafe: () => world.dice.below(2 ** 31),
-  nextDoubleUnsafe: () => world.dice.next(),
-})
 
 /** Runs the torture pipeline under one seed and asks after every event. */
-export async function runSeed(seed: number, bugs: Bugs = {}): Promise<Outcome> {
-  const run = new Run(seed, bugs)
-  const { budget } = run.world.faults
-  const failure = await run.go()
-  const broken = failure === undefined ? judge(run) : [failure]
-  return { seed, broken, faults: budget - run.world.faults.budget, trace: run.world.trace }
+export let lastRun: Run | undefined
+export async function runSeed(seed: number | Seed, bugs: Bugs = {}): Promise<Outcome> {
+  // Errors are many here, and nobody reads where they were made.
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  try {
+    return await outcomeOf(seed, bugs)
+  } finally {
+    Error.stackTraceLimit = limit
+  }
 }
 
-function judge({ broker, table, files }: Run): string[] {
-  const broken: string[] = []
-  const expect = (what: string, found: unknown, wanted: unknown) => {
-    const [a, b] = [JSON.stringify(found), JSON.stringify(wanted)]
-    if (a !== b) broken.push(`${what}: ${a}, not ${b}`)
+async function outcomeOf(seed: number | Seed, bugs: Bugs): Promise<Outcome> {
+  const given = typeof seed === "number" ? { seed } : seed
+  const run = new Run(given, bugs)
+  lastRun = run
+  const failure = await run.go()
+  const { world } = run
+  const broken = failure === undefined ? judge(run) : [failure]
+  return {
+    seed: given.seed,
+    broken,
+    faults: world.drawn,
+    steps: world.steps,
+    events: run.plan.events,
+    hits: world.hits,
+    trace: world.trace ?? [],
   }
-  const idsIn = (topic: string) =>
-    broker.topics
-      .get(topic)!
-      .partitions.flatMap(({ messages }) => messages.map(({ key }) => keyCodec.decode(key!)))
-      .filter(({ id }) => !id.startsWith("~"))
-  const all = files.flat()
-  const passed = all.filter(({ fate }) => fate === "pass")
-  const numbers = (topic: string) =>
-    idsIn(topic)
-      .map(({ id }) => Number(id))
-      .sort((a, b) => a - b)
-  const sorted = (events: readonly Event[]) => events.map(({ id }) => id).sort((a, b) => a - b)
-  expect("arrivals", numbers("arrivals"), sorted(all))
-  expect("kept", numbers("kept"), sorted(passed))
-  const dead = broker.topics.get("torture.dead-letters")!.partitions[0]!.messages.length
-  expect("dead letters", dead, all.filter(({ fate }) => fate === "fail" || fate === "poison").length)
-  const dropped = broker.topics
-    .get("torture.drops")!
-    .partitions[0]!.messages.flatMap(
-      ({ value }) => (JSON.parse(Buffer.from(value!).toString()) as { drops: unknown[] }).drops,
-    )
-  expect("drops", dropped.length, all.filter(({ fate }) => fate === "drop").length)
-  for (const key of new Set(passed.map((event) => event.key))) {
-    const versions = table.rows
-      .filter((row) => row.key === key && row.id === "count")
-      .map(({ version }) => Number(version))
-    const count = passed.filter((event) => event.key === key).length
-    expect(
-      `rows of ${key}`,
-      versions,
-      Array.from({ length: count }, (_, at) => at + 1),
-    )
-    const summaries = table.rows
-      .filter((row) => row.key === key && row.id === "summary")
-      .map(({ version }) => Number(version))
-    expect(
-      `summaries of ${key}`,
-      summaries,
-      Array.from({ length: summaries.length }, (_, at) => at + 1),
-    )
-    if (summaries.length === 0) broken.push(`no summary of ${key}`)
-  }
-  return broken
 }

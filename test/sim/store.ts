@@ -1,4 +1,4 @@
-import { retryable } from "../../core/errors.ts"
+import { badRecord, fatal, retryable } from "../../core/errors.ts"
 import type { Timer } from "../../core/plugin.ts"
 import type {
   InputPosition,
@@ -10,16 +10,19 @@ import type {
   Store,
   TaskStore,
 } from "../../core/ports/store.ts"
-import type { SimProcess, SimWorld } from "./world.ts"
+import { Locks, Session } from "./sessions.ts"
+import type { SimProcess, World } from "./world.ts"
 
 type Rows = Map<string, Map<string, string>>
+type Step = (point: string, what?: string) => Promise<void>
 
 interface TaskRow {
   epoch: bigint
   outbox: bigint
   published: bigint
-  positions: Map<string, InputPosition>
-  facts: Readonly<Record<string, unknown>>
+  readonly positions: Map<string, InputPosition>
+  /** JSON. */
+  facts: string
   readonly rows: Rows
   readonly timers: Map<string, Timer>
   pending: OutboxRow[]
@@ -27,90 +30,123 @@ interface TaskRow {
   holder: Session | undefined
 }
 
-/** A connection in a transaction: it ends by its own word, by its process's death, or when the server ends it. */
-class Session {
-  readonly process: SimProcess
-  alive = true
-  readonly #undo: (() => void)[] = []
-  constructor(process: SimProcess) {
-    this.process = process
-    process.onDeath.push(() => this.end())
-  }
-  holds(release: () => void): void {
-    this.#undo.push(release)
-  }
-  end(): void {
-    if (!this.alive) return
-    this.alive = false
-    for (const each of this.#undo.splice(0)) each()
-  }
-}
-
 /** Ways in which a Store could be wrong, for showing that the seeds find them. */
 export interface StoreBugs {
   readonly noFencing?: boolean
   /** Outbox rows are numbered by a sequence of the database: numbers are taken before the commit, and lost with a rollback. */
   readonly outboxFromSequence?: boolean
+  /** A step that fires timers does not look at the epoch, nor hold the row. */
   readonly timersWithoutEpoch?: boolean
+  /** Objects are removed without holding their rows, by what was read before. */
+  readonly sweepsLive?: boolean
 }
 
-const keySlot = (key: string, name: string): string => `${key}\u0000${name}`
+const slotOf = (key: string, name: string): string => `${key}\u0000${name}`
+const newTask = (): TaskRow => ({
+  epoch: 0n,
+  outbox: 0n,
+  published: 0n,
+  positions: new Map(),
+  facts: "{}",
+  rows: new Map(),
+  timers: new Map(),
+  pending: [],
+  holder: undefined,
+})
 
 /** The database server: what outlives every process. */
 export class SimDatabase {
-  readonly world: SimWorld
+  readonly world: World
   readonly bugs: StoreBugs
   readonly tasks = new Map<string, TaskRow>()
   readonly shared = new Map<string, Rows>()
   readonly objects = new Map<string, { count: number; refreshed: number }>()
-  readonly #locks = new Map<string, { holder: Session; readonly queue: { session: Session; resume: () => void }[] }>()
+  readonly locks = new Locks()
   #sequence = 0n
 
-  constructor(world: SimWorld, bugs: StoreBugs = {}) {
+  constructor(world: World, bugs: StoreBugs = {}) {
     this.world = world
     this.bugs = bugs
   }
 
   connect(process: SimProcess): Store {
-    const world = this.world
-    const step = async (label: string) => {
-      await world.step(process, label)
-      if (world.fault(label)) throw retryable("unreachable", "the connection to the database broke")
+    const step: Step = async (point, what) => {
+      await this.world.step(process, point, what)
+      if (this.world.fault(point)) throw retryable("unreachable", "the connection to the database broke")
     }
     return {
       driver: "sim",
       url: "",
       claim: async (pipeline, stage, partition) => {
-        await step(`claim ${stage}/${partition}`)
-        return this.#claim(process, step, `${pipeline}/${stage}`, partition)
+        await step("claim", stage)
+        return new SimTask(this, process, step, `${pipeline}/${stage}`, partition)
       },
       positions: async (pipeline) => {
-        await step("positions")
+        await step("claim", "positions")
         return [...this.tasks].flatMap(([name, { positions }]) => {
           const [of, stage, partition] = name.split("/") as [string, string, string]
           return of === pipeline ? [{ stage, partition: Number(partition), positions: [...positions.values()] }] : []
         })
       },
-      query: async () => ({ columns: [], rows: [] }),
+      query: () => Promise.reject(fatal("query", "the simulated Store answers no queries")),
       audit: async () => {},
       objects: {
-        refresh: async (zone, keys) => {
-          await step("refresh")
-          for (const key of keys) {
-            const row = this.objects.get(`${zone}/${key}`) ?? { count: 0, refreshed: 0 }
-            this.objects.set(`${zone}/${key}`, { ...row, refreshed: world.now })
-          }
-        },
-        count: async (zone, keys, by) => {
-          await step("count")
-          for (const key of keys) {
-            const row = this.objects.get(`${zone}/${key}`) ?? { count: 0, refreshed: 0 }
-            this.objects.set(`${zone}/${key}`, { ...row, count: row.count + by })
-          }
-        },
-        sweep: async () => 0,
+        refresh: (zone, keys) =>
+          this.#object(process, step, zone, keys, (row) => ({ ...row, refreshed: this.world.now })),
+        count: (zone, keys, by) =>
+          this.#object(process, step, zone, keys, (row) => ({ ...row, count: row.count + by })),
+        sweep: (zone, olderThanMs, remove) => this.#sweep(process, step, zone, olderThanMs, remove),
       },
       close: async () => {},
+    }
+  }
+
+  /** Changes the rows of objects, each under its lock. */
+  async #object(
+    process: SimProcess,
+    step: Step,
+    zone: string,
+    keys: readonly string[],
+    change: (row: { count: number; refreshed: number }) => { count: number; refreshed: number },
+  ): Promise<void> {
+    await step("object rows", zone)
+    const session = new Session(process)
+    try {
+      for (const key of [...new Set(keys)].sort()) await this.locks.lock(session, `object ${zone}/${key}`)
+      for (const key of keys) {
+        const slot = `${zone}/${key}`
+        this.objects.set(slot, change(this.objects.get(slot) ?? { count: 0, refreshed: this.world.now }))
+      }
+    } finally {
+      session.end()
+    }
+  }
+
+  async #sweep(
+    process: SimProcess,
+    step: Step,
+    zone: string,
+    olderThanMs: number,
+    remove: (keys: readonly string[]) => Promise<void>,
+  ): Promise<number> {
+    await step("sweep", zone)
+    const prefix = `${zone}/`
+    const old = (slot: string) => {
+      const row = this.objects.get(slot)
+      return row !== undefined && row.count === 0 && row.refreshed <= this.world.now - olderThanMs
+    }
+    const found = [...this.objects.keys()].filter((slot) => slot.startsWith(prefix) && old(slot)).sort()
+    const session = new Session(process)
+    try {
+      if (this.bugs.sweepsLive !== true) for (const slot of found) await this.locks.lock(session, `object ${slot}`)
+      const gone = this.bugs.sweepsLive === true ? found : found.filter(old)
+      if (gone.length === 0) return 0
+      await remove(gone.map((slot) => slot.slice(prefix.length)))
+      for (const slot of gone) this.objects.delete(slot)
+      this.world.hit("sweep removed")
+      return gone.length
+    } finally {
+      session.end()
     }
   }
 
@@ -119,104 +155,83 @@ export class SimDatabase {
     return ++this.#sequence
   }
 
-  /** Waits for a lock; rejects with `deadlock` where waiting would never end. */
-  async lock(session: Session, key: string): Promise<void> {
-    const lock = this.#locks.get(key)
-    if (lock === undefined) {
-      const held = { holder: session, queue: [] as { session: Session; resume: () => void }[] }
-      this.#locks.set(key, held)
-      session.holds(() => this.#release(key))
-      return
-    }
-    if (lock.holder === session) return
-    if (this.#wouldWaitFor(lock.holder, session)) throw retryable("deadlock", "two steps wait for each other")
-    await new Promise<void>((resume, reject) => {
-      lock.queue.push({ session, resume })
-      session.holds(() => reject(retryable("unreachable", "the server ended the session")))
-    })
-  }
-
-  #wouldWaitFor(holder: Session, session: Session): boolean {
-    for (const { holder: next, queue } of this.#locks.values())
-      if (queue.some((waiter) => waiter.session === holder))
-        if (next === session || this.#wouldWaitFor(next, session)) return true
-    return false
-  }
-
-  #release(key: string): void {
-    const lock = this.#locks.get(key)!
-    let next = lock.queue.shift()
-    while (next !== undefined && !next.session.alive) next = lock.queue.shift()
-    if (next === undefined) {
-      this.#locks.delete(key)
-      return
-    }
-    lock.holder = next.session
-    next.session.holds(() => this.#release(key))
-    next.resume()
-  }
-
-  #task(name: string): TaskRow {
+  task(name: string): TaskRow {
     let task = this.tasks.get(name)
-    if (task === undefined)
-      this.tasks.set(
-        name,
-        (task = {
-          epoch: 0n,
-          outbox: 0n,
-          published: 0n,
-          positions: new Map(),
-          facts: {},
-          rows: new Map(),
-          timers: new Map(),
-          pending: [],
-          holder: undefined,
-        }),
-      )
+    if (task === undefined) this.tasks.set(name, (task = newTask()))
     return task
   }
+}
 
-  #claim(process: SimProcess, step: (label: string) => Promise<void>, stage: string, partition: number): TaskStore {
-    const name = `${stage}/${partition}`
-    const task = this.#task(name)
+class SimTask implements TaskStore {
+  readonly epoch: bigint
+  readonly outbox: bigint
+  readonly published: bigint
+  readonly positions: readonly InputPosition[]
+  readonly facts: Readonly<Record<string, unknown>>
+  readonly pending: readonly OutboxRow[]
+  readonly dueQuiet: number | undefined
+  readonly dueCalendar: number | undefined
+  readonly #database: SimDatabase
+  readonly #process: SimProcess
+  readonly #step: Step
+  readonly #stage: string
+  readonly #name: string
+  readonly #task: TaskRow
+
+  constructor(database: SimDatabase, process: SimProcess, step: Step, stage: string, partition: number) {
+    this.#database = database
+    this.#process = process
+    this.#step = step
+    this.#stage = stage
+    this.#name = `${stage}/${partition}`
+    const task = (this.#task = database.task(this.#name))
     // A new owner ends the session that blocks its row.
     task.holder?.end()
-    task.epoch++
-    const epoch = task.epoch
-    const due = (clock: Timer["clock"]) => {
-      const times = [...task.timers.values()].filter((timer) => timer.clock === clock).map((timer) => timer.due)
-      return times.length === 0 ? undefined : Math.min(...times)
-    }
-    const check = () => {
-      if (task.epoch !== epoch && this.bugs.noFencing !== true) throw retryable("fenced", `${name} was claimed again`)
-    }
-    return {
-      epoch,
-      outbox: task.outbox,
-      published: task.published,
-      positions: [...task.positions.values()],
-      facts: task.facts,
-      pending: [...task.pending],
-      dueQuiet: due("quiet"),
-      dueCalendar: due("calendar"),
-      begin: async () => {
-        await step(`begin ${name}`)
-        check()
-        const session = new Session(process)
-        if (task.holder?.alive === true) throw retryable("lock-timeout", `${name} is held`)
-        task.holder = session
-        session.holds(() => void (task.holder = undefined))
-        if (!this.shared.has(stage)) this.shared.set(stage, new Map())
-        return new SimTransaction(this, session, task, this.shared.get(stage)!, step, check, name)
-      },
-      markPublished: async (number) => {
-        await step(`mark ${name}`)
-        check()
-        publishedUpTo(task, number)
-      },
-      release: async () => {},
-    }
+    this.epoch = ++task.epoch
+    this.outbox = task.outbox
+    this.published = task.published
+    this.positions = [...task.positions.values()]
+    this.facts = JSON.parse(task.facts) as Record<string, unknown>
+    this.pending = [...task.pending]
+    this.dueQuiet = earliest(task, "quiet")
+    this.dueCalendar = earliest(task, "calendar")
   }
+
+  async begin(): Promise<StepTransaction> {
+    await this.#step("begin", this.#name)
+    this.check()
+    const task = this.#task
+    const session = new Session(this.#process)
+    if (task.holder?.alive === true) throw retryable("lock-timeout", `${this.#name} is held`)
+    task.holder = session
+    session.holds(() => void (task.holder = undefined))
+    const { shared } = this.#database
+    if (!shared.has(this.#stage)) shared.set(this.#stage, new Map())
+    const rows = shared.get(this.#stage)!
+    return new SimTransaction(this.#database, session, task, rows, this.#step, () => this.check(), this.#name)
+  }
+
+  async markPublished(number: bigint): Promise<void> {
+    await this.#step("mark", this.#name)
+    this.check()
+    publishedUpTo(this.#task, number)
+  }
+
+  async release(): Promise<void> {}
+
+  check(): void {
+    const { bugs, world } = this.#database
+    if (this.#task.epoch === this.epoch || bugs.noFencing === true) return
+    if (this.#process.zombie) world.hit("zombie fenced: store")
+    throw retryable("fenced", `${this.#name} was claimed again`)
+  }
+}
+
+function earliest(task: TaskRow, clock: Timer["clock"]): number | undefined {
+  let found: number | undefined
+  for (const timer of task.timers.values())
+    if (timer.clock === clock && (found === undefined || timer.due < found)) found = timer.due
+  return found
 }
 
 function publishedUpTo(task: TaskRow, number: bigint): void {
@@ -225,17 +240,24 @@ function publishedUpTo(task: TaskRow, number: bigint): void {
   task.pending = task.pending.filter((row) => row.number > number)
 }
 
-const within = (sort: string, from: string | undefined, to: string | undefined): boolean =>
-  (from === undefined || Buffer.compare(Buffer.from(sort), Buffer.from(from)) >= 0) &&
-  (to === undefined || Buffer.compare(Buffer.from(sort), Buffer.from(to)) < 0)
+function checkKeys(keys: Iterable<readonly [key: string, sort: string, ...rest: string[]]>): void {
+  for (const [key, sort] of keys)
+    for (const text of [key, sort])
+      if (text.length > 2000 || !text.isWellFormed()) throw badRecord("state-key", "a key that no row can have")
+}
+
+const order = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
 
 const reads = (rows: Rows) => ({
-  get: (keys: readonly StateKey[]) => keys.map(([key, sort]) => rows.get(key)?.get(sort)),
+  get(keys: readonly StateKey[]) {
+    checkKeys(keys)
+    return keys.map(([key, sort]) => rows.get(key)?.get(sort))
+  },
   scan: (ranges: readonly { readonly key: string; readonly from?: string; readonly to?: string }[]) =>
     ranges.map(({ key, from, to }) =>
       [...(rows.get(key) ?? [])]
-        .filter(([sort]) => within(sort, from, to))
-        .sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
+        .filter(([sort]) => (from === undefined || order(sort, from) >= 0) && (to === undefined || order(sort, to) < 0))
+        .sort(([a], [b]) => order(a, b)),
     ),
 })
 
@@ -253,17 +275,16 @@ class SimTransaction implements StepTransaction {
   readonly #session: Session
   readonly #task: TaskRow
   readonly #sharedRows: Rows
-  readonly #step: (label: string) => Promise<void>
+  readonly #step: Step
   readonly #check: () => void
   readonly #name: string
-  #fired = false
 
   constructor(
     database: SimDatabase,
     session: Session,
     task: TaskRow,
     sharedRows: Rows,
-    step: (label: string) => Promise<void>,
+    step: Step,
     check: () => void,
     name: string,
   ) {
@@ -274,21 +295,24 @@ class SimTransaction implements StepTransaction {
     this.#step = step
     this.#check = check
     this.#name = name
+    const stage = name.slice(0, name.lastIndexOf("/"))
     this.shared = {
-      lock: async (keys) => {
-        await this.#go("lock")
-        for (const key of keys) await database.lock(session, `${name.replace(/\/\d+$/, "")} ${key}`)
-        this.#alive()
-      },
-      get: async (keys) => (await this.#go("shared-get"), reads(this.#sharedRows).get(keys)),
-      scan: async (ranges) => (await this.#go("shared-scan"), reads(this.#sharedRows).scan(ranges)),
+      lock: (keys) =>
+        this.#go("shared lock", async () => {
+          for (const key of keys) await database.locks.lock(session, `${stage} ${key}`)
+          this.#alive()
+        }),
+      get: (keys) => this.#go("shared get", () => reads(this.#sharedRows).get(keys)),
+      scan: (ranges) => this.#go("shared scan", () => reads(this.#sharedRows).scan(ranges)),
     }
   }
 
-  async #go(label: string): Promise<void> {
+  /** One operation; the first that fails ends the transaction. */
+  async #go<A>(point: string, work: () => A | Promise<A>): Promise<A> {
     try {
-      await this.#step(`${label} ${this.#name}`)
+      await this.#step(point, this.#name)
       this.#alive()
+      return await work()
     } catch (error) {
       this.#session.end()
       throw error
@@ -299,49 +323,57 @@ class SimTransaction implements StepTransaction {
     if (!this.#session.alive) throw retryable("unreachable", "the server ended the session")
   }
 
-  async get(keys: readonly StateKey[]) {
-    await this.#go("get")
-    return reads(this.#task.rows).get(keys)
+  get(keys: readonly StateKey[]) {
+    return this.#go("get", () => reads(this.#task.rows).get(keys))
   }
 
-  async scan(ranges: readonly { readonly key: string; readonly from?: string; readonly to?: string }[]) {
-    await this.#go("scan")
-    return reads(this.#task.rows).scan(ranges)
+  scan(ranges: readonly { readonly key: string; readonly from?: string; readonly to?: string }[]) {
+    return this.#go("scan", () => reads(this.#task.rows).scan(ranges))
   }
 
-  async due(clock: Timer["clock"], until: number, limit: number) {
-    await this.#go("due")
-    this.#fired = true
-    return [...this.#task.timers.values()]
-      .filter((timer) => timer.clock === clock && timer.due <= until)
-      .sort((a, b) => a.due - b.due)
-      .slice(0, limit)
+  due(clock: Timer["clock"], until: number, limit: number) {
+    return this.#go("due", () => {
+      const found = [...this.#task.timers.values()]
+        .filter((timer) => timer.clock === clock && timer.due <= until)
+        .sort((a, b) => a.due - b.due)
+        .slice(0, limit)
+      if (found.length > 0) this.#database.world.hit(`timers due: ${clock}`)
+      return found
+    })
   }
 
   async commit(change: StepChange): Promise<bigint> {
     const { world, bugs } = this.#database
-    await this.#go("commit")
-    if (!(bugs.timersWithoutEpoch === true && this.#fired)) this.#check()
-    if (world.fault(`commit ${this.#name}: not done`, 0.5)) {
-      this.#session.end()
-      throw retryable("unknown-outcome", "the answer to COMMIT was lost")
-    }
+    const fires = change.cancels.length > 0
+    const loose = fires && bugs.timersWithoutEpoch === true
+    if (loose) await this.#step("commit", this.#name)
+    else
+      await this.#go(fires ? "commit of a timer" : "commit", () => {
+        this.#check()
+        checkKeys([...change.puts, ...change.sharedPuts])
+        if (change.timers.some(({ due }) => !Number.isFinite(due))) throw fatal("timer", "a timer without a time")
+      })
+    if (world.fault("commit: not done", 0.5)) throw this.#unknown()
     const number = this.#apply(change)
     this.#session.end()
-    await world.step(this.#session.process, `committed ${this.#name}`)
-    if (world.fault(`commit ${this.#name}: answer lost`))
-      throw retryable("unknown-outcome", "the answer to COMMIT was lost")
+    await world.step(this.#session.process, "committed", this.#name)
+    if (world.fault("commit: answer lost")) throw this.#unknown()
     return number
+  }
+
+  #unknown(): Error {
+    this.#session.end()
+    return retryable("unknown-outcome", "the answer to COMMIT was lost")
   }
 
   #apply(change: StepChange): bigint {
     const task = this.#task
     write(task.rows, change.puts, change.deletes)
     write(this.#sharedRows, change.sharedPuts, change.sharedDeletes)
-    for (const [key, name] of change.cancels) task.timers.delete(keySlot(key, name))
-    for (const timer of change.timers) task.timers.set(keySlot(timer.key, timer.name), timer)
+    for (const [key, name] of change.cancels) task.timers.delete(slotOf(key, name))
+    for (const timer of change.timers) task.timers.set(slotOf(timer.key, timer.name), timer)
     for (const position of change.positions) task.positions.set(position.topic, position)
-    if (change.facts !== undefined) task.facts = structuredClone(change.facts)
+    if (change.facts !== undefined) task.facts = JSON.stringify(change.facts)
     if (change.published !== undefined) publishedUpTo(task, change.published)
     if (change.outbox === undefined) return task.outbox
     const number = this.#database.nextOutbox(task)
@@ -352,7 +384,7 @@ class SimTransaction implements StepTransaction {
 
   async rollback(): Promise<void> {
     if (!this.#session.alive) return
-    await this.#database.world.step(this.#session.process, `rollback ${this.#name}`)
+    await this.#database.world.step(this.#session.process, "rollback", this.#name)
     this.#session.end()
   }
 }

@@ -126,6 +126,14 @@ function studyRow(record: Input, was: StudyRow | undefined): StudyRow {
   }
 }
 
+/** A row of which nothing is known but what was emitted. */
+const emittedOf = ({ version, at, origin, out }: InstanceRow): InstanceRow =>
+  out === undefined ? { version, at, origin } : { version, at, origin, out }
+
+/** A refused instance that is read at another place: its dead letter is replayed, and everything is tried anew. */
+const isReplay = (record: Input, { version, failed, at }: InstanceRow): boolean =>
+  failed === true && String(record.version) === version && !isSamePlace(at, placeOf(record.at))
+
 /** The records of a batch that are newer than what is known, one a row; all others end here. */
 export async function readChanges(batch: readonly Input[], out: Output, state: State): Promise<Changes> {
   const newest = newestOf(batch, out)
@@ -136,12 +144,15 @@ export async function readChanges(batch: readonly Input[], out: Output, state: S
   const studies: ChangedStudy[] = []
   for (const [at, [record, uid]] of newest.entries()) {
     const was = found[at]
-    if (!isNewer(record, was, out)) continue
     const { key } = record
     if (record.input === "instances") {
       const known = was as InstanceRow | undefined
-      instances.push({ key, sop: uid, record, was: known, row: instanceRow(record, known) })
-    } else studies.push({ key, uid, record, row: studyRow(record, was as StudyRow | undefined) })
+      const again = known !== undefined && isReplay(record, known)
+      if (!again && !isNewer(record, known, out)) continue
+      const row = instanceRow(record, again ? emittedOf(known) : known)
+      instances.push({ key, sop: uid, record, was: known, row })
+    } else if (isNewer(record, was, out))
+      studies.push({ key, uid, record, row: studyRow(record, was as StudyRow | undefined) })
   }
   return { instances, studies }
 }

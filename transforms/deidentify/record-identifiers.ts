@@ -5,7 +5,9 @@ export type Beside = (field: string) => string | undefined
 
 /** How values marked as identifiers are mapped. */
 export interface Identifiers {
-  readonly pseudonyms: Pick<Pseudonymizer, "identifier" | "accession" | "uid">
+  readonly pseudonyms: Pick<Pseudonymizer, "identifier" | "accession">
+  /** A UID as de-identified images have it. */
+  readonly uid: (uid: string) => string
   /** The one name of an issuer of accession numbers that has several. */
   readonly issuer: (issuer: string) => string
 }
@@ -26,13 +28,13 @@ export function mapIdentifier(
   field: string,
   value: string,
   beside: Beside,
-  { pseudonyms, issuer }: Identifiers,
+  { pseudonyms, uid, issuer }: Identifiers,
 ): string {
   if (value === "") return ""
   const accessionIssuer = field === "accessionNumber" ? beside("accessionIssuer") : undefined
   if (accessionIssuer !== undefined) return pseudonyms.accession(issuer(accessionIssuer), value)
   const kind = kindBeside(field, beside)
-  if (kind !== undefined && uidKinds.has(kind)) return pseudonyms.uid(value)
+  if (kind !== undefined && uidKinds.has(kind)) return uid(value)
   return pseudonyms.identifier(kind ?? field, value)
 }
 

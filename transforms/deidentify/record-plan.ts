@@ -85,13 +85,16 @@ const reordered =
 const identifierMap =
   (name: string): Map =>
   (value, beside, passage) => {
-    passage.own.add(text(value), kindBeside(name, beside) !== undefined)
-    return mapIdentifier(name, text(value), beside, passage.rules)
+    const mapped = mapIdentifier(name, text(value), beside, passage.rules)
+    // A UID that stays is nobody's identifier.
+    if (mapped !== value) passage.own.add(text(value), kindBeside(name, beside) !== undefined)
+    return mapped
   }
 
 const uidMap: Map = (value, _, passage) => {
-  passage.own.addUid(text(value))
-  return text(value) === "" ? "" : passage.rules.pseudonyms.uid(text(value))
+  const mapped = passage.rules.uid(text(value))
+  if (mapped !== value) passage.own.addUid(text(value))
+  return mapped
 }
 
 const dateMap =

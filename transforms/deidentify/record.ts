@@ -19,6 +19,7 @@ import {
   study,
 } from "../../core/index.ts"
 import type { Context, Draft, Port, Pseudonymizer, Rec, RecordType } from "../../core/index.ts"
+import { isRegisteredUid } from "../../formats/dicom/index.ts"
 import { Passage, planOf } from "./record-plan.ts"
 import type { Plan, Rules } from "./record-plan.ts"
 import { clockOf, timeZoneOption } from "./local-time.ts"
@@ -40,6 +41,12 @@ const options = Schema.Struct({
       description: "lists of issuers of accession numbers that mean the same one; the first gives the pseudonym",
     }),
   ),
+  "retain-uids": Schema.optionalKey(
+    Schema.Boolean.annotate({
+      description:
+        "keeps UIDs as they are, as deidentify-dicom does with the same option, so that records join with its images (default false)",
+    }),
+  ),
   "time-zone": timeZoneOption,
   profile: Schema.optionalKey(
     Schema.Literals(["limited-data-set"]).annotate({
@@ -49,7 +56,7 @@ const options = Schema.Struct({
 })
 type Options = typeof options.Type
 
-const recordTypes: ReadonlyMap<string, RecordType> = new Map(
+const builtIns: ReadonlyMap<string, RecordType> = new Map(
   [dicomInstance, fhirResource, personEvent, study, label, curatedStudy, curatedInstance, curatedResource].map(
     (type) => [type.name, type as RecordType],
   ),
@@ -64,6 +71,8 @@ const mostPersons = 10_000
 interface Setting {
   readonly pseudonyms: Pseudonymizer
   readonly rules: Rules
+  /** Record types by name: built-in ones, and those of the stage's inputs, whichever package declares them. */
+  readonly types: ReadonlyMap<string, RecordType>
 }
 
 function pseudonymsOf(given: Options, context: Context): Pseudonymizer {
@@ -87,15 +96,18 @@ function settingOf(given: Options, context: Context): Setting {
     throw fatal("profile-not-limited", "profile limited-data-set needs an output in zone limited", { path: "profile" })
   const pseudonyms = pseudonymsOf(given, context)
   const names = new Map((given["accession-issuers"] ?? []).flatMap((same) => same.map((issuer) => [issuer, same[0]!])))
+  const stays = (uid: string) => uid === "" || given["retain-uids"] === true || isRegisteredUid(uid)
   const rules: Rules = {
     pseudonyms,
+    uid: (uid) => (stays(uid) ? uid : pseudonyms.uid(uid)),
     issuer: (issuer) => names.get(issuer) ?? issuer,
     local: clockOf(given["time-zone"] ?? "Z"),
     keepDates,
     keepQuasi: zones.length > 0 && !zones.includes("clean"),
     unread: (field) => context.count("dates-dropped", field),
   }
-  return { pseudonyms, rules }
+  const types = new Map([...builtIns, ...Object.values(context.inputs).map(({ type }) => [type.name, type] as const)])
+  return { pseudonyms, rules, types }
 }
 
 /** De-identifies records of one person after another. */
@@ -137,9 +149,11 @@ class Deidentifier {
   #plan(name: string): Plan {
     const known = this.#plans.get(name)
     if (known !== undefined) return known
-    const type = recordTypes.get(name)
+    const type = this.#setting.types.get(name)
     if (type === undefined)
-      throw fatal("unknown-record-type", "a record is of a type whose marks are not known, so nothing of it may pass")
+      throw fatal("unknown-record-type", "a record is of a type whose marks are not known, so nothing of it may pass", {
+        hint: "put a topic between the transform that makes such records and this one",
+      })
     const plan = planOf(type, this.#setting.rules.keepQuasi)
     this.#plans.set(name, plan)
     return plan
@@ -170,12 +184,12 @@ function partsOf(id: string, count: number): readonly string[] {
 const input: Port<unknown> = { key: "person", zone: "phi", type: "any" }
 const output: Port<unknown> = { key: "pseudonym", zone: "any", type: "same" }
 
-/** De-identifies records of our own types by the marks in their schemas: identifiers and UIDs mapped by the project's functions,
- * dates shifted (those that cannot be read, or stand for none, dropped and counted), text dropped, quasi-identifiers kept in
+/** De-identifies records by the marks in their schemas, of built-in types and of those of its stage's inputs: identifiers and UIDs
+ * mapped by the project's functions (registered UIDs stay), dates shifted (those that cannot be read, or stand for none, dropped and counted), text dropped, quasi-identifiers kept in
  * `limited` only, headers dropped. Kept texts are searched for the record's own identifiers before it is emitted. */
 export const deidentifyRecord = defineTransform({
   name: "deidentify-record",
-  summary: "De-identifies Weir's own record types by the privacy marks in their schemas",
+  summary: "De-identifies records by the privacy marks in the schemas of their types",
   options,
   secrets: ({ key }) => [key],
   inputs: { in: input },

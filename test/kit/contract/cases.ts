@@ -1,5 +1,5 @@
-import type { AnyPlugin, Context, Draft, Rec, SinkInput } from "../../../core/index.ts"
-import type { Collected } from "../harness.ts"
+import type { AnyPlugin, Draft, Rec, SinkInput } from "../../../core/index.ts"
+import type { Collected, TestContext } from "../harness.ts"
 import type { SourceHarness } from "../source-run.ts"
 
 /** What a case runs in. */
@@ -7,7 +7,7 @@ export interface World {
   /** The options as a pipeline file states them under `with:`. */
   readonly options: unknown
   /** What the plugin may reach; what is not given fails when it is asked for. */
-  readonly context?: Partial<Context>
+  readonly context?: TestContext
   /** Called at the end of the test. */
   close?(): Promise<void>
 }

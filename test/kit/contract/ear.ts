@@ -2,6 +2,7 @@ import { expect, vi } from "vitest"
 import { WeirError } from "../../../core/index.ts"
 import type { Context } from "../../../core/index.ts"
 import { testContext } from "../harness.ts"
+import type { TestContext } from "../harness.ts"
 
 /** Text of anything, for searching. */
 export const textOf = (value: unknown): string =>
@@ -25,7 +26,7 @@ export class Ear {
     for (const row of rows?.values() ?? []) this.error(where, row)
   }
 
-  context(given: Partial<Context> = {}): Context {
+  context(given: TestContext = {}): Context {
     const line =
       (level: "info" | "warn"): Context["log"]["info"] =>
       (event, fields) => {
