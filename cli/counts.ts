@@ -1,3 +1,4 @@
+import { groupBy } from "../core/group-by.ts"
 import { noCounts, pausedPartitions } from "../core/engine/counters.ts"
 import type { Counts } from "../core/engine/counters.ts"
 import type { CompiledPipeline } from "../core/pipeline/model.ts"
@@ -21,7 +22,7 @@ export const total = (counts: ReadonlyMap<string, number>): number =>
 
 /** The codes for which partitions stand still, with how many; undefined when none does. */
 export function pausedText(counts: Counts): string | undefined {
-  const codes = Map.groupBy(pausedPartitions(counts), ({ paused }) => paused.code)
+  const codes = groupBy(pausedPartitions(counts), ({ paused }) => paused.code)
   if (codes.size === 0) return undefined
   return [...codes]
     .map(([code, { length }]) => (length === 1 ? code : `${code} (${length} partitions)`))

@@ -1,3 +1,4 @@
+import { groupBy } from "../group-by.ts"
 import type { CompiledPipeline } from "../pipeline/model.ts"
 import type { Append, Fetched, Log, Message, Writer } from "../ports/log.ts"
 import type { Position } from "../record.ts"
@@ -127,7 +128,7 @@ async function replayAll(
     else if (!wanted.has(inputKey(letter)))
       wanted.set(inputKey(letter), { letter, to, at: placeOf(letter.input)!, found: undefined })
   }
-  for (const inputs of Map.groupBy(wanted.values(), ({ at }) => `${at.topic}[${at.partition}]`).values())
+  for (const inputs of groupBy(wanted.values(), ({ at }) => `${at.topic}[${at.partition}]`).values())
     await copy(log, inputs, batch)
   await batch.end()
   for (const letter of letters) {
@@ -160,7 +161,7 @@ async function copy(log: Log, inputs: readonly Wanted[], batch: Batches): Promis
     while (to < kept.length && kept[to]!.at.offset - kept[to - 1]!.at.offset < near) to++
     const run = kept.slice(from, to)
     // Several stages may want the same message.
-    const byOffset = Map.groupBy(run, ({ at }) => at.offset)
+    const byOffset = groupBy(run, ({ at }) => at.offset)
     const span = { start: run[0]!.at.offset, end: run.at(-1)!.at.offset + 1n }
     const found: Fetched[] = []
     await readAll(log, first.topic, first.partition, span, (message) => {

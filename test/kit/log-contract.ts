@@ -414,6 +414,7 @@ function groupsContract(log: () => Log, open: OpenLog): void {
     const two = await join(log(), group, [a], 1)
     await until(() => one.member.assigned().length + two.member.assigned().length === 1)
     const [busy, idle] = one.member.assigned().length === 1 ? [one, two] : [two, one]
+    await until(() => busy.member.owns(0))
     expect([busy.member.owns(0), idle.member.owns(0)]).toEqual([true, false])
     await busy.member.leave()
     await until(() => idle.member.owns(0))

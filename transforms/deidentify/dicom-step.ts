@@ -102,7 +102,7 @@ export class BorderStep {
   /** Looks again at the studies whose newest version lists instances that only came now. */
   async #queueListed(instances: readonly ChangedInstance[], state: State, work: WorkList): Promise<void> {
     const here = instances.filter(({ row }) => row.stated !== undefined)
-    const byStudy = [...Map.groupBy(here, ({ key, row }) => `${key} ${row.stated!.study}`).values()]
+    const byStudy = [...groupBy(here, ({ key, row }) => `${key} ${row.stated!.study}`).values()]
     const names = byStudy.map(([one]) => ({ key: one!.key, uid: one!.row.stated!.study }))
     const rows = await state.get<StudyRow>(names.map(({ key, uid }) => [key, studySort(uid)]))
     for (const [at, name] of names.entries()) {
@@ -119,4 +119,11 @@ export class BorderStep {
 function queue({ key, uid }: StudyName, row: StudyRow, state: State, work: WorkList): void {
   if (row.queued !== true) work.push({ key, uid })
   state.put([[key, studySort(uid), { ...row, queued: true } satisfies StudyRow]])
+}
+
+/** Items by what `of` tells of them, in their order. */
+function groupBy<K, T>(items: Iterable<T>, of: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>()
+  for (const item of items) groups.set(of(item), [...(groups.get(of(item)) ?? []), item])
+  return groups
 }
