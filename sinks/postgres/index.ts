@@ -27,6 +27,8 @@ type Options = typeof options.Type
 interface Target {
   readonly table: Table
   readonly sql: string
+  /** The same, counting rows: for finding those that are refused. */
+  readonly counting: string
 }
 
 /** What the server has against rows, and which. */
@@ -91,8 +93,8 @@ class PostgresSink {
     })
   }
 
-  async #blame({ sql }: Target, { rows, cause }: Refused): Promise<Error> {
-    return partial(await meaningful(refusedRows(this.#pool, sql, rows, cause)))
+  async #blame({ sql, counting }: Target, { rows }: Refused): Promise<Error> {
+    return partial(await meaningful(refusedRows(this.#pool, sql, counting, rows)))
   }
 }
 
@@ -133,9 +135,11 @@ async function create(given: Options, context: Context, inputs: readonly SinkInp
   const pool = openPool(given.url ?? context.storeUrl)
   try {
     const gone = await meaningful(transaction(pool, (client) => lay(client, context.pipeline, tables)))
-    const targets = new Map(
-      tables.map((table) => [table.topic, { table, sql: upsertSql(table, gone.get(table) ?? []) }] as const),
-    )
+    const targets = new Map<string, Target>()
+    for (const table of tables) {
+      const before = gone.get(table) ?? []
+      targets.set(table.topic, { table, sql: upsertSql(table, before), counting: upsertSql(table, before, true) })
+    }
     for (const { topic, of } of inputs) if (of !== undefined) targets.set(topic, targets.get(of)!)
     return new PostgresSink(pool, `${context.pipeline}/${context.name}`, targets)
   } catch (thrown) {
