@@ -81,6 +81,10 @@ export class Actions {
 
   #added({ tag, path }: Element): void {
     if (markers.has(tag) || tag === charset || isGroupLength(tag) || isPrivate(tag)) return
+    const { sopClass, standard } = this.#pair
+    const types = standard.rowOf(tag) === undefined ? undefined : standard.typesOf(sopClass, tag, path)
+    // What the IOD requires may be given where it was missing, as a dummy.
+    if ([...(types ?? [])].some((type) => /^[12]/.test(type))) return
     this.#report("unchanged", path, "added")
   }
 
@@ -112,8 +116,8 @@ export class Actions {
   #items(before: Element, after: Element | undefined, dummy: boolean): void {
     const made = after?.items
     if (before.items === undefined || made === undefined) return
-    if (!dummy && before.items.length !== made.length) this.#report("unchanged", before.path, "number-of-items")
-    for (const [at, item] of before.items.entries()) this.#dataSet(item, made[at] ?? [], dummy || made[at] === undefined)
+    if (!dummy && made.length > 0 && before.items.length !== made.length) this.#report("unchanged", before.path, "number-of-items")
+    for (const [at, item] of made.entries()) this.#dataSet(before.items[at] ?? [], item, dummy)
   }
 
   #unlisted(before: Element, after: Element | undefined, became: ReturnType<typeof outcome>): void {
@@ -123,7 +127,8 @@ export class Actions {
     if (plane !== 0 && became === "absent") return
     if (!known) return became === "absent" ? undefined : this.#report("unchanged", path, "not-in-dictionary-kept")
     if (tag === charset || before.items !== undefined) {
-      if (became === "absent" && before.value.length > 0) this.#report("unchanged", path, "absent")
+      if ((became === "absent" || became === "empty") && before.value.length > 0 && !isEmpty(before))
+        this.#report("unchanged", path, became)
       return this.#items(before, after, false)
     }
     if (became === "same" || (became === "empty" && isEmpty(before)) || this.#names(before)) return

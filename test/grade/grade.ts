@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs"
 import { join, relative, sep } from "node:path"
-import { Actions } from "./actions.ts"
+import { Actions, isSame } from "./actions.ts"
 import { Dates } from "./dates.ts"
 import { dciodvfyErrors, everywhere } from "./dciodvfy.ts"
 import { evidenceOf } from "./finding.ts"
@@ -90,6 +90,12 @@ const holds = (tokens: readonly Token[]) => (element: Element) => {
   return tokens.some((token) => !token.weak && token.kind !== "text" && text.includes(token.text))
 }
 
+/** Whether an element of the output is a standard one outside the table that stayed as it was. */
+const keptIn = (pair: Pair) => (element: Element) => {
+  const before = pair.before.get(element.path)
+  return before !== undefined && pair.standard.rowOf(element.tag) === undefined && isSame(before, element)
+}
+
 /** Grades outputs against their inputs. Throws only when a folder, the map or the tables cannot be read. */
 export async function grade(given: Given): Promise<Grade> {
   const standard = readStandard(given.standard)
@@ -125,7 +131,7 @@ export async function grade(given: Given): Promise<Grade> {
   for (const [row, pair] of pairs) {
     const report = reportFor(row)
     const tokens = tokensOf(pair.input, asked, standard)
-    searchTokens(pair.output, pair.outputName, tokens, report)
+    searchTokens(pair.output, pair.outputName, tokens, keptIn(pair), report)
     uids.grade(pair, originals.get(row)!, report)
     dates.grade(pair, report)
     gradePrivate(pair, report)

@@ -51,7 +51,7 @@ export function actionsFor(
   if (option !== undefined) return new Set([option])
   const choice = alternatives[row.basic]
   if (choice === undefined) return new Set([row.basic as Action])
-  const types = standard.typesOf(sopClass, element.tag)
+  const types = standard.typesOf(sopClass, element.tag, element.path)
   if (types === undefined) return new Set(choice)
   if (types.size === 0) return new Set([choice[0]])
   return new Set([...types].map((type) => choice[type.startsWith("1") ? 2 : type.startsWith("2") ? 1 : 0]))

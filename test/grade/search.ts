@@ -99,12 +99,20 @@ const isCoded = (token: Token, element: Element): boolean =>
 
 const same = (value: string, token: string): boolean => value.normalize("NFC").toLowerCase() === token
 
-/** Searches an output for tokens: bytes outside pixel data in every form, parsed values, file name. `skip` says of which
- * elements another class tells. */
-export function searchTokens(file: DicomFile, name: string, tokens: readonly Token[], report: Report): void {
+/** Searches an output for tokens: bytes outside pixel data in every form, parsed values, file name. `isKept` says which elements the
+ * standard keeps as they were: what tells of a device or describes is no finding there. */
+export function searchTokens(
+  file: DicomFile,
+  name: string,
+  tokens: readonly Token[],
+  isKept: (element: Element) => boolean,
+  report: Report,
+): void {
   const told = new Set<string>()
   const hit = (token: Token, element: Element | undefined, place: string, bounded: boolean) => {
-    const weight = weigh(token, element, bounded)
+    const kept = (token.kind === "text" || token.kind === "device") && element !== undefined && isKept(element)
+    const given = weigh(token, element, bounded)
+    const weight = kept && given === "finding" ? "ambiguous" : given
     const path = element?.path ?? place
     if (weight === undefined || told.has(`${path} ${token.text}`)) return
     told.add(`${path} ${token.text}`)

@@ -32,8 +32,9 @@ export interface Standard {
   nameOf(tag: number): string
   /** The row that holds for a standard attribute. */
   rowOf(tag: number): Row | undefined
-  /** Types that an attribute has in an IOD, at any depth; undefined when the IOD or one of its modules is not known. */
-  typesOf(sopClass: string, tag: number): ReadonlySet<string> | undefined
+  /** Types that an attribute has in an IOD, at any depth; undefined when they cannot be known: of an IOD or module that the tables
+   * lack, and inside functional groups. */
+  typesOf(sopClass: string, tag: number, path: string): ReadonlySet<string> | undefined
   /** Whether a private element is on one of the lists of safe ones: PS3.15 E.3.10, or the tables of CTP and TCIA. */
   isSafePrivate(creator: string, tag: number): boolean
   /** Whether a lower-case word is one of the standard's own, so proves nothing where it is found. */
@@ -104,8 +105,9 @@ function typesIn(folder: string): Standard["typesOf"] {
     made.set(id, found)
     return found
   }
-  return (sopClass, tag) => {
+  return (sopClass, tag, path) => {
     const id = classes.get(sopClass)
+    if (/^5200(9229|9230)./.test(path)) return undefined
     if (id === undefined || !modules.has(id)) return undefined
     const iod = made.get(id) ?? iodOf(id)
     return iod.types.get(tag) ?? (iod.whole ? new Set() : undefined)

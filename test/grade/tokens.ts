@@ -7,8 +7,8 @@ import { decode, isText, valuesOf } from "./text.ts"
 /** A piece of identity of an input, lower case. */
 export interface Token {
   readonly text: string
-  /** Names count as words; ids and texts as whole values too. */
-  readonly kind: "name" | "id" | "text"
+  /** Names count as words, the others as whole values; devices and texts prove less than who a person is. */
+  readonly kind: "name" | "id" | "device" | "text"
   /** Too short, a number of few digits, or a word of the standard: proves nothing in passing. */
   readonly weak: boolean
   /** Bytes as they were written, where they are not those of `text`. */
@@ -28,6 +28,7 @@ function kindOf(element: Element, asked: Asked, standard: Standard): Token["kind
     return undefined
   // Of descriptions, and of what tells how rather than who, a word alone is none of the patient's identifiers.
   if (row.options["cleanDescOpt"] !== undefined || row.options["rtnPatCharsOpt"] !== undefined) return "text"
+  if (row.options["rtnDevIdOpt"] !== undefined) return "device"
   return element.vr === "PN" || places.test(row.name) ? "name" : "id"
 }
 
@@ -39,6 +40,7 @@ export function isWeak(text: string, standard: Standard): boolean {
   return text.split(/[^\p{L}\p{N}]+/u).every((word) => word.length < 3 || standard.isVocabulary(word))
 }
 
+const rank = { name: 3, id: 2, device: 1, text: 0 }
 const shortest = (text: string): number => (/^[\x20-\x7e]*$/.test(text) ? 3 : 2)
 
 /** Every identity token of an input, once. */
@@ -49,7 +51,7 @@ export function tokensOf(file: DicomFile, asked: Asked, standard: Standard): rea
     if (text.length < shortest(text) || /^[^\p{L}\p{N}]*$/u.test(text)) return
     const key = raw === undefined ? text : `raw ${raw.toString("hex")}`
     const known = tokens.get(key)
-    if (known !== undefined && known.kind !== "text") return
+    if (known !== undefined && rank[known.kind] >= rank[kind]) return
     tokens.set(key, { text, kind, weak: isWeak(text, standard), ...(raw === undefined ? {} : { raw }) })
   }
   for (const element of everyElement(file.data)) {
