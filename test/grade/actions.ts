@@ -50,6 +50,8 @@ function fits(action: Action, became: ReturnType<typeof outcome>, before: Elemen
   if (before.items === undefined && textless(before)) return became !== "absent" || action === "X"
   if (before.items?.length === 0) return became === "empty" || became === "same"
   if (action === "U") return registered(before) && became === "same"
+  // An age above 89 identifies (45 CFR 164.514(b)(2)(i)(C)).
+  if (action === "K" && before.vr === "AS" && Number(textOf(before).slice(0, 3)) > 89) return true
   // Sequences that are kept are cleaned item by item.
   return action === "K" && before.items !== undefined && became === "changed"
 }
@@ -75,16 +77,16 @@ export class Actions {
     const made = new Map(after.map((element) => [element.tag, element]))
     const was = new Set(before.map(({ tag }) => tag))
     for (const element of before) this.#element(element, made.get(element.tag), dummy)
-    for (const element of after)
-      if (!was.has(element.tag) && !dummy) this.#added(element)
+    for (const element of after) if (!was.has(element.tag) && !dummy) this.#added(element)
   }
 
   #added({ tag, path }: Element): void {
     if (markers.has(tag) || tag === charset || isGroupLength(tag) || isPrivate(tag)) return
     const { sopClass, standard } = this.#pair
-    const types = standard.rowOf(tag) === undefined ? undefined : standard.typesOf(sopClass, tag, path)
+    const row = standard.rowOf(tag)
+    const types = standard.typesOf(sopClass, tag, path) ?? ["1", "2", "3"]
     // What the IOD requires may be given where it was missing, as a dummy.
-    if ([...(types ?? [])].some((type) => /^[12]/.test(type))) return
+    if (row !== undefined && /[ZD]/.test(row.basic) && [...types].some((type) => /^[12]/.test(type))) return
     this.#report("unchanged", path, "added")
   }
 
@@ -116,7 +118,8 @@ export class Actions {
   #items(before: Element, after: Element | undefined, dummy: boolean): void {
     const made = after?.items
     if (before.items === undefined || made === undefined) return
-    if (!dummy && made.length > 0 && before.items.length !== made.length) this.#report("unchanged", before.path, "number-of-items")
+    if (!dummy && made.length > 0 && before.items.length !== made.length)
+      this.#report("unchanged", before.path, "number-of-items")
     for (const [at, item] of made.entries()) this.#dataSet(before.items[at] ?? [], item, dummy)
   }
 
@@ -136,5 +139,6 @@ export class Actions {
   }
 }
 
-const isEmpty = (element: Element): boolean => (element.items === undefined ? textless(element) : element.items.length === 0)
+const isEmpty = (element: Element): boolean =>
+  element.items === undefined ? textless(element) : element.items.length === 0
 const name = (actions: ReadonlySet<Action>): string => [...actions].join("|")

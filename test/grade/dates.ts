@@ -5,6 +5,7 @@ import type { Asked } from "./rules.ts"
 import { searchExact } from "./search.ts"
 import type { Standard } from "./standard.ts"
 import { isText, valuesOf } from "./text.ts"
+import { isInDummy } from "./pair.ts"
 import type { Pair } from "./pair.ts"
 
 const month = "jan feb mar apr may jun jul aug sep oct nov dec".split(" ")
@@ -80,7 +81,7 @@ export class Dates {
       const after = pair.after.get(path)
       const row = pair.standard.rowOf(before.tag)
       if (after === undefined || row === undefined || pair.asked.of(row) !== "C") continue
-      if (before.vr !== "DA" && before.vr !== "DT") continue
+      if ((before.vr !== "DA" && before.vr !== "DT") || isInDummy(path, pair)) continue
       const [old, made] = [valuesOf(before), valuesOf(after)]
       for (const [at, value] of old.entries()) {
         const [from, to] = [dayOf(value), dayOf(made[at] ?? "")]

@@ -17,9 +17,11 @@ export function dciodvfyErrors(path: string): Promise<ReadonlySet<string> | unde
 export const withoutValues = (line: string): string =>
   line
     .trim()
+    .replaceAll(/"[^"]*"/g, '""')
     .replaceAll(/(\[\d+\] )?= <[^>]*>/g, "= <>")
-    .replaceAll(/(values? (are|is)|has value of|value) .*$/g, "$1 ...")
-    .replaceAll(/<\d+(\.\d+)+>/g, "<uid>")
+    .replaceAll(/(values? (are|is)|has value of) .*$/g, "$1 ...")
+    .replaceAll(/(value|as|UID) <[^>]*>/g, "$1 <>")
+    .replaceAll(/<[\d.\\+-]*>/g, "<>")
     .replaceAll(/length is \d+/g, "length")
 
 /** Runs work over items, as many at a time as there are processors. */

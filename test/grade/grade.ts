@@ -90,10 +90,22 @@ const holds = (tokens: readonly Token[]) => (element: Element) => {
   return tokens.some((token) => !token.weak && token.kind !== "text" && text.includes(token.text))
 }
 
-/** Whether an element of the output is a standard one outside the table that stayed as it was. */
-const keptIn = (pair: Pair) => (element: Element) => {
-  const before = pair.before.get(element.path)
-  return before !== undefined && pair.standard.rowOf(element.tag) === undefined && isSame(before, element)
+const makers = [0x00080070, 0x00081090]
+const codes = [0x00080100, 0x00080102, 0x00080103]
+
+/** Whether a token is no finding in an element of the output, as that is a standard one outside the table and stayed as it was: a
+ * description or device that a coded term names too, a site with the manufacturer's name, a short word that is a code. */
+const keptIn = (pair: Pair) => (token: Token, element: Element) => {
+  const row = pair.standard.rowOf(element.tag)
+  if (element.vr === "UI" && ((row !== undefined && pair.asked.of(row) === "K") || element.tag === 0x00020003))
+    return pair.asked.has("retain-uids")
+  const isOurs =
+    token.kind === "text" ||
+    token.kind === "device" ||
+    (token.kind === "place" && makers.includes(element.tag)) ||
+    (token.text.length < 5 && codes.includes(element.tag))
+  const before = isOurs ? pair.before.get(element.path) : undefined
+  return before !== undefined && row === undefined && isSame(before, element)
 }
 
 /** Grades outputs against their inputs. Throws only when a folder, the map or the tables cannot be read. */
@@ -114,8 +126,7 @@ export async function grade(given: Given): Promise<Grade> {
         what,
         evidence: value === undefined ? "" : evidenceOf(value),
       })
-  for (const { status, reason } of rows)
-    if (status !== "released") refused.set(reason, (refused.get(reason) ?? 0) + 1)
+  for (const { status, reason } of rows) if (status !== "released") refused.set(reason, (refused.get(reason) ?? 0) + 1)
   const released = rows.filter(({ status }) => status === "released")
   const pairs: [Named, Pair][] = []
   for (const row of released) {

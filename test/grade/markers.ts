@@ -59,7 +59,12 @@ export function gradeFile({ input, output, before, after }: Pair, report: Report
   for (const { code, path } of faults) report("file", path, code)
   // Bytes after the value of a text, behind its NUL, are no padding.
   for (const element of everyElement(output.data))
-    if (isText(element) && /\0[^\0 ]/.test(element.value.toString("latin1")) && element.vr !== "UN" && element.vr !== "OB")
+    if (
+      isText(element) &&
+      /\0[^\0 ]/.test(element.value.toString("latin1")) &&
+      element.vr !== "UN" &&
+      element.vr !== "OB"
+    )
       report("file", element.path, "bytes-after-nul", element.value)
   if (input.bytes.equals(output.bytes)) report("file", "end", "nothing-changed")
 }
@@ -93,7 +98,7 @@ export function gradePixels({ before, after, input, output }: Pair, report: Repo
     if (made === undefined) report("pixels", path, "absent")
     else if (!samePixels(old, made) && !cleaned) report("pixels", path, "changed")
   }
-  if (input.transferSyntax !== output.transferSyntax && (input.data.some(({ fragments }) => fragments) && !cleaned))
+  if (input.transferSyntax !== output.transferSyntax && input.data.some(({ fragments }) => fragments) && !cleaned)
     report("pixels", "00020010", "transcoded", output.transferSyntax)
 }
 
@@ -104,8 +109,10 @@ function samePixels(before: Element, after: Element): boolean {
   }
   const [old, made] = [canonical(before, wordly(before)), canonical(after, wordly(after))]
   // A pad byte for an odd length.
-  return old.equals(made) || (made.length === old.length + 1 && made.subarray(0, old.length).equals(old) && made.at(-1) === 0)
+  return (
+    old.equals(made) ||
+    (made.length === old.length + 1 && made.subarray(0, old.length).equals(old) && made.at(-1) === 0)
+  )
 }
 
 const wordly = ({ vr }: Element): string => (vr === "OB" || vr === "UN" ? "OB" : vr)
-

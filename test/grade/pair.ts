@@ -42,3 +42,11 @@ export function pairOf(
   const sopClass = valueAt(before, "00080016") || valueAt(before, "00020002")
   return { input, output, before, after: byPath(output), sopClass, person, ...names, asked, standard }
 }
+
+/** Whether a path lies in a sequence of which the items are replaced by dummies, so that nothing in it follows from the original. */
+export function isInDummy(path: string, { asked, standard }: Pick<Pair, "asked" | "standard">): boolean {
+  return [...path.matchAll(/([0-9A-F]{8})\[\d+\]\./g)].some(([, tag]) => {
+    const row = standard.rowOf(parseInt(tag!, 16))
+    return row !== undefined && asked.of(row) === undefined && !row.basic.includes("U")
+  })
+}

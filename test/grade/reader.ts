@@ -94,7 +94,11 @@ class Reader {
       last = tag
       elements.push(found)
       const text = () => found.value.toString("latin1")
-      if (tag === 0x00080005) charset = text().replaceAll("\0", "").split("\\").map((name) => name.trim())
+      if (tag === 0x00080005)
+        charset = text()
+          .replaceAll("\0", "")
+          .split("\\")
+          .map((name) => name.trim())
       if ((tag >>> 16) % 2 === 1 && (tag & 0xffff) >= 0x10 && (tag & 0xffff) <= 0xff)
         creators.set(tag - (tag % 0x10000) + (tag % 0x100) * 0x100, text().replaceAll("\0", "").trim())
       at = found.to
@@ -251,7 +255,10 @@ export function readDicom(bytes: Buffer, standard: Standard): DicomFile | undefi
     const found = head.dataSet(start, bytes.length, encoding, "", [], (tag) => tag >>> 16 !== 2)
     ;[meta, start] = [found.elements, found.to]
   }
-  const named = meta.find(({ tag }) => tag === 0x00020010)?.value.toString("latin1").replaceAll(/[\0 ]/g, "")
+  const named = meta
+    .find(({ tag }) => tag === 0x00020010)
+    ?.value.toString("latin1")
+    .replaceAll(/[\0 ]/g, "")
   const deflated = named === "1.2.840.10008.1.2.1.99"
   let [body, at] = [bytes, start]
   const faults = [...head.faults]

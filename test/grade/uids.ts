@@ -5,7 +5,7 @@ import type { Asked } from "./rules.ts"
 import type { Standard } from "./standard.ts"
 import { searchExact } from "./search.ts"
 import { textOf, valuesOf } from "./text.ts"
-import { valueAt } from "./pair.ts"
+import { isInDummy, valueAt } from "./pair.ts"
 import type { Pair } from "./pair.ts"
 
 const registered = "1.2.840.10008."
@@ -29,8 +29,8 @@ export function originalUids(file: DicomFile, asked: Asked, standard: Standard):
       if (form.test(uid) && uid.split(".").length >= 4 && uid.length >= 10 && !uid.startsWith(registered)) uids.add(uid)
   }
   for (const element of everyElement(file.data))
-    // What a standard attribute outside the table says is kept, so is no secret of this one.
-    if (element.vr === "UI" && (element.tag >>> 16) % 2 === 0 && standard.rowOf(element.tag) === undefined)
+    // What the profile keeps elsewhere is no secret of this place.
+    if (element.vr === "UI" && (element.tag >>> 16) % 2 === 0 && !isSource(element, asked, standard))
       for (const uid of valuesOf(element)) uids.delete(uid)
   return uids
 }
@@ -58,7 +58,9 @@ export class UidMapping {
       if (element.vr !== "UI") continue
       for (const uid of valuesOf(element)) {
         if (this.#originals.has(uid) && !told.has(path)) report("uids", path, "original-uid-of-another-file", uid)
-        if (uid !== "" && (!form.test(uid) || uid.length > 64)) report("uid-mapping", path, "invalid-uid", uid)
+        const invalid = uid !== "" && (!form.test(uid) || uid.length > 64)
+        const kept = valueAt(pair.before, path) === uid && !isSource(element, pair.asked, pair.standard)
+        if (invalid && !kept) report("uid-mapping", path, "invalid-uid", uid)
       }
     }
     this.#pairs(pair, report)
@@ -74,7 +76,7 @@ export class UidMapping {
       const after = pair.after.get(path)
       if (after === undefined || !isSource(before, pair.asked, pair.standard) || (before.tag >>> 16) % 2 === 1) continue
       // File meta follows the data set, also where it did not in the original.
-      if (before.tag >>> 16 === 2) continue
+      if (before.tag >>> 16 === 2 || isInDummy(path, pair)) continue
       const [old, made] = [valuesOf(before), valuesOf(after)]
       if (textOf(after) === "" || textOf(before) === "") continue
       if (old.length !== made.length) report("uid-mapping", path, "number-of-values")
