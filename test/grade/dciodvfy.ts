@@ -17,6 +17,7 @@ export function dciodvfyErrors(path: string): Promise<ReadonlySet<string> | unde
 export const withoutValues = (line: string): string =>
   line
     .trim()
+    .replaceAll(/= '.*$/g, "= ''")
     .replaceAll(/"[^"]*"/g, '""')
     .replaceAll(/(\[\d+\] )?= <[^>]*>/g, "= <>")
     .replaceAll(/(values? (are|is)|has value of) .*$/g, "$1 ...")

@@ -137,7 +137,7 @@ export async function grade(given: Given): Promise<Grade> {
   strangers(given, rows, findings)
   const uids = new UidMapping()
   const originals = new Map(pairs.map(([row, pair]) => [row, originalUids(pair.input, asked, standard)]))
-  for (const each of originals.values()) uids.addOriginals(each)
+  for (const [row, pair] of pairs) uids.addOriginals(pair, originals.get(row)!)
   const dates = new Dates()
   for (const [row, pair] of pairs) {
     const report = reportFor(row)

@@ -4,7 +4,7 @@ import type { Element } from "./reader.ts"
 import { optionColumns } from "./standard.ts"
 import { valueAt } from "./pair.ts"
 import type { Pair } from "./pair.ts"
-import { canonical, isText, valuesOf } from "./text.ts"
+import { canonical, isText } from "./text.ts"
 
 /** Codes in De-identification Method Code Sequence. */
 function codesOf(elements: ReadonlyMap<string, Element>): readonly string[] {

@@ -63,7 +63,7 @@ const lowered = (bytes: Buffer): string =>
 function formsOf(token: Token): readonly string[] {
   if (token.raw !== undefined) return [lowered(token.raw)]
   const wide = Buffer.from(token.text, "utf16le")
-  const latin = /[^\x00-\xff]/.test(token.text) ? [] : [token.text]
+  const latin = [...token.text].some((letter) => letter > "\u00ff") ? [] : [token.text]
   return [...new Set([lowered(Buffer.from(token.text, "utf8")), wide.subarray(0, -1).toString("latin1"), ...latin])]
 }
 

@@ -40,9 +40,14 @@ export class UidMapping {
   readonly #forward = new Map<string, string>()
   readonly #backward = new Map<string, string>()
   readonly #originals = new Set<string>()
+  readonly #kept = new Set<string>()
 
-  addOriginals(uids: ReadonlySet<string>): void {
+  /** Takes the originals of one pair, and what the profile keeps of it. */
+  addOriginals({ before, asked, standard }: Pair, uids: ReadonlySet<string>): void {
     for (const uid of uids) this.#originals.add(uid)
+    for (const element of before.values())
+      if (element.vr === "UI" && (element.tag >>> 16) % 2 === 0 && !isSource(element, asked, standard))
+        for (const uid of valuesOf(element)) this.#kept.add(uid)
   }
 
   /** Grades one pair; all originals have to be known by then. */
@@ -57,9 +62,10 @@ export class UidMapping {
     for (const [path, element] of pair.after) {
       if (element.vr !== "UI") continue
       for (const uid of valuesOf(element)) {
-        if (this.#originals.has(uid) && !told.has(path)) report("uids", path, "original-uid-of-another-file", uid)
+        if (this.#originals.has(uid) && !this.#kept.has(uid) && !told.has(path))
+          report("uids", path, "original-uid-of-another-file", uid)
         const invalid = uid !== "" && (!form.test(uid) || uid.length > 64)
-        const kept = valueAt(pair.before, path) === uid && !isSource(element, pair.asked, pair.standard)
+        const kept = this.#kept.has(uid) && (element.tag >>> 16 === 2 || !isSource(element, pair.asked, pair.standard))
         if (invalid && !kept) report("uid-mapping", path, "invalid-uid", uid)
       }
     }
