@@ -12,7 +12,6 @@ import { readDicom } from "./reader.ts"
 import type { Element } from "./reader.ts"
 import { Asked } from "./rules.ts"
 import { searchTokens } from "./search.ts"
-import { readStandard } from "./standard.ts"
 import type { Standard } from "./standard.ts"
 import { isText, textOf } from "./text.ts"
 import { tokensOf } from "./tokens.ts"
@@ -27,8 +26,7 @@ export interface Given {
   readonly map?: string
   /** Options of the profile that the outputs were made with. */
   readonly options: readonly string[]
-  /** Folder with the tables of the standard. */
-  readonly standard: string
+  readonly standard: Standard
   /** Whether dciodvfy is asked, where it is installed. */
   readonly conformance: boolean
 }
@@ -108,9 +106,9 @@ const keptIn = (pair: Pair) => (token: Token, element: Element) => {
   return before !== undefined && row === undefined && isSame(before, element)
 }
 
-/** Grades outputs against their inputs. Throws only when a folder, the map or the tables cannot be read. */
+/** Grades outputs against their inputs. Throws only when a folder or the map cannot be read. */
 export async function grade(given: Given): Promise<Grade> {
-  const standard = readStandard(given.standard)
+  const { standard } = given
   const asked = new Asked(given.options)
   const findings: Finding[] = []
   const refused = new Map<string, number>()

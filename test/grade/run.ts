@@ -3,6 +3,7 @@ import { parseArgs } from "node:util"
 import { classes } from "./finding.ts"
 import { grade } from "./grade.ts"
 import type { Grade } from "./grade.ts"
+import { readStandard } from "./standard.ts"
 
 const usage = `npm run grade -- IN OUT [--map F.csv] [--options A,B] [--json] [--no-conformance] [--standard FOLDER]
 
@@ -52,7 +53,7 @@ async function main(): Promise<number> {
     output: resolve(positionals[1]!),
     ...(values.map === undefined ? {} : { map: resolve(values.map) }),
     options: values.options.split(",").filter((name) => name !== ""),
-    standard: resolve(values.standard),
+    standard: readStandard(resolve(values.standard)),
     conformance: !values["no-conformance"],
   })
   const json = () => JSON.stringify({ ...result, refused: Object.fromEntries(result.refused) }, undefined, 2)
