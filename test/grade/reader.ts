@@ -1,4 +1,4 @@
-import { inflateRawSync } from "node:zlib"
+import { constants, inflateRawSync } from "node:zlib"
 import { hex } from "./standard.ts"
 import type { Standard } from "./standard.ts"
 
@@ -234,12 +234,17 @@ const syntaxes: Readonly<Record<string, Encoding>> = {
   "1.2.840.10008.1.2.2": { explicit: true, bigEndian: true },
 }
 
+/** What a deflate stream holds, and how many bytes it takes; nothing of one that is broken. */
 function inflated(bytes: Buffer): { body: Buffer; consumed: number } {
-  const info = inflateRawSync(bytes, { info: true, finishFlush: 2 } as never) as unknown as {
-    buffer: Buffer
-    engine: { bytesWritten: number }
+  try {
+    const info = inflateRawSync(bytes, { info: true, finishFlush: constants.Z_SYNC_FLUSH } as never) as unknown as {
+      buffer: Buffer
+      engine: { bytesWritten: number }
+    }
+    return { body: info.buffer, consumed: info.engine.bytesWritten }
+  } catch {
+    return { body: Buffer.alloc(0), consumed: 0 }
   }
-  return { body: info.buffer, consumed: info.engine.bytesWritten }
 }
 
 /** Reads a file; undefined for what does not look like DICOM. Never throws on bytes. */
