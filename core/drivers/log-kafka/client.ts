@@ -40,6 +40,11 @@ export class Client {
     this.#cluster = newCluster(kafka)
   }
 
+  /** For what of kafkajs works on a cluster itself. */
+  get cluster(): KafkaCluster {
+    return this.#cluster
+  }
+
   /** Does a thing on the cluster, again while it may yet work; the topics' leaders are known to it. */
   async use<T>(
     what: string,
