@@ -86,6 +86,8 @@ export class Client {
   /** Forgets what an error shows to be stale: connections that do not answer, leaders, topics that were removed. */
   async recover(thrown: unknown): Promise<void> {
     if (this.#closed) throw thrown
+    // The transaction before is being completed: nothing is stale.
+    if (faultOf(thrown).type === "CONCURRENT_TRANSACTIONS") return
     // kafkajs keeps a connection whose requests time out, and would ask it for ever.
     if (faultOf(thrown).name === "KafkaJSRequestTimeoutError") await this.#cluster.disconnect().catch(() => {})
     try {
