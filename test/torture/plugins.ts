@@ -76,7 +76,7 @@ const parse = (text: string): Event[] =>
 const outputs = { out: port(arrival, "account") }
 
 /** Lines of each file that share an append. */
-const linesAtOnce = 7
+const linesAtOnce = 40
 
 const feed = defineSource({
   name: "torture-feed",

@@ -14,7 +14,7 @@ import { lastLine, readTally, sumOf, writeTally } from "./tally.ts"
 import type { Tally } from "./tally.ts"
 import { World } from "./world.ts"
 
-/** `npm run torture -- --rounds N --seed S [--dir WORK] [--report FILE] [--only FAULT]`: goes on until N rounds are done in the
+/** `npm run torture -- --rounds N --seed S [--dir WORK] [--report FILE] [--only FAULT,FAULT]`: goes on until N rounds are done in the
  * folder, and ends with their sum. */
 const { values } = parseArgs({
   options: {
@@ -26,8 +26,8 @@ const { values } = parseArgs({
   },
 })
 const wanted = Number(values.rounds ?? 10)
-const only = values.only as FaultKind | undefined
-if (only !== undefined && !faultKinds.includes(only)) throw new Error(`faults are ${faultKinds.join(", ")}`)
+const only = (values.only ?? "").split(",").filter(Boolean) as FaultKind[]
+if (!only.every((kind) => faultKinds.includes(kind))) throw new Error(`faults are ${faultKinds.join(", ")}`)
 const folder = values.dir === undefined ? mkdtempSync(join(tmpdir(), "weir-torture-")) : resolve(values.dir)
 /** Every so many rounds everything is read anew. */
 const wholeEvery = 20
@@ -42,7 +42,7 @@ async function rounds(world: World, begun: Tally): Promise<Tally> {
   let tally = begun
   for (let round = begun.rounds.length + 1; round <= wanted && !stopping; round++) {
     if (round % wholeEvery === 0) await world.judge.forget()
-    const plans = planRound(tally.seed, round, tally.rounds, world.disks === true, only)
+    const plans = planRound(tally.seed, round, tally.rounds, world.disks === true, only[round % only.length])
     const end = await runRound(world, tally.seed, round, plans)
     tally = { ...tally, rounds: [...tally.rounds, end], release: world.release }
     writeTally(folder, tally)
