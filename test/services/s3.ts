@@ -25,7 +25,8 @@ export async function startS3(
   return { process: started, address: { endpoint: `http://127.0.0.1:${port}`, key: "test", secret: "testsecret" } }
 }
 
-async function versitygw(): Promise<string> {
+/** The path of the S3 server's binary, built once. */
+export async function versitygw(): Promise<string> {
   const folder = join(cache, `versitygw-${VERSION}`)
   const binary = join(folder, "versitygw")
   if (!existsSync(binary)) {

@@ -40,6 +40,11 @@ export class Client {
     this.#cluster = newCluster(kafka)
   }
 
+  /** For what of kafkajs works on a cluster itself. */
+  get cluster(): KafkaCluster {
+    return this.#cluster
+  }
+
   /** Does a thing on the cluster, again while it may yet work; the topics' leaders are known to it. */
   async use<T>(
     what: string,
@@ -81,6 +86,8 @@ export class Client {
   /** Forgets what an error shows to be stale: connections that do not answer, leaders, topics that were removed. */
   async recover(thrown: unknown): Promise<void> {
     if (this.#closed) throw thrown
+    // The transaction before is being completed: nothing is stale.
+    if (faultOf(thrown).type === "CONCURRENT_TRANSACTIONS") return
     // kafkajs keeps a connection whose requests time out, and would ask it for ever.
     if (faultOf(thrown).name === "KafkaJSRequestTimeoutError") await this.#cluster.disconnect().catch(() => {})
     try {

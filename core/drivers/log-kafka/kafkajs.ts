@@ -1,4 +1,4 @@
-import { Kafka, logLevel, type KafkaConfig, type SASLOptions } from "kafkajs"
+import { Kafka, logLevel, type KafkaConfig, type Message, type SASLOptions } from "kafkajs"
 import { fatal } from "../../errors.ts"
 
 /** How to reach a cluster; `ssl` and `sasl` as kafkajs takes them. */
@@ -46,6 +46,26 @@ export interface KafkaBroker {
   }): Promise<{ memberAssignment: Buffer }>
   heartbeat(request: { groupId: string; groupGenerationId: number; memberId: string }): Promise<unknown>
   leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>
+  produce(request: {
+    transactionalId: string
+    producerId: number
+    producerEpoch: number
+    acks: number
+    timeout: number
+    topicData: readonly {
+      readonly topic: string
+      readonly partitions: readonly {
+        readonly partition: number
+        readonly firstSequence: number
+        readonly messages: readonly Message[]
+      }[]
+    }[]
+  }): Promise<{
+    topics: readonly {
+      readonly topicName: string
+      readonly partitions: readonly { readonly partition: number; readonly baseOffset?: string }[]
+    }[]
+  }>
   offsetFetch(request: {
     groupId: string
     topics: readonly { readonly topic: string; readonly partitions: readonly { readonly partition: number }[] }[]

@@ -2,6 +2,7 @@ import type { Admin, ConfigResourceTypes, ITopicConfig } from "kafkajs"
 import { fatal } from "../../errors.ts"
 import type { TopicSpec } from "../../ports/log.ts"
 import { patiently } from "./client.ts"
+import { faultOf } from "./errors.ts"
 
 /** Settings of the topics that are made. */
 export interface TopicDefaults {
@@ -45,8 +46,13 @@ export class Topics {
     await patiently("making topics", async () => this.#create(missing))
     // Somebody else may have made one in between, with another count.
     await patiently("looking at new topics", async () => {
-      if ((await this.#compare(specs)).length > 0)
-        throw Object.assign(new Error("not there yet"), { type: "UNKNOWN_TOPIC_OR_PARTITION" })
+      // They were made a moment ago: a broker that does not know them is behind, and they are not missing.
+      const unknown = await this.#compare(specs).catch((error: unknown) => {
+        if (faultOf(error).type === "UNKNOWN_TOPIC_OR_PARTITION") return specs
+        throw error
+      })
+      if (unknown.length > 0)
+        throw Object.assign(new Error("not there yet"), { type: "LEADER_NOT_AVAILABLE", retriable: true })
     })
   }
 

@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises"
-import { type Kafka, type Message as KafkaMessage, Partitioners, type Producer, type Transaction } from "kafkajs"
+import type { Kafka, Message as KafkaMessage } from "kafkajs"
 import { fatal, retryable, type WeirError } from "../../errors.ts"
 import type { Append, GroupOffsets, Message, Writer } from "../../ports/log.ts"
 import type { Client } from "./client.ts"
-import { patiently } from "./client.ts"
 import { faultOf, isFencing, kafkaError } from "./errors.ts"
-import { RETRY } from "./kafkajs.ts"
+import { Producer } from "./producer.ts"
 import { TIME_HEADER } from "./record-batch.ts"
 import { rounds } from "./rounds.ts"
 import type { Topics } from "./topics.ts"
@@ -18,20 +17,12 @@ type Ends = Map<string, Map<number, bigint>>
 /** Opens the transactional writer of an id. It resolves when Kafka gave it the id's next epoch, which it does only once the
  * transaction of the one before is committed or aborted. */
 export async function openWriter(kafka: Kafka, client: Client, topics: Topics, id: string): Promise<Writer> {
-  const producer = kafka.producer({
-    transactionalId: id,
-    transactionTimeout: TRANSACTION_TIMEOUT,
-    maxInFlightRequests: 5,
-    allowAutoTopicCreation: false,
-    createPartitioner: Partitioners.DefaultPartitioner,
-    retry: RETRY,
-  })
+  const producer = new Producer(kafka, id, TRANSACTION_TIMEOUT)
   try {
-    await patiently(`opening writer ${id}`, () => producer.connect())
-    const transaction = await patiently(`opening writer ${id}`, () => producer.transaction())
-    return new KafkaWriter(id, producer, transaction, client, topics)
+    await producer.open()
+    return new KafkaWriter(id, producer, client, topics)
   } catch (error) {
-    await producer.disconnect().catch(() => {})
+    await producer.close()
     throw error
   }
 }
@@ -41,14 +32,12 @@ class KafkaWriter implements Writer {
   readonly #producer: Producer
   readonly #client: Client
   readonly #topics: Topics
-  #transaction: Transaction | undefined
   #last: Promise<unknown> = Promise.resolve()
   #failed: WeirError | undefined
 
-  constructor(id: string, producer: Producer, transaction: Transaction, client: Client, topics: Topics) {
+  constructor(id: string, producer: Producer, client: Client, topics: Topics) {
     this.#id = id
     this.#producer = producer
-    this.#transaction = transaction
     this.#client = client
     this.#topics = topics
   }
@@ -63,18 +52,17 @@ class KafkaWriter implements Writer {
     this.#failed ??= fatal("writer-closed", `writer ${this.#id} was closed`)
     await this.#last
     // Whatever is open would hold back readers until it times out.
-    if (this.#transaction?.isActive() === true) await this.#transaction.abort().catch(() => {})
-    await this.#producer.disconnect().catch(() => {})
+    if (this.#producer.isActive) await this.#producer.abort().catch(() => {})
+    await this.#producer.close()
   }
 
   async #transact(appends: readonly Append[], offsets: readonly GroupOffsets[]): Promise<void> {
     if (this.#failed !== undefined) throw this.#failed
     try {
-      const transaction = (this.#transaction ??= await this.#begin())
-      const ends = await this.#append(transaction, appends)
-      for (const { group, next } of offsets) await this.#offsets(transaction, group, next)
-      await this.#commit(transaction)
-      this.#transaction = undefined
+      this.#producer.begin()
+      const ends = await this.#append(appends)
+      for (const { group, next } of offsets) await this.#offsets(group, next)
+      await this.#commit()
       await this.#seen(ends)
     } catch (error) {
       this.#failed = kafkaError(error, `writer ${this.#id}`)
@@ -82,11 +70,7 @@ class KafkaWriter implements Writer {
     }
   }
 
-  #begin(): Promise<Transaction> {
-    return patiently(`writer ${this.#id}`, () => this.#producer.transaction())
-  }
-
-  async #append(transaction: Transaction, appends: readonly Append[]): Promise<Ends> {
+  async #append(appends: readonly Append[]): Promise<Ends> {
     const ends: Ends = new Map()
     const stamped = new Set<string>()
     for (const topic of new Set(appends.map((each) => each.topic))) {
@@ -94,24 +78,21 @@ class KafkaWriter implements Writer {
       if (await this.#topics.appendTime(topic)) stamped.add(topic)
     }
     for (const round of rounds(appends)) {
-      const written = await transaction.sendBatch({
-        acks: -1,
-        timeout: 10_000,
-        topicMessages: round.map(({ topic, partition, messages }) => ({
+      const written = await this.#producer.send(
+        round.map(({ topic, partition, messages }) => ({
           topic,
-          messages: messages.map((message) => toKafka(message, partition, stamped.has(topic))),
+          partition,
+          messages: messages.map((message) => toKafka(message, stamped.has(topic))),
         })),
-      })
+      )
       const counts = new Map(round.map((each) => [`${each.partition}/${each.topic}`, each.messages.length]))
-      for (const { topicName, partition, baseOffset } of written)
-        ends
-          .get(topicName)
-          ?.set(partition, BigInt(baseOffset ?? 0) + BigInt(counts.get(`${partition}/${topicName}`) ?? 0))
+      for (const { topic, partition, offset } of written)
+        ends.get(topic)?.set(partition, offset + BigInt(counts.get(`${partition}/${topic}`) ?? 0))
     }
     return ends
   }
 
-  async #offsets(transaction: Transaction, group: string, next: GroupOffsets["next"]): Promise<void> {
+  async #offsets(group: string, next: GroupOffsets["next"]): Promise<void> {
     const topics = [...new Set(next.map(({ topic }) => topic))].map((topic) => ({
       topic,
       partitions: next
@@ -119,13 +100,13 @@ class KafkaWriter implements Writer {
         .map(({ partition, offset }) => ({ partition, offset: String(offset) })),
     }))
     if (topics.length === 0) return
-    await patiently(`writer ${this.#id}`, () => transaction.sendOffsets({ consumerGroupId: group, topics }))
+    await this.#producer.sendOffsets(group, topics)
   }
 
-  /** kafkajs asks once, so that an answer of "fenced" means that this was not committed; any other failure leaves it open. */
-  async #commit(transaction: Transaction): Promise<void> {
+  /** It is asked once, so that an answer of "fenced" means that this was not committed; any other failure leaves it open. */
+  async #commit(): Promise<void> {
     try {
-      await transaction.commit()
+      await this.#producer.commit()
     } catch (error) {
       if (isFencing(faultOf(error))) throw error
       throw retryable("unknown-outcome", `writer ${this.#id}: it is not known whether the transaction was committed`, {
@@ -157,14 +138,13 @@ class KafkaWriter implements Writer {
   }
 }
 
-function toKafka(message: Message, partition: number, stamped: boolean): KafkaMessage {
+function toKafka(message: Message, stamped: boolean): KafkaMessage {
   const time = String(Math.max(0, Math.trunc(message.timestamp)))
   const { headers } = message
   const all = stamped ? { ...headers, [TIME_HEADER]: time } : headers
   return {
     key: asBuffer(message.key),
     value: asBuffer(message.value),
-    partition,
     timestamp: time,
     ...(all === undefined ? {} : { headers: { ...all } }),
   }

@@ -1,0 +1,130 @@
+import { labelsOf } from "./events.ts"
+import type { Event } from "./events.ts"
+import { TopicsSeen } from "./judge-topics.ts"
+import { insertedRows, lookAtTables } from "./judge-tables.ts"
+import { ObjectsSeen } from "./judge-objects.ts"
+import type { Ledger } from "./ledger.ts"
+import { TopicWatch } from "./topic-watch.ts"
+
+/** What a look at all the places gave: ids and names, never what they hold. */
+export interface Verdict {
+  /** Not there yet, by place. */
+  readonly missing: readonly string[]
+  /** There twice, or where nothing should be; never right again. */
+  readonly doubled: readonly string[]
+}
+
+/** Where everything that was promised has to be. */
+export interface Places {
+  readonly brokers: readonly string[]
+  readonly postgres: string
+  readonly s3: string
+}
+
+/** Compares what was promised with what is there. Events that were found whole in all places are not looked for again, until
+ * `forget`. */
+export class Judge {
+  readonly #ledger: Ledger
+  readonly #places: Places
+  #watch: TopicWatch
+  #topics: TopicsSeen
+  readonly #objects: ObjectsSeen
+  /** All lower ids are in their places, or were pushed without an answer. */
+  #from = 0
+
+  constructor(ledger: Ledger, places: Places) {
+    this.#ledger = ledger
+    this.#places = places
+    this.#watch = new TopicWatch(places.brokers)
+    this.#topics = new TopicsSeen(this.#watch)
+    this.#objects = new ObjectsSeen(places.s3)
+  }
+
+  get watch(): TopicWatch {
+    return this.#watch
+  }
+
+  /** Reads everything anew from now on. */
+  async forget(): Promise<void> {
+    await this.#watch.close()
+    this.#watch = new TopicWatch(this.#places.brokers)
+    this.#topics = new TopicsSeen(this.#watch)
+    this.#objects.forget()
+    this.#from = 0
+  }
+
+  close(): Promise<unknown> {
+    return Promise.all([this.#watch.close(), this.#objects.close()])
+  }
+
+  /** How much has come through: grows with every record that reached the table that is only inserted into. */
+  progress(): Promise<number | undefined> {
+    return insertedRows(this.#places.postgres)
+  }
+
+  /** @param factor of the labels' definition */
+  async look(factor: number): Promise<Verdict> {
+    const topics = this.#topics
+    await topics.look()
+    const due = [...this.#ledger.events.values()].filter(
+      (event) => this.#ledger.promised(event) || topics.pushed.has(event.id),
+    )
+    const missing = due.filter((event) => !topics.has(event)).map(({ id }) => `event ${id} is not in the topics`)
+    if (missing.length > 0) return { missing, doubled: topics.doubled }
+    const passed = due.filter(({ fate }) => fate === "pass")
+    missing.push(...counters(passed, topics.numbers), ...this.#foreign(due))
+    missing.push(...(await this.#inTables(passed, factor)), ...(await this.#inObjects(passed)))
+    const doubled = [...topics.doubled, ...this.#doubled]
+    if (missing.length === 0 && doubled.length === 0) this.#from = Math.max(0, ...due.map(({ id }) => id + 1))
+    return { missing, doubled }
+  }
+
+  #doubled: string[] = []
+
+  /** What is in a topic that nobody made. */
+  #foreign(due: readonly Event[]): string[] {
+    const topics = this.#topics
+    const ids = new Set(due.map(({ id }) => id))
+    const strange = [...topics.counted, ...topics.arrivals.keys(), ...topics.failed].filter((id) => !ids.has(id))
+    return [
+      ...strange.map((id) => `event ${id} is in a topic, and was never made`),
+      ...topics.strays.map((place) => `a dead letter of ${place}, which is no event`),
+    ]
+  }
+
+  async #inTables(passed: readonly Event[], factor: number): Promise<readonly string[]> {
+    const { table, inserts, labels } = await lookAtTables(this.#places.postgres, this.#from)
+    const due = passed.filter(({ id }) => id >= this.#from)
+    this.#doubled = [...inserts].filter(([, times]) => times > 1).map(([id, times]) => `inserts: event ${id} ${times} times`)
+    const missing = due.flatMap(({ id }) => [
+      ...(table.has(id) ? [] : [`event ${id} is not in the table`]),
+      ...(inserts.has(id) ? [] : [`event ${id} is not among the inserts`]),
+    ])
+    const wanted = labelsOf(passed, factor)
+    for (const [where, found] of [["table", labels] as const, ["topic", this.#topics.labels] as const]) {
+      for (const [slot, { sum }] of wanted)
+        if (found.get(slot)?.sum !== sum || found.get(slot)?.factor !== factor)
+          missing.push(`the label of slot ${slot} is ${found.has(slot) ? "another" : "missing"} in the ${where}`)
+      for (const slot of found.keys())
+        if (!wanted.has(slot)) missing.push(`the label of slot ${slot} is in the ${where}, and should not be`)
+    }
+    return missing
+  }
+
+  async #inObjects(passed: readonly Event[]): Promise<readonly string[]> {
+    const times = await this.#objects.look()
+    this.#doubled.push(
+      ...[...times].filter(([, count]) => count > 1).map(([id, count]) => `objects: event ${id} ${count} times`),
+    )
+    return passed.filter(({ id }) => !times.has(id)).map(({ id }) => `event ${id} is not in the objects`)
+  }
+}
+
+/** The counter of each account counts its events. */
+function counters(passed: readonly Event[], numbers: ReadonlyMap<string, number>): string[] {
+  const wanted = new Map<string, number>()
+  for (const { account } of passed) wanted.set(account, (wanted.get(account) ?? 0) + 1)
+  return [...wanted]
+    .filter(([account, count]) => numbers.get(account) !== count)
+    .map(([account, count]) => `${account} counts ${numbers.get(account) ?? 0}, not ${count}`)
+}
