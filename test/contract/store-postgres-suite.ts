@@ -169,41 +169,35 @@ export function postgresSuite(name: string, server: () => string): void {
       expect(indexAfter! - indexBefore!).toBeLessThan(4000)
     })
 
-    it("finds and deletes rows and timers by the index, also in tables that were never analysed", async () => {
-      await onServer(url, "ALTER TABLE weir.state SET (autovacuum_enabled = false)")
-      await onServer(url, "ALTER TABLE weir.timers SET (autovacuum_enabled = false)")
+    it("finds and deletes rows and timers by the index, also when the plan was made for empty tables", async () => {
+      const own = await fresh()
+      const session = await openPostgresStore({ url: own })
       const nothing = { deletes: [], sharedPuts: [], sharedDeletes: [], timers: [], cancels: [], positions: [] }
-      const task = await store.claim("new-tables", "s", 0)
+      const task = await session.claim("plans", "s", 0)
       const keys = Array.from({ length: 20_000 }, (_, at) => [`k${at % 100}`, `${at}`.padStart(6, "0")] as const)
+      const some = keys.filter((_, at) => at % 10 === 0)
+      const take = async () => {
+        const step = await task.begin()
+        const found = await step.get(some)
+        await step.commit({ ...nothing, puts: [], deletes: some, cancels: some })
+        return found
+      }
+      expect((await take()).every((value) => value === undefined)).toBe(true)
       const origin = { topic: "t", partition: 0, offset: 0n }
       const timers = keys.map(([key, name]) => ({ key, name, due: 1, clock: "quiet" as const, origin }))
       const puts = keys.map((key) => [...key, "1"] as const)
       await (await task.begin()).commit({ ...nothing, puts, timers })
-      const some = keys.filter((_, at) => at % 10 === 0)
-      const read = async () => {
-        await onServer(url, "SELECT pg_stat_force_next_flush()")
-        const tables = ["state", "timers"].flatMap((table) => [table, `${table}_pkey`])
-        const counts = tables.map((table) => `pg_stat_get_tuples_returned('weir.${table}'::regclass)`)
-        return (await onServer(url, `SELECT ${counts.join(" + ")}`)).flat().map(Number)[0]!
-      }
-      // What sessions counted they tell when they end.
-      const reopened = async () => {
-        await store.close()
-        store = await openPostgresStore({ url })
-        return store.claim("new-tables", "s", 0)
-      }
-      const own = await reopened()
-      const before = await read()
-      const step = await own.begin()
-      expect((await step.get(some)).every((value) => value === "1")).toBe(true)
-      await step.commit({ ...nothing, puts: [], deletes: some, cancels: some })
-      const again = await reopened()
-      expect((await read()) - before).toBeLessThan(4 * some.length)
-      const look = await again.begin()
-      const left = await look.get(keys)
-      expect(left.map((value) => value === undefined)).toEqual(keys.map((_, at) => at % 10 === 0))
-      expect(await look.due("quiet", 1, keys.length)).toHaveLength(keys.length - some.length)
-      await look.rollback()
+      expect((await take()).every((value) => value === "1")).toBe(true)
+      const left = await task.begin()
+      expect(await left.due("quiet", 1, keys.length)).toHaveLength(keys.length - some.length)
+      await left.rollback()
+      await session.close()
+      // What a session counted it tells when it ends.
+      const tables = ["state", "timers"].flatMap((table) => [table, `${table}_pkey`])
+      const counts = tables.map((table) => `pg_stat_get_tuples_returned('weir.${table}'::regclass)`)
+      const read = async () => Number((await onServer(own, `SELECT ${counts.join(" + ")}`))[0]![0])
+      await expect.poll(read).toBeGreaterThanOrEqual(3 * some.length)
+      expect(await read()).toBeLessThan(4 * some.length)
     })
 
     describe("queries", () => {

@@ -33,7 +33,7 @@ export interface KeyedTable {
   readonly delete: Statement
 }
 
-// A join is planned by what was last known of the table, which is nothing of a new one: then it reads all rows of the owner. LATERAL
+// Of a join, the plan that a session made while the table was new would read all rows of the owner for as long as it lives. LATERAL
 // with OFFSET 0 makes it one look into the index for each key. Rows may be deleted by their place, for whoever deletes holds the
 // task's row or the key's lock.
 const keyedTable = (table: string, owner: string): KeyedTable => ({
