@@ -174,13 +174,13 @@ export function objectsContract(name: string, open: OpenObjects): void {
     it("gives a reader the one body or the other, whole, or an error that passes, while an object is replaced", async () => {
       const bodies = [filled(300_000, 1), filled(400_000, 2)].map((body) => Buffer.from(body))
       await objects.put("r", bodies[0]!)
-      let replacing = true
+      const replaced = new AbortController()
       const replace = async () => {
         for (let i = 1; i < 30; i++) await objects.put("r", i % 2 === 0 ? bodies[0]! : pieces(bodies[1]!, 50_000))
-        replacing = false
+        replaced.abort()
       }
       const read = async () => {
-        while (replacing) {
+        while (!replaced.signal.aborted) {
           const found = await objects
             .get("r")
             .then(collect)
