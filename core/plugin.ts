@@ -181,13 +181,30 @@ export interface Span {
   readonly from: bigint
   readonly next: bigint
   readonly epoch: bigint
+  /** The last record that was read up to `next`. */
+  readonly last?: LastRead
+}
+
+/** A record by which a topic is known again: one that was recreated or truncated has another there. */
+export interface LastRead {
+  readonly offset: bigint
+  /** CRC-32 of its key and value. */
+  readonly checksum: number
+}
+
+/** What the claim of a partition by a transactional sink finds. */
+export interface SinkClaim {
+  readonly next: bigint | undefined
+  readonly epoch: bigint
+  /** As the span of the last write said; a sink that does not keep it is not protected from a recreated topic. */
+  readonly last?: LastRead
 }
 
 /** A transactional sink keeps the position beside its rows: `claim` raises the epoch (fences) and tells it. */
 export type SinkDelivery =
   | {
       readonly delivery: "transactional"
-      claim(topic: string, partition: number): Promise<{ readonly next: bigint | undefined; readonly epoch: bigint }>
+      claim(topic: string, partition: number): Promise<SinkClaim>
       /** Where it stands, for showing; claims nothing. */
       position?(topic: string, partition: number): Promise<bigint | undefined>
       /** Moves the position by hand, and fences whoever has the partition. What was written stays. */

@@ -2,6 +2,8 @@ import { committedStatus } from "../../core/engine/committed-status.ts"
 import type { CommittedStatus, NodeStatus, PartitionStatus } from "../../core/engine/committed-status.ts"
 import type { Command } from "../command.ts"
 import { jsonOption } from "../command.ts"
+import { absentStore } from "../absent-store.ts"
+import type { App } from "../app.ts"
 import { exit } from "../exit.ts"
 import { loadPipeline } from "../load.ts"
 import { withRuntime } from "../runtime.ts"
@@ -9,9 +11,13 @@ import { columns, json } from "../table.ts"
 
 const time = (ms: number): string => new Date(ms).toISOString()
 const pausedJson = (paused: PartitionStatus["paused"]) =>
-  paused === undefined ? {} : { paused: { code: paused.code, since: time(paused.since) } }
+  paused === undefined
+    ? {}
+    : { paused: { code: paused.code, since: time(paused.since), nextProbe: time(paused.nextProbe) } }
 const pausedNote = (paused: PartitionStatus["paused"]): string[] =>
-  paused === undefined ? [] : [`paused: ${paused.code} since ${time(paused.since)}`]
+  paused === undefined
+    ? []
+    : [`paused: ${paused.code} since ${time(paused.since)}, next probe ${time(paused.nextProbe)}`]
 
 /** What comes again is shown only where something does. */
 const isShown = ({ topic, position, head, lag }: PartitionStatus): boolean =>
@@ -30,7 +36,7 @@ function notes(node: NodeStatus, { partition, topic, ended, paused }: PartitionS
   ].join(", ")
 }
 
-function statusText({ sources, nodes, deadLetters }: CommittedStatus): string {
+function statusText({ sources, nodes, deadLetters, unread }: CommittedStatus): string {
   const from = sources.map(({ name, ended, runs, checkpoints, paused }) => [
     name,
     `${checkpoints} checkpoints`,
@@ -53,6 +59,7 @@ function statusText({ sources, nodes, deadLetters }: CommittedStatus): string {
   const dead = [...deadLetters].flatMap(([stage, codes]) =>
     [...codes].map(([code, count]) => [`  ${stage}`, code, String(count)]),
   )
+  const refusals = [...unread].map(([what, { code, message }]) => [`  ${what}`, code, message])
   return [
     ...columns(from),
     "",
@@ -61,11 +68,12 @@ function statusText({ sources, nodes, deadLetters }: CommittedStatus): string {
       new Set([2, 3, 4, 5, 6]),
     ),
     ...(dead.length === 0 ? [] : ["", "dead letters", ...columns(dead, new Set([2]))]),
+    ...(unread.size === 0 ? [] : ["", "could not be asked", ...columns(refusals)]),
     "",
   ].join("\n")
 }
 
-function statusJson(pipeline: string, { sources, nodes, deadLetters }: CommittedStatus, at: number): string {
+function statusJson(pipeline: string, { sources, nodes, deadLetters, unread }: CommittedStatus, at: number): string {
   const partition = ({ paused, ...rest }: PartitionStatus) => ({ ...rest, ...pausedJson(paused) })
   const of = (kind: NodeStatus["kind"]) =>
     Object.fromEntries(
@@ -91,6 +99,7 @@ function statusJson(pipeline: string, { sources, nodes, deadLetters }: Committed
     stages: of("stage"),
     sinks: of("sink"),
     deadLetters: Object.fromEntries([...deadLetters].map(([stage, codes]) => [stage, Object.fromEntries(codes)])),
+    unread: Object.fromEntries([...unread].map(([what, { code }]) => [what, code])),
   }
   return `${json(told, 2)}\n`
 }
@@ -100,10 +109,14 @@ export const status: Command = {
   summary: "Shows what is committed: positions and lag, what waits, what stands still and why, dead letters by code",
   positionals: ["FILE"],
   options: { json: jsonOption },
-  more: "It reads Log and Store, beside a run or without one. What stands still is what the partition's last owner wrote down.",
+  more: "It reads Log and Store, beside a run or without one; of a Store or a sink that cannot be asked now it tells what the Log knows. What stands still is what the partition's last owner wrote down.",
   async run(args, app, io) {
     const { pipeline } = await loadPipeline(args.positionals[0]!, app, io)
-    const found = await withRuntime(pipeline, app, io, committedStatus)
+    const drivers: App["drivers"] = {
+      ...app.drivers,
+      store: (...settings) => app.drivers.store(...settings).catch(absentStore),
+    }
+    const found = await withRuntime(pipeline, { drivers }, io, committedStatus)
     io.stdout.write(args.flag("json") ? statusJson(pipeline.name, found, io.now()) : statusText(found))
     return exit.ok
   },

@@ -1,8 +1,10 @@
+import { classify } from "../errors.ts"
+import type { WeirError } from "../errors.ts"
 import type { TaskState } from "../ports/store.ts"
 import { readFacts } from "./facts.ts"
 import { LogTable } from "./log-table.ts"
 import { pauseRows } from "./pause-rows.ts"
-import type { PausedPartition } from "./pause-rows.ts"
+import type { PauseRow, PausedPartition } from "./pause-rows.ts"
 import { Positions, readings } from "./positions.ts"
 import type { Reading } from "./positions.ts"
 import { readDeadLetters } from "./replays.ts"
@@ -23,7 +25,7 @@ export interface PartitionStatus {
   /** The task has passed on the end of its inputs, and nothing came since. */
   readonly ended: boolean
   /** Why it stands still, if its last owner said so. */
-  readonly paused: { readonly code: string; readonly since: number } | undefined
+  readonly paused: PauseRow | undefined
 }
 
 /** What a stage with state holds in the Store. */
@@ -58,6 +60,8 @@ export interface CommittedStatus {
   readonly nodes: readonly NodeStatus[]
   /** Stage or source or sink, to code, to how many ever. */
   readonly deadLetters: ReadonlyMap<string, ReadonlyMap<string, number>>
+  /** What could not be asked, the Store or a sink's database, and why: its positions and state are not told. */
+  readonly unread: ReadonlyMap<string, WeirError>
 }
 
 /** Reads what is committed of a pipeline; claims and fences nothing, so that a run beside it does not notice. */
@@ -67,15 +71,36 @@ export async function committedStatus(runtime: Runtime): Promise<CommittedStatus
   const positions = new Positions(runtime)
   try {
     await Promise.all([table.refresh(), pauses.refresh()])
-    const look = new Look(runtime, positions, pauseRows(pauses), (await runtime.store.tasks?.(pipeline.name)) ?? [])
+    const unread = new Unread()
+    const tasks = await unread.unless("store", async () => (await runtime.store.tasks?.(pipeline.name)) ?? [], [])
+    const look = new Look(runtime, positions, pauseRows(pauses), tasks, unread)
     return {
       sources: pipeline.sources.map(({ name }) => look.source(name)),
       nodes: await look.nodes(),
       deadLetters: await deadLettersByCode(runtime),
+      unread: unread.errors,
     }
   } finally {
     await positions.close()
     await pauses.close()
+  }
+}
+
+/** Whoever looks while a database is in trouble wants to see what the Log knows of it. */
+class Unread {
+  readonly errors = new Map<string, WeirError>()
+
+  /** What is asked; `otherwise` when it cannot be asked now, and never again then, for each try may take its timeout. */
+  async unless<T>(what: string, ask: () => Promise<T>, otherwise: T): Promise<T> {
+    if (this.errors.has(what)) return otherwise
+    try {
+      return await ask()
+    } catch (thrown) {
+      const error = classify(thrown)
+      if (error.meaning !== "retryable" && error.meaning !== "systemic") throw error
+      this.errors.set(what, error)
+      return otherwise
+    }
   }
 }
 
@@ -84,8 +109,16 @@ class Look {
   readonly #positions: Positions
   readonly #paused: readonly PausedPartition[]
   readonly #tasks: readonly TaskState[]
+  readonly #unread: Unread
 
-  constructor(runtime: Runtime, positions: Positions, paused: readonly PausedPartition[], tasks: readonly TaskState[]) {
+  constructor(
+    runtime: Runtime,
+    positions: Positions,
+    paused: readonly PausedPartition[],
+    tasks: readonly TaskState[],
+    unread: Unread,
+  ) {
+    this.#unread = unread
     this.#runtime = runtime
     this.#positions = positions
     this.#paused = paused
@@ -127,7 +160,7 @@ class Look {
 
   async #partitions(reading: Reading): Promise<readonly PartitionStatus[]> {
     const { name, topic } = reading
-    const held = await this.#positions.of(reading)
+    const held = await this.#held(reading)
     const bounds = await this.#runtime.log.bounds(topic)
     return bounds.map(({ start, end }, partition) => {
       const position = held.get(partition)
@@ -135,6 +168,12 @@ class Look {
       const paused = this.#pausedAt(name, partition, "sink" in reading ? inputOf(this.#runtime, reading) : undefined)
       return { topic, partition, position, head: end, lag, ended: this.#ended(reading, partition), paused }
     })
+  }
+
+  #held(reading: Reading): Promise<ReadonlyMap<number, bigint>> {
+    const ask = () => this.#positions.of(reading)
+    if ("stage" in reading && !reading.stage.stateful) return ask()
+    return this.#unread.unless("stage" in reading ? "store" : reading.name, ask, new Map<number, bigint>())
   }
 
   #ended(reading: Reading, partition: number): boolean {

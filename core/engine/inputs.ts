@@ -206,7 +206,8 @@ async function verify(
   }
 }
 
-const mismatch = (message: string) =>
+/** A topic is not the one that was read, or a position is not of it: somebody has to say where to go on. */
+export const mismatch = (message: string) =>
   systemic("position-mismatch", message, {
     hint: "the topic was recreated or truncated, or kept for too short a time: see `weir position show`, then `weir position set`",
   })

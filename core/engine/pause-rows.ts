@@ -13,6 +13,8 @@ export interface PauseRow {
   readonly code: string
   /** ms since 1970, UTC. */
   readonly since: number
+  /** When it is tried next, as last written: in the past where its owner died, or the Log could not be written. */
+  readonly nextProbe: number
 }
 
 const prefix = "paused/"
@@ -40,8 +42,8 @@ const againMs = 5000
 
 type PauseRuntime = Pick<Runtime, "pipeline" | "log" | "logger" | "now">
 
-/** Writes pauses to a topic of their own while the run goes on: one small transaction on a change, none a record. A Log that cannot be
- * written is tried again later; nothing waits for it. */
+/** Writes pauses to a topic of their own while the run goes on: one small transaction on a change, and one for a probe that is
+ * seconds away; none a record. A Log that cannot be written is tried again later; nothing waits for it. */
 export class PauseRows {
   readonly #changed = new Map<string, { readonly name: string; readonly state: PartitionState }>()
   readonly #wake: Queue.Queue<void>
@@ -92,7 +94,8 @@ export class PauseRows {
       await this.#table.refresh()
       for (const [key, change] of changes) {
         const { paused } = change.state
-        if (this.#table.get<PauseRow>(key)?.code !== paused?.code) await this.#writeOne(key, change)
+        const row = this.#table.get<PauseRow>(key)
+        if (row?.code !== paused?.code || row?.nextProbe !== paused?.nextProbe) await this.#writeOne(key, change)
       }
       return true
     } catch {
@@ -108,7 +111,8 @@ export class PauseRows {
   ): Promise<void> {
     const { log, pipeline } = this.#runtime
     const { paused, topic, partition } = state
-    const row: PauseRow | undefined = paused === undefined ? undefined : { code: paused.code, since: paused.since }
+    const row: PauseRow | undefined =
+      paused === undefined ? undefined : { code: paused.code, since: paused.since, nextProbe: paused.nextProbe }
     const part = topic === undefined ? `${partition}` : `${topic}.${partition}`
     const writer = await log.writer(`${groupOf(pipeline.name, name)}.paused.${part}`)
     try {

@@ -4,6 +4,7 @@ import type { SinkInstance } from "../plugin.ts"
 import type { InputPosition, TaskStore } from "../ports/store.ts"
 import type { Facts } from "./facts.ts"
 import { replayTopic, sinkReplayTopic } from "./replay.ts"
+import { forgotten } from "./landmarks.ts"
 import { makeSink } from "./make-sink.ts"
 import { groupOf } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
@@ -81,7 +82,8 @@ export class Positions {
     }
     const writer = await this.#runtime.log.writer(`${group}.${partition}`)
     try {
-      await writer.transact([], [{ group, next: [{ topic, partition, offset: next }] }])
+      const landmark = this.#runtime.table.append([forgotten(name, topic, partition)])
+      await writer.transact([landmark], [{ group, next: [{ topic, partition, offset: next }] }])
     } finally {
       await writer.close()
     }

@@ -1,4 +1,4 @@
-import type { SinkInstance } from "../plugin.ts"
+import type { SinkClaim, SinkInstance } from "../plugin.ts"
 import type { CompiledSink } from "../pipeline/model.ts"
 import type { Member, Writer } from "../ports/log.ts"
 import type { InputPosition } from "../ports/store.ts"
@@ -8,6 +8,7 @@ import type { Facts } from "./facts.ts"
 import { IdleGate } from "./idle.ts"
 import { Inputs, codecOf, watchOf } from "./inputs.ts"
 import type { Pass } from "./inputs.ts"
+import { Landmarks } from "./landmarks.ts"
 import { observeStep } from "./observe.ts"
 import { replaySpec, sinkReplayTopic } from "./replay.ts"
 import { groupOf } from "./runtime.ts"
@@ -27,11 +28,6 @@ interface Lane {
   touched: boolean
 }
 
-interface Claimed {
-  readonly next: bigint | undefined
-  readonly epoch: bigint
-}
-
 /** One partition of one topic of a sink, and of the topic through which rows of it come again. A transactional sink keeps the position beside its rows; for others the offset is
  * committed in the Log after they wrote. */
 export class SinkTask {
@@ -44,6 +40,7 @@ export class SinkTask {
   readonly #member: Member
   readonly #group: string
   readonly #replay: string
+  readonly #landmarks: Landmarks
 
   constructor(
     runtime: Runtime,
@@ -61,6 +58,7 @@ export class SinkTask {
     this.#member = member
     this.#group = groupOf(runtime.pipeline.name, `${sink.name}.${topic}`)
     this.#replay = sinkReplayTopic(runtime.pipeline.name, sink.name, topic)
+    this.#landmarks = new Landmarks(runtime, sink.name, partition)
   }
 
   async run(signal: AbortSignal, progress: () => void): Promise<void> {
@@ -71,15 +69,16 @@ export class SinkTask {
       const topics = [this.#topic, this.#replay]
       const positions = new Map<string, InputPosition>()
       const lanes = new Map<string, Lane>()
-      const claims = new Map<string, Claimed>()
+      const claims = new Map<string, SinkClaim>()
+      await table.refresh()
       for (const topic of topics) claims.set(topic, await this.#claim(topic))
       // Only after the claims, for until then others write.
       const bounds = await boundsOf(this.#runtime, topics, this.#partition)
       await table.refresh()
       const facts = readFacts(table.get(this.#factsKey))
       claims.set(this.#topic, await this.#begin(claims.get(this.#topic)!, writer, bounds, facts))
-      for (const [topic, { next, epoch }] of claims) {
-        if (next !== undefined) positions.set(topic, { topic, next })
+      for (const [topic, { next, epoch, last }] of claims) {
+        if (next !== undefined) positions.set(topic, last === undefined ? { topic, next } : { topic, next, last })
         lanes.set(topic, { epoch, next: next ?? bounds.get(topic)!.start, touched: false })
       }
       const spec = { topic: this.#topic, port: "in", codec: codecOf(this.#runtime.codecs, this.#topic) }
@@ -134,7 +133,12 @@ export class SinkTask {
   }
 
   /** Where the sink says `start:` and it has no position, one is written down first. */
-  async #begin(claim: Claimed, writer: Writer, bounds: ReadonlyMap<string, Bounds>, facts: Facts): Promise<Claimed> {
+  async #begin(
+    claim: SinkClaim,
+    writer: Writer,
+    bounds: ReadonlyMap<string, Bounds>,
+    facts: Facts,
+  ): Promise<SinkClaim> {
     const topic = this.#topic
     const held = new Map(claim.next === undefined ? [] : [[topic, claim.next]])
     const first = firstPositions(this.#sink.start, [topic], held, bounds)?.[0]
@@ -144,16 +148,17 @@ export class SinkTask {
     await writer.transact([this.#runtime.table.append([[this.#factsKey, facts]])])
     if (this.#instance.delivery === "transactional") {
       await this.#instance.setPosition?.(topic, this.#partition, next)
-      return { ...(await this.#claim(topic)), next }
+      return { epoch: (await this.#claim(topic)).epoch, next }
     }
     await writer.transact([], [{ group: this.#group, next: [{ topic, partition: this.#partition, offset: next }] }])
     return { ...claim, next }
   }
 
-  async #claim(topic: string): Promise<Claimed> {
+  async #claim(topic: string): Promise<SinkClaim> {
     if (this.#instance.delivery === "transactional") return this.#instance.claim(topic, this.#partition)
     const next = (await this.#runtime.log.committed(this.#group, topic)).get(this.#partition)
-    return { next, epoch: 0n }
+    if (next === undefined && topic === this.#topic && this.#sink.start !== undefined) return { next, epoch: 0n }
+    return { next, ...this.#landmarks.at(topic, next), epoch: 0n }
   }
 
   async #step(
@@ -168,19 +173,25 @@ export class SinkTask {
     // Marks are written before the position moves: a mark that is read twice does no harm, one that is lost does.
     if (changed) await writer.transact([this.#runtime.table.append([[this.#factsKey, facts]])])
     const counts = this.#runtime.counters.of(this.#sink.name)
-    for (const { topic, next } of pass.positions) {
+    for (const { topic, next, last } of pass.positions) {
       const lane = lanes.get(topic)!
       const records = pass.positions.length === 1 ? pass.records : pass.records.filter(({ at }) => at.topic === topic)
-      const span = { topic, partition: this.#partition, from: lane.next, next, epoch: lane.epoch }
+      const to = last === undefined ? { next } : { next, last }
+      const span = { topic, partition: this.#partition, from: lane.next, epoch: lane.epoch, ...to }
       const written = await rows.write(records, span)
-      if (this.#instance.delivery !== "transactional")
-        await writer.transact([], [{ group: this.#group, next: [{ topic, partition: this.#partition, offset: next }] }])
+      if (this.#instance.delivery !== "transactional") await this.#commit(writer, { topic, ...to })
       lane.next = next
       lane.touched ||= records.length > 0
       counts.in += records.length
       counts.out += written
     }
     this.#delays(pass, counts)
+  }
+
+  async #commit(writer: Writer, position: InputPosition): Promise<void> {
+    const rows = this.#landmarks.due([position])
+    const next = [{ topic: position.topic, partition: this.#partition, offset: position.next }]
+    await writer.transact(rows.length === 0 ? [] : [this.#runtime.table.append(rows)], [{ group: this.#group, next }])
   }
 
   /** How long the batch was under way; one of its records stands for all. */

@@ -2,8 +2,11 @@ import type { Logger } from "../context.ts"
 import type { WeirError } from "../errors.ts"
 import type { PartitionState } from "./counters.ts"
 
-/** Whether one partition gets on: shown in its counters, written where other processes look, and one line of the log on each
- * change. */
+/** A probe that is sooner is over before others would have read of it. */
+const toldMs = 5000
+
+/** Whether one partition gets on: shown in its counters, written where other processes look with the next probe, and one
+ * line of the log on each change. */
 export class Standing {
   readonly #name: string
   readonly #state: PartitionState
@@ -27,7 +30,10 @@ export class Standing {
     const before = this.#state.paused
     const now = this.#now()
     this.#state.paused = { code: error.code, since: before?.since ?? now, nextProbe: now + waitMs }
-    if (before?.code === error.code) return
+    if (before?.code === error.code) {
+      if (waitMs >= toldMs) this.#changed()
+      return
+    }
     this.#logger.warn("paused", { ...this.#where, code: error.code, message: error.message })
     this.#changed()
   }

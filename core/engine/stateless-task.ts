@@ -1,5 +1,6 @@
 import type { CompiledStage } from "../pipeline/model.ts"
 import type { Member, Writer } from "../ports/log.ts"
+import type { InputPosition } from "../ports/store.ts"
 import { bisect } from "./bisect.ts"
 import type { ChainResult, ChainStep } from "./chain.ts"
 import { readFacts } from "./facts.ts"
@@ -7,6 +8,7 @@ import type { Facts } from "./facts.ts"
 import { IdleGate } from "./idle.ts"
 import { Inputs, watchOf } from "./inputs.ts"
 import type { Pass } from "./inputs.ts"
+import { Landmarks } from "./landmarks.ts"
 import { observeStep } from "./observe.ts"
 import type { Outbound } from "./outbound.ts"
 import { groupOf } from "./runtime.ts"
@@ -25,6 +27,7 @@ export class StatelessTask {
   readonly #member: Member
   readonly #runtime: Runtime
   readonly #group: string
+  readonly #landmarks: Landmarks
   #steps: readonly ChainStep[] = []
   #signal = new AbortController().signal
 
@@ -33,6 +36,7 @@ export class StatelessTask {
     this.#work = new StageWork(runtime, stage, partition)
     this.#member = member
     this.#group = groupOf(runtime.pipeline.name, stage.name)
+    this.#landmarks = new Landmarks(runtime, stage.name, partition)
   }
 
   /** @param progress called after each committed step, and when there is nothing to do */
@@ -81,13 +85,13 @@ export class StatelessTask {
 
   async #positions(writer: Writer, bounds: ReadonlyMap<string, Bounds>, facts: Facts) {
     const { stage, partition } = this.#work
-    const positions = new Map<string, { topic: string; next: bigint }>()
+    const positions = new Map<string, InputPosition>()
     for (const topic of bounds.keys()) {
       const next = (await this.#runtime.log.committed(this.#group, topic)).get(partition)
       if (next !== undefined) positions.set(topic, { topic, next })
     }
     const first = firstPositions(stage.start, [...stage.inputs.keys()], positions, bounds)
-    if (first === undefined) return positions
+    if (first === undefined) return this.#landmarks.all(bounds.keys(), positions)
     const next = first.map((position) => ({ topic: position.topic, partition, offset: position.next }))
     await foldPassedOver(this.#runtime, facts, partition, first, bounds)
     await writer.transact([this.#runtime.table.append([[this.#factsKey, facts]])], [{ group: this.#group, next }])
@@ -120,7 +124,9 @@ export class StatelessTask {
   }
 
   async #commit(writer: Writer, out: Outbound, pass: Pick<Pass, "positions">, facts: Facts | undefined): Promise<void> {
-    if (facts !== undefined) out.append(this.#runtime.table.append([[this.#factsKey, facts]]))
+    const rows = this.#landmarks.due(pass.positions)
+    if (facts !== undefined) out.append(this.#runtime.table.append([[this.#factsKey, facts], ...rows]))
+    else if (rows.length > 0) out.append(this.#runtime.table.append(rows))
     const next = pass.positions.map(({ topic, next: offset }) => ({ topic, partition: this.#work.partition, offset }))
     await writer.transact(await out.appends(), next.length === 0 ? [] : [{ group: this.#group, next }])
   }

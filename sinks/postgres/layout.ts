@@ -18,7 +18,8 @@ interface Registered {
 
 const sinkSchema = `
   CREATE TABLE IF NOT EXISTS weir_sink.positions (
-    sink text, topic text, partition integer, epoch bigint NOT NULL, next bigint, PRIMARY KEY (sink, topic, partition));
+    sink text, topic text, partition integer, epoch bigint NOT NULL, next bigint, last_offset bigint, last_checksum bigint,
+    PRIMARY KEY (sink, topic, partition));
   CREATE TABLE IF NOT EXISTS weir_sink.tables (
     name text PRIMARY KEY, zone text NOT NULL, pipeline text NOT NULL, topic text NOT NULL, record_type text NOT NULL,
     columns text[] NOT NULL)`
@@ -36,6 +37,7 @@ export async function lay(
   await client.query("SELECT pg_advisory_xact_lock(hashtextextended('weir_sink', 0))")
   await makeSchema(client, "weir_sink")
   await client.query(sinkSchema)
+  await addLastRead(client)
   const known = await client.query<Registered>(
     "SELECT * FROM weir_sink.tables WHERE name = ANY ($1) OR (pipeline = $2 AND topic = ANY ($3))",
     [tables.map(({ name }) => name), pipeline, tables.map(({ topic }) => topic)],
@@ -58,6 +60,15 @@ export async function lay(
     await grant(client, table)
   }
   return gone
+}
+
+/** Adds what a position of an older version does not have. Where it is there nothing is altered, so that nobody is waited for. */
+async function addLastRead(client: PoolClient): Promise<void> {
+  const { rows } = await client.query(
+    "SELECT FROM pg_attribute WHERE attrelid = 'weir_sink.positions'::regclass AND attname = 'last_offset'",
+  )
+  if (rows.length > 0) return
+  await client.query("ALTER TABLE weir_sink.positions ADD COLUMN last_offset bigint, ADD COLUMN last_checksum bigint")
 }
 
 /** What a table is was fixed when it was made: rows of two origins, or of two zones, would mix. */

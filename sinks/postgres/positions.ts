@@ -1,23 +1,27 @@
 import type { Pool, PoolClient } from "pg"
 import { fatal, retryable } from "../../core/index.ts"
-import type { Span } from "../../core/index.ts"
+import type { SinkClaim, Span } from "../../core/index.ts"
+
+interface Row {
+  readonly epoch: string
+  readonly next: string | null
+  readonly last_offset: string | null
+  readonly last_checksum: string | null
+}
 
 /** Raises the epoch of a partition, so that writes of older claims are refused.
  * @param sink pipeline and name of the sink
  * @returns the offset to read next; undefined when nothing was written yet */
-export async function claim(
-  pool: Pool,
-  sink: string,
-  topic: string,
-  partition: number,
-): Promise<{ readonly next: bigint | undefined; readonly epoch: bigint }> {
-  const { rows } = await pool.query<{ epoch: string; next: string | null }>(
+export async function claim(pool: Pool, sink: string, topic: string, partition: number): Promise<SinkClaim> {
+  const { rows } = await pool.query<Row>(
     `INSERT INTO weir_sink.positions AS held (sink, topic, partition, epoch) VALUES ($1, $2, $3, 1)
-     ON CONFLICT (sink, topic, partition) DO UPDATE SET epoch = held.epoch + 1 RETURNING epoch, next`,
+     ON CONFLICT (sink, topic, partition) DO UPDATE SET epoch = held.epoch + 1
+     RETURNING epoch, next, last_offset, last_checksum`,
     [sink, topic, partition],
   )
-  const { epoch, next } = rows[0]!
-  return { epoch: BigInt(epoch), next: next === null ? undefined : BigInt(next) }
+  const { epoch, next, last_offset: offset, last_checksum: checksum } = rows[0]!
+  const last = offset === null ? {} : { last: { offset: BigInt(offset), checksum: Number(checksum) } }
+  return { epoch: BigInt(epoch), next: next === null ? undefined : BigInt(next), ...last }
 }
 
 /** Where a partition stands; undefined when nothing was written yet. */
@@ -45,7 +49,8 @@ export async function setPosition(
 ): Promise<void> {
   await pool.query(
     `INSERT INTO weir_sink.positions AS held (sink, topic, partition, epoch, next) VALUES ($1, $2, $3, 1, $4)
-     ON CONFLICT (sink, topic, partition) DO UPDATE SET epoch = held.epoch + 1, next = $4`,
+     ON CONFLICT (sink, topic, partition) DO UPDATE SET epoch = held.epoch + 1, next = $4,
+       last_offset = NULL, last_checksum = NULL`,
     [sink, topic, partition, next],
   )
 }
@@ -70,10 +75,9 @@ export async function lockPosition(client: PoolClient, sink: string, at: Span): 
 
 /** Moves the position in the transaction that wrote the records below it. */
 export async function movePosition(client: PoolClient, sink: string, at: Span): Promise<void> {
-  await client.query("UPDATE weir_sink.positions SET next = $4 WHERE sink = $1 AND topic = $2 AND partition = $3", [
-    sink,
-    at.topic,
-    at.partition,
-    at.next,
-  ])
+  await client.query(
+    `UPDATE weir_sink.positions SET next = $4, last_offset = coalesce($5, last_offset),
+       last_checksum = coalesce($6, last_checksum) WHERE sink = $1 AND topic = $2 AND partition = $3`,
+    [sink, at.topic, at.partition, at.next, at.last?.offset, at.last?.checksum],
+  )
 }

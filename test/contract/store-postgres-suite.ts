@@ -169,6 +169,37 @@ export function postgresSuite(name: string, server: () => string): void {
       expect(indexAfter! - indexBefore!).toBeLessThan(4000)
     })
 
+    it("finds and deletes rows and timers by the index, also when the plan was made for empty tables", async () => {
+      const own = await fresh()
+      const session = await openPostgresStore({ url: own })
+      const nothing = { deletes: [], sharedPuts: [], sharedDeletes: [], timers: [], cancels: [], positions: [] }
+      const task = await session.claim("plans", "s", 0)
+      const keys = Array.from({ length: 20_000 }, (_, at) => [`k${at % 100}`, `${at}`.padStart(6, "0")] as const)
+      const some = keys.filter((_, at) => at % 10 === 0)
+      const take = async () => {
+        const step = await task.begin()
+        const found = await step.get(some)
+        await step.commit({ ...nothing, puts: [], deletes: some, cancels: some })
+        return found
+      }
+      expect((await take()).every((value) => value === undefined)).toBe(true)
+      const origin = { topic: "t", partition: 0, offset: 0n }
+      const timers = keys.map(([key, name]) => ({ key, name, due: 1, clock: "quiet" as const, origin }))
+      const puts = keys.map((key) => [...key, "1"] as const)
+      await (await task.begin()).commit({ ...nothing, puts, timers })
+      expect((await take()).every((value) => value === "1")).toBe(true)
+      const left = await task.begin()
+      expect(await left.due("quiet", 1, keys.length)).toHaveLength(keys.length - some.length)
+      await left.rollback()
+      await session.close()
+      // What a session counted it tells when it ends.
+      const tables = ["state", "timers"].flatMap((table) => [table, `${table}_pkey`])
+      const counts = tables.map((table) => `pg_stat_get_tuples_returned('weir.${table}'::regclass)`)
+      const read = async () => Number((await onServer(own, `SELECT ${counts.join(" + ")}`))[0]![0])
+      await expect.poll(read).toBeGreaterThanOrEqual(3 * some.length)
+      expect(await read()).toBeLessThan(4 * some.length)
+    })
+
     describe("queries", () => {
       beforeAll(async () => {
         for (const zone of ["phi", "limited", "clean"])

@@ -48,6 +48,8 @@ export class World {
 
   /** Called when the log says that something stands still. */
   onPaused: (line: string) => void = () => {}
+  /** Called with all that is said beside the output. */
+  onSaid: (text: string) => void = () => {}
   /** What the pipeline file may name. */
   readonly environment: Record<string, string> = {}
 
@@ -93,6 +95,7 @@ export class World {
         stderr: {
           write: (text) => {
             err += text
+            this.onSaid(text)
             if (text.includes(" paused ")) this.onPaused(text)
           },
         },

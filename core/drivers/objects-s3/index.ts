@@ -7,6 +7,7 @@ import { BodyFailure, openBody, type Opened, PART } from "./body.ts"
 import { newClient } from "./client.ts"
 import { faultOf, isMissing, missing, s3Error } from "./errors.ts"
 import { loadPackages, type Packages } from "./packages.ts"
+import { CutUploads } from "./uploads.ts"
 
 /** Where the bucket is. Without `endpoint` it is AWS; without `credentials` the SDK finds them (environment, files, roles). */
 export interface S3ObjectsOptions {
@@ -31,7 +32,9 @@ export async function openS3Objects(options: S3ObjectsOptions): Promise<Objects>
   const client = newClient(packages, options)
   try {
     await ensureBucket(packages, client, options.bucket, region)
-    return new S3Objects(packages, client, options.bucket)
+    const cut = new CutUploads(packages, client, options.bucket)
+    await cut.endOld()
+    return new S3Objects(packages, client, options.bucket, cut)
   } catch (error) {
     client.destroy()
     throw s3Error(error, `bucket ${options.bucket}`)
@@ -60,8 +63,10 @@ class S3Objects implements Objects {
   readonly #storage: Packages["storage"]
   readonly #client: S3Client
   readonly #bucket: string
+  readonly #cut: CutUploads
 
-  constructor({ s3, storage }: Packages, client: S3Client, bucket: string) {
+  constructor({ s3, storage }: Packages, client: S3Client, bucket: string, cut: CutUploads) {
+    this.#cut = cut
     this.#s3 = s3
     this.#storage = storage
     this.#client = client
@@ -193,8 +198,10 @@ class S3Objects implements Objects {
     })
     try {
       await upload.done()
+      await this.#cut.endOwn()
     } catch (error) {
       Body.destroy()
+      if (upload.uploadId !== undefined) this.#cut.add(upload.uploadId, at.Key)
       // The completion was repeated after its answer was lost.
       if (faultOf(error).name !== "NoSuchUpload" || (await this.#madeBy(at)) !== mark) throw error
     }

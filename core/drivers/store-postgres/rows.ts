@@ -33,12 +33,16 @@ export interface KeyedTable {
   readonly delete: Statement
 }
 
+// Of a join, the plan that a session made while the table was new would read all rows of the owner for as long as it lives. LATERAL
+// with OFFSET 0 makes it one look into the index for each key. Rows may be deleted by their place, for whoever deletes holds the
+// task's row or the key's lock.
 const keyedTable = (table: string, owner: string): KeyedTable => ({
   get: {
     name: `${table}.get`,
     text: `SELECT (q.at - 1)::integer, s.value
       FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS q(key, sort, at)
-      JOIN weir.${table} s ON s.${owner} = $1::bigint AND s.key = q.key AND s.sort = q.sort`,
+      CROSS JOIN LATERAL (SELECT t.value FROM weir.${table} t
+        WHERE t.${owner} = $1::bigint AND t.key = q.key AND t.sort = q.sort OFFSET 0) s`,
   },
   // Two branches, so that each upper bound is one of the index and not a filter over the rest of the key.
   scan: {
@@ -62,8 +66,10 @@ const keyedTable = (table: string, owner: string): KeyedTable => ({
   },
   delete: {
     name: `${table}.delete`,
-    text: `DELETE FROM weir.${table} s USING unnest($2::text[], $3::text[]) AS q(key, sort)
-      WHERE s.${owner} = $1::bigint AND s.key = q.key AND s.sort = q.sort`,
+    text: `DELETE FROM weir.${table} WHERE ctid = ANY(ARRAY(
+      SELECT s.ctid FROM unnest($2::text[], $3::text[]) AS q(key, sort)
+      CROSS JOIN LATERAL (SELECT t.ctid FROM weir.${table} t
+        WHERE t.${owner} = $1::bigint AND t.key = q.key AND t.sort = q.sort OFFSET 0) s))`,
   },
 })
 

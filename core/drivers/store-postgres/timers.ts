@@ -20,8 +20,11 @@ const arm: Statement = {
 
 const cancel: Statement = {
   name: "timers.cancel",
-  text: `DELETE FROM weir.timers t USING unnest($2::text[], $3::text[]) AS q(key, name)
-    WHERE t.task = $1::bigint AND t.key = q.key AND t.name = q.name`,
+  // As rows are deleted; see rows.ts.
+  text: `DELETE FROM weir.timers WHERE ctid = ANY(ARRAY(
+    SELECT s.ctid FROM unnest($2::text[], $3::text[]) AS q(key, name)
+    CROSS JOIN LATERAL (SELECT t.ctid FROM weir.timers t
+      WHERE t.task = $1::bigint AND t.key = q.key AND t.name = q.name OFFSET 0) s))`,
 }
 
 /** The earliest armed timer of each clock, ms; null when none is. */
