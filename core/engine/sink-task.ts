@@ -15,7 +15,7 @@ import type { Runtime } from "./runtime.ts"
 import { boundsOf, firstPositions, foldPassedOver } from "./start.ts"
 import type { Bounds } from "./start.ts"
 import { SinkWriter } from "./sink-write.ts"
-import { endKey, inputTopics } from "./task.ts"
+import { checkOwned, endKey, inputTopics } from "./task.ts"
 
 const batchRecords = 5000
 
@@ -65,6 +65,7 @@ export class SinkTask {
 
   async run(signal: AbortSignal, progress: () => void): Promise<void> {
     const { log, table } = this.#runtime
+    await checkOwned(this.#member, this.#partition, this.#sink.name)
     const writer = await log.writer(`${this.#group}.${this.#partition}`)
     let inputs: Inputs | undefined
     try {
@@ -90,6 +91,7 @@ export class SinkTask {
       while (!signal.aborted) {
         const waiters = this.gate.begin()
         const pass = await inputs.next(batchRecords)
+        await checkOwned(this.#member, this.#partition, this.#sink.name)
         if (pass.positions.length > 0) {
           const step = { kind: "sink", name: this.#sink.name, partition: this.#partition } as const
           await observeStep(this.#runtime, step, pass, () => this.#step(writer, rows, pass, lanes, facts))

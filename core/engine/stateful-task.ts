@@ -19,7 +19,7 @@ import type { Runtime } from "./runtime.ts"
 import { boundsOf, firstPositions, foldPassedOver } from "./start.ts"
 import { setPositions } from "./positions.ts"
 import { StepState } from "./step-state.ts"
-import { StageWork, inputSpecs, makeSteps, topicsRead } from "./task.ts"
+import { StageWork, checkOwned, inputSpecs, makeSteps, topicsRead } from "./task.ts"
 
 /** ENGINE.md: the cost is per step, so steps are large; but one record may touch a thousand rows, so their time decides. */
 const batchRecords = 2000
@@ -53,12 +53,15 @@ export class StatefulTask {
   }
 
   async run(signal: AbortSignal, progress: () => void): Promise<void> {
+    const { stage, partition } = this.#work
+    await checkOwned(this.#member, partition, stage.name)
     const claimed = await Claimed.open(this.#runtime, this.#work, this.#group, this.#member, signal)
     try {
       if (claimed.asks) await this.#step(claimed, { pass: nothing, fired: [], claimed: claimed.at })
       while (!signal.aborted) {
         const waiters = this.gate.begin()
         const pass = await claimed.inputs.next(this.#limit)
+        await checkOwned(this.#member, partition, stage.name)
         if (pass.positions.length > 0) {
           await this.#timed(() => this.#step(claimed, { pass, fired: [] }))
           progress()
@@ -156,6 +159,7 @@ export class StatefulTask {
         claimed.steps = await makeSteps(this.#runtime, this.#work, claimed.signal)
       },
       stage.steps[0]!.plugin.name,
+      this.#work.pace,
     )
   }
 

@@ -13,7 +13,7 @@ import { groupOf } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
 import { boundsOf, firstPositions, foldPassedOver } from "./start.ts"
 import type { Bounds } from "./start.ts"
-import { StageWork, inputSpecs, makeSteps, topicsRead } from "./task.ts"
+import { StageWork, checkOwned, inputSpecs, makeSteps, topicsRead } from "./task.ts"
 
 const batchRecords = 1000
 const none: ChainResult = { emitted: [], held: [], dropped: [], failed: [] }
@@ -39,6 +39,7 @@ export class StatelessTask {
   async run(signal: AbortSignal, progress: () => void): Promise<void> {
     const { stage, partition } = this.#work
     const { log, table } = this.#runtime
+    await checkOwned(this.#member, partition, stage.name)
     // Fence first: only then is the committed position final.
     const writer = await log.writer(`${this.#group}.${partition}`)
     let inputs: Inputs | undefined
@@ -60,6 +61,7 @@ export class StatelessTask {
       while (!signal.aborted) {
         const waiters = this.gate.begin()
         const pass = await inputs.next(batchRecords)
+        await checkOwned(this.#member, partition, stage.name)
         if (pass.positions.length > 0) {
           await observeStep(this.#runtime, this.#work.step, pass, () => this.#step(writer, pass, facts))
           progress()
@@ -112,6 +114,7 @@ export class StatelessTask {
       (batch) => this.#work.chain(this.#steps, { batch }),
       () => this.#renew(),
       stage.steps[0]!.plugin.name,
+      this.#work.pace,
     )
   }
 

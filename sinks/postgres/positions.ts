@@ -1,8 +1,21 @@
 import type { Pool, PoolClient } from "pg"
 import { fatal, retryable } from "../../core/index.ts"
 import type { Span } from "../../core/index.ts"
+import { sqlState } from "./errors.ts"
+import { transaction } from "./session.ts"
 
-/** Raises the epoch of a partition, so that writes of older claims are refused.
+/** How long a claim waits for the lock of an older owner before it ends that owner's session, ms; and how often it does so. */
+const patienceMs = 500
+const patience = 5
+
+/** Ends the session that has the row locked or changed it: an owner that was overtaken, and may be stopped in the middle. */
+const endHolder = `SELECT pg_terminate_backend(a.pid) FROM weir_sink.positions p JOIN pg_stat_activity a ON a.backend_xid = p.xmax
+  WHERE p.sink = $1 AND p.topic = $2 AND p.partition = $3`
+
+const raiseEpoch = `INSERT INTO weir_sink.positions AS held (sink, topic, partition, epoch) VALUES ($1, $2, $3, 1)
+  ON CONFLICT (sink, topic, partition) DO UPDATE SET epoch = held.epoch + 1 RETURNING epoch, next`
+
+/** Raises the epoch of a partition, so that writes of older claims are refused; one that has the position locked is ended.
  * @param sink pipeline and name of the sink
  * @returns the offset to read next; undefined when nothing was written yet */
 export async function claim(
@@ -11,13 +24,20 @@ export async function claim(
   topic: string,
   partition: number,
 ): Promise<{ readonly next: bigint | undefined; readonly epoch: bigint }> {
-  const { rows } = await pool.query<{ epoch: string; next: string | null }>(
-    `INSERT INTO weir_sink.positions AS held (sink, topic, partition, epoch) VALUES ($1, $2, $3, 1)
-     ON CONFLICT (sink, topic, partition) DO UPDATE SET epoch = held.epoch + 1 RETURNING epoch, next`,
-    [sink, topic, partition],
-  )
-  const { epoch, next } = rows[0]!
-  return { epoch: BigInt(epoch), next: next === null ? undefined : BigInt(next) }
+  const name = [sink, topic, partition]
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await transaction(pool, async (client) => {
+        await client.query(`SET LOCAL lock_timeout = ${patienceMs}`)
+        const { rows } = await client.query<{ epoch: string; next: string | null }>(raiseEpoch, name)
+        const { epoch, next } = rows[0]!
+        return { epoch: BigInt(epoch), next: next === null ? undefined : BigInt(next) }
+      })
+    } catch (thrown) {
+      if (sqlState(thrown) !== "55P03" || attempt === patience) throw thrown
+      await pool.query(endHolder, name)
+    }
+  }
 }
 
 /** Where a partition stands; undefined when nothing was written yet. */

@@ -1,43 +1,72 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { afterAll, beforeEach, describe, expect, it } from "vitest"
 import type { Held } from "./zombies/holding-proxy.ts"
 import { Scene, until } from "./zombies/scene.ts"
-import type { Proxies } from "./zombies/scene.ts"
+import type { Process, Proxies } from "./zombies/scene.ts"
+
+/** A process that has everything to do, behind proxies. */
+interface Alone {
+  readonly scene: Scene
+  readonly process: Process
+  readonly proxies: Proxies
+  events: number
+}
 
 describe(
   "a process that is stopped past its session, and continued after another took over",
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   () => {
+    /** The same in all tests, as long as none fails. */
+    let alone: Alone | undefined
     let scene: Scene
+
+    async function begin(): Promise<Alone> {
+      const scene = await Scene.open()
+      const proxies = await scene.proxies()
+      return { scene, process: scene.start(proxies), proxies, events: 0 }
+    }
+
     beforeEach(async () => {
-      scene = await Scene.open()
+      alone ??= await begin()
+      scene = alone.scene
     })
-    afterEach(() => scene.close())
+    afterAll(async () => {
+      if (alone === undefined) return
+      expect((await alone.process.end()).code).toBe(0)
+      await alone.scene.expectExact()
+      await alone.scene.close()
+    })
 
     /** Stops a process at the request that `hold` keeps back; another one takes over and gets everything done. What the first one
      * sends when it goes on counts nothing; it drops what it had, and takes over in its turn. */
     async function survives(hold: (proxies: Proxies) => Held): Promise<void> {
-      const proxies = await scene.proxies()
-      const zombie = scene.start(proxies)
-      await scene.feed(40)
-      await scene.complete([zombie])
-      const held = hold(proxies)
-      await scene.feed(80)
-      await Promise.race([held.reached, until("the request", () => false, [zombie])])
-      zombie.stop()
-      const heir = scene.start()
-      await scene.feed(120)
-      await scene.complete([heir])
-      zombie.resume()
-      held.release()
-      await until("the zombie drops a task", () => zombie.lines.some(({ event }) => event === "dropped"), [
-        zombie,
-        heir,
-      ])
-      expect((await heir.end()).code).toBe(0)
-      await scene.feed(160)
-      await scene.complete([zombie])
-      expect((await zombie.end()).code).toBe(0)
-      await scene.expectExact()
+      const had = alone!
+      const { process: zombie, proxies } = had
+      alone = undefined
+      try {
+        const more = async (processes: readonly Process[]) => {
+          await scene.feed((had.events += 20))
+          await scene.complete(processes)
+        }
+        await more([zombie])
+        const dropped = () => zombie.lines.filter(({ event }) => event === "dropped").length
+        const before = dropped()
+        const held = hold(proxies)
+        await scene.feed((had.events += 20))
+        await Promise.race([held.reached, until("the request", () => false, [zombie])])
+        zombie.stop()
+        const heir = scene.start()
+        await more([heir])
+        zombie.resume()
+        held.release()
+        await until("the zombie drops a task", () => dropped() > before, [zombie, heir])
+        expect((await heir.end()).code).toBe(0)
+        await more([zombie])
+        await scene.expectExact()
+      } catch (error) {
+        await scene.close()
+        throw error
+      }
+      alone = had
     }
 
     it("commits nothing of a stage's step whose end of transaction it had not sent", () =>

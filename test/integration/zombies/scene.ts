@@ -10,10 +10,13 @@ import { expect } from "vitest"
 import { stringify } from "yaml"
 import { readRecords } from "../../../cli/topics/read.ts"
 import { loadPipeline } from "../../../cli/load.ts"
+import { topicCodec } from "../../../core/codec.ts"
+import type { TopicCodec } from "../../../core/codec.ts"
 import type { Rec } from "../../../core/index.ts"
 import type { CompiledPipeline } from "../../../core/pipeline/model.ts"
 import type { Log } from "../../../core/ports/log.ts"
 import type { Objects } from "../../../core/ports/objects.ts"
+import { registered } from "../../../core/registry.ts"
 import { builtIns, drivers } from "../../../main.ts"
 import { services } from "../../services/addresses.ts"
 import { chunkLines } from "../hospital/outcome.ts"
@@ -98,6 +101,17 @@ export async function until(
   }
 }
 
+async function connected(url: string): Promise<Client> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  return client
+}
+
+async function withClient(url: string, act: (client: Client) => Promise<unknown>): Promise<void> {
+  const client = await connected(url)
+  await act(client).finally(() => client.end())
+}
+
 /** Proxies to the services, of one process. */
 export interface Proxies {
   readonly kafka: HoldingProxy
@@ -113,7 +127,7 @@ export class Scene {
   readonly #environment: Readonly<Record<string, string>>
   readonly #processes: Process[] = []
   readonly #closing: (() => Promise<unknown>)[] = []
-  readonly #client: Client
+  #client: Client
   #pipeline!: CompiledPipeline
   #log!: Log
   #objects!: Objects
@@ -133,8 +147,7 @@ export class Scene {
     const { kafka, s3 } = services()
     const store = (place.ports.store as { readonly url: string }).url
     const environment = { KAFKA: kafka, STORE: store, SINK: store, S3: s3.endpoint }
-    const client = new Client({ connectionString: store })
-    await client.connect()
+    const client = await connected(store)
     await client.query(watchWrites)
     const scene = new Scene(folder, place, environment, client)
     await writeFile(scene.file, scene.#text(partitions))
@@ -208,6 +221,25 @@ export class Scene {
     }
   }
 
+  /** Makes a copy of the Store as it is now; what is given back puts it in the Store's place. No process may run. */
+  async backup(): Promise<() => Promise<void>> {
+    const server = services().postgres
+    const [own, copy] = [this.#environment["STORE"]!, new URL(this.#environment["STORE"]!)]
+    copy.pathname = `${copy.pathname}_copy`
+    const name = (url: string | URL) => new URL(url).pathname.slice(1)
+    await this.#client.end()
+    await withClient(server, (client) => client.query(`CREATE DATABASE ${name(copy)} TEMPLATE ${name(own)}`))
+    this.#client = await connected(own)
+    return async () => {
+      await this.#client.end()
+      await withClient(server, async (client) => {
+        await client.query(`DROP DATABASE ${name(own)} WITH (FORCE)`)
+        await client.query(`ALTER DATABASE ${name(copy)} RENAME TO ${name(own)}`)
+      })
+      this.#client = await connected(own)
+    }
+  }
+
   /** Starts a process of the pipeline. */
   start(proxies?: Proxies): Process {
     const behind = (url: string, port: number) => Object.assign(new URL(url), { port: String(port) }).href
@@ -225,6 +257,14 @@ export class Scene {
     })
     this.#processes.push(process)
     return process
+  }
+
+  /** Encodes and decodes a topic, once a process has made it. */
+  async codec(name: string): Promise<TopicCodec> {
+    const topic = this.topic(name)
+    const { topics, schemas } = await registered(this.#log)
+    const { zone, type } = this.#pipeline.topics.get(topic)!
+    return topicCodec(topic, zone, type, topics.get(topic)!.schema, schemas, this.#objects)
   }
 
   async records(name: string): Promise<readonly Rec<Event>[]> {
