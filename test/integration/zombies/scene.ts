@@ -85,7 +85,10 @@ export class Process {
   }
 }
 
-/** Waits until something is so; throws when a process ended meanwhile, or a minute passed. */
+/** On a machine that others share. */
+const patienceMs = 180_000
+
+/** Waits until something is so; throws when a process ended meanwhile, or three minutes passed. */
 export async function until(
   what: string,
   check: () => boolean | Promise<boolean>,
@@ -93,10 +96,10 @@ export async function until(
 ): Promise<void> {
   let over: Ended | undefined
   for (const each of processes) void each.ended.then((ended) => (over = ended))
-  for (const giveUp = performance.now() + 60_000; !(await check());) {
+  for (const giveUp = performance.now() + patienceMs; !(await check());) {
     if (over !== undefined) throw new Error(`${what}: a process ended (${over.code}):\n${over.said.slice(-3000)}`)
     if (performance.now() > giveUp)
-      throw new Error(`waited a minute for: ${what}\n${processes.map(({ said }) => said.slice(-3000)).join("\n---\n")}`)
+      throw new Error(`waited too long for: ${what}\n${processes.map(({ said }) => said.slice(-3000)).join("\n---\n")}`)
     await sleep(50)
   }
 }
