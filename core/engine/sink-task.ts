@@ -73,10 +73,9 @@ export class SinkTask {
       const positions = new Map<string, InputPosition>()
       const lanes = new Map<string, Lane>()
       const claims = new Map<string, Claimed>()
-      for (const topic of topics) claims.set(topic, await this.#claim(topic))
+      await Promise.all(topics.map(async (topic) => claims.set(topic, await this.#claim(topic))))
       // Only after the claims, for until then others write.
-      const bounds = await boundsOf(this.#runtime, topics, this.#partition)
-      await table.refresh()
+      const [bounds] = await Promise.all([boundsOf(this.#runtime, topics, this.#partition), table.refresh()])
       const facts = readFacts(table.get(this.#factsKey))
       claims.set(this.#topic, await this.#begin(claims.get(this.#topic)!, writer, bounds, facts))
       for (const [topic, { next, epoch }] of claims) {

@@ -44,9 +44,11 @@ export class StatelessTask {
     const writer = await log.writer(`${this.#group}.${partition}`)
     let inputs: Inputs | undefined
     try {
-      await table.refresh()
+      const [bounds] = await Promise.all([
+        boundsOf(this.#runtime, topicsRead(this.#runtime.pipeline.name, stage), partition),
+        table.refresh(),
+      ])
       const facts = readFacts(table.get(this.#factsKey))
-      const bounds = await boundsOf(this.#runtime, topicsRead(this.#runtime.pipeline.name, stage), partition)
       inputs = await Inputs.open(
         this.#member,
         partition,
@@ -84,10 +86,11 @@ export class StatelessTask {
   async #positions(writer: Writer, bounds: ReadonlyMap<string, Bounds>, facts: Facts) {
     const { stage, partition } = this.#work
     const positions = new Map<string, { topic: string; next: bigint }>()
-    for (const topic of bounds.keys()) {
+    const committed = [...bounds.keys()].map(async (topic) => {
       const next = (await this.#runtime.log.committed(this.#group, topic)).get(partition)
       if (next !== undefined) positions.set(topic, { topic, next })
-    }
+    })
+    await Promise.all(committed)
     const first = firstPositions(stage.start, [...stage.inputs.keys()], positions, bounds)
     if (first === undefined) return positions
     const next = first.map((position) => ({ topic: position.topic, partition, offset: position.next }))

@@ -12,18 +12,13 @@ const median = (numbers: readonly number[]): number =>
 describe("three processes that share a pipeline", { timeout: 300_000 }, () => {
   let scene: Scene
   beforeEach(async () => {
-    scene = await Scene.open(partitions)
+    scene = await Scene.open(partitions, true)
   })
   afterEach(() => scene.close())
 
   /** Waits until each process has its share of everything. */
   async function shared(processes: readonly Process[]): Promise<void> {
-    const groups = [
-      "stow",
-      "count",
-      ...outputs.map((name) => `table.${scene.topic(name)}`),
-      `files.${scene.topic("passed")}`,
-    ]
+    const groups = ["stow", "count", ...outputs.map((name) => `table.${scene.topic(name)}`)]
     for (const group of groups)
       await until(
         `${processes.length} members of ${group}`,

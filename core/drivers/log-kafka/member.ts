@@ -10,7 +10,8 @@ import type { KafkaReader } from "./reader.ts"
 
 /** Ms after which a member that does not beat has left. */
 export const SESSION = 6000
-const HEARTBEAT = 500
+/** A member hears with a heartbeat that others came or went: that long a handover waits. */
+const HEARTBEAT = 300
 const REBALANCE = 5000
 
 /** What a member needs of its Log. */
