@@ -1,25 +1,35 @@
 import { classify, fatal } from "../errors.ts"
 import type { ChainResult } from "./chain.ts"
+import type { Pace } from "./pace.ts"
 
-/** Runs a batch; where a record that can never pass makes it throw, halves it until that record alone is a dead letter. All others
+/** Runs a batch, in parts of the size that `pace` allows; where a record that can never pass makes it throw, halves it until that record alone is a dead letter. All others
  * go on in their order.
  * @param attempt runs a part of the batch; after it threw, nothing that it did may stand
  * @param renew makes the plugins' instances anew, for one that threw is not used again
- * @param step the name of the plugin that dead letters tell */
+ * @param step the name of the plugin that dead letters tell
+ * @param pace of the plugins */
 export async function bisect<R extends ChainResult["failed"][number]["root"]>(
   batch: readonly R[],
   attempt: (part: readonly R[]) => Promise<ChainResult>,
   renew: () => Promise<void>,
   step: string,
+  pace: Pace,
 ): Promise<ChainResult> {
   const all: ChainResult = { emitted: [], held: [], dropped: [], failed: [] }
   // Parts still to be tried, the first one last.
   const parts = [batch]
   for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
+    const { size } = pace
+    if (part.length > size) {
+      parts.push(part.slice(size))
+      part = part.slice(0, size)
+    }
+    const now = part
     try {
-      const result = await attempt(part)
-      if (part === batch) return result
+      const result = await pace.timed(now.length, () => attempt(now))
+      if (now === batch) return result
       join(all, result)
+      if (parts.length > 0) await pace.pause()
     } catch (thrown) {
       const error = classify(thrown)
       if (error.meaning !== "bad-record") throw error

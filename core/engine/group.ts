@@ -23,6 +23,12 @@ export interface Group {
   readonly done: Effect.Effect<never, WeirError>
 }
 
+interface Slot {
+  readonly task: GroupTask
+  /** Undefined until it is started. */
+  fiber: Fiber.Fiber<void, never> | undefined
+}
+
 /** Joins a consumer group and keeps one task running for each partition that is assigned. Whatever is assigned anew, kept
  * partitions included, is stopped first and claimed again. */
 export const runGroup = (
@@ -40,7 +46,7 @@ export const runGroup = (
   Effect.gen(function* () {
     const assignments = yield* Queue.unbounded<readonly number[]>()
     const failures = yield* Queue.unbounded<WeirError>()
-    const tasks = new Map<number, { readonly task: GroupTask; readonly fiber: Fiber.Fiber<void, never> }>()
+    const tasks = new Map<number, Slot>()
     let generation = 0
     let had: ReadonlySet<number> = new Set()
     const ready = deferred<void>()
@@ -57,44 +63,68 @@ export const runGroup = (
       }),
       (joined) => Effect.promise(() => joined.leave().catch(() => {})),
     )
+    /** By partition: settles when the last run of a task of it has. */
+    const runs = new Map<number, Promise<void>>()
     const stopAll = Effect.gen(function* () {
-      yield* Fiber.interruptAll([...tasks.values()].map(({ fiber }) => fiber))
+      yield* Fiber.interruptAll([...tasks.values()].flatMap(({ fiber }) => fiber ?? []))
       for (const { task } of tasks.values()) task.gate.close()
       tasks.clear()
+      yield* Effect.promise(() => Promise.all(runs.values()))
     })
     const forget = (kept: readonly number[]) => {
       for (const partition of [...had].filter((one) => !kept.includes(one)))
         runtime.counters.forget(spec.name, partition, spec.topic)
       had = new Set(kept)
     }
-    const start = (partition: number) =>
+    /** A partition waits for the end of its own last run, and for no neighbour's. */
+    const runOf = (partition: number, task: GroupTask) => (signal: AbortSignal, progress: () => void) => {
+      const last = runs.get(partition)
+      const run = (async () => {
+        await last
+        if (!signal.aborted) await task.run(signal, progress)
+      })()
+      runs.set(
+        partition,
+        run.catch(() => {}),
+      )
+      return run
+    }
+    const start = (partition: number, slot: Slot) =>
       Effect.gen(function* () {
-        const task = make(partition, member)
+        const { task } = slot
         const supervised = supervise({
           name: spec.name,
           partition,
           standing: runtime.pauses.standing(spec.name, runtime.counters.partition(spec.name, partition, spec.topic)),
-          run: (signal, progress) => task.run(signal, progress),
+          run: runOf(partition, task),
           owned: () => member.confirm(partition),
         })
-        const fiber = yield* Effect.forkScoped(
+        slot.fiber = yield* Effect.forkScoped(
           supervised.pipe(
             Effect.catch((error) => Effect.asVoid(Queue.offer(failures, error))),
             // Whoever waits for a task that is gone would wait for ever.
             Effect.ensuring(Effect.sync(() => task.gate.close())),
           ),
         )
-        tasks.set(partition, { task, fiber })
       })
+    /** In one turn, so that nobody sees a group without tasks. */
+    const replace = (partitions: readonly number[]) => {
+      for (const { task, fiber } of tasks.values()) {
+        fiber?.interruptUnsafe()
+        task.gate.close()
+      }
+      tasks.clear()
+      for (const partition of partitions) tasks.set(partition, { task: make(partition, member), fiber: undefined })
+      generation++
+    }
     yield* Effect.addFinalizer(() => stopAll)
     yield* Effect.forkScoped(
       Effect.forever(
         Effect.gen(function* () {
           const partitions = yield* Queue.take(assignments)
-          yield* stopAll
           forget(partitions)
-          for (const partition of partitions) yield* start(partition)
-          generation++
+          replace(partitions)
+          for (const [partition, slot] of tasks) yield* start(partition, slot)
           ready.resolve()
         }),
       ),

@@ -82,10 +82,12 @@ export class Inputs {
   ): Promise<Inputs> {
     const inputs = new Inputs(partition, watch, waitMs)
     try {
-      for (const spec of specs) {
+      const placed = specs.map((spec) => {
         const there = bounds.get(spec.topic)!
-        const position = positions.get(spec.topic) ?? { topic: spec.topic, next: there.start }
-        await verify(member, partition, position, there)
+        return { spec, there, position: positions.get(spec.topic) ?? { topic: spec.topic, next: there.start } }
+      })
+      await Promise.all(placed.map(({ there, position }) => verify(member, partition, position, there)))
+      for (const { spec, position } of placed) {
         const reader = await member.reader(spec.topic, partition, position.next)
         inputs.#inputs.push({ ...spec, reader, position, pending: undefined })
       }

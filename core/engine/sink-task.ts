@@ -16,7 +16,7 @@ import type { Runtime } from "./runtime.ts"
 import { boundsOf, firstPositions, foldPassedOver } from "./start.ts"
 import type { Bounds } from "./start.ts"
 import { SinkWriter } from "./sink-write.ts"
-import { endKey, inputTopics } from "./task.ts"
+import { checkOwned, endKey, inputTopics } from "./task.ts"
 
 const batchRecords = 5000
 
@@ -63,6 +63,7 @@ export class SinkTask {
 
   async run(signal: AbortSignal, progress: () => void): Promise<void> {
     const { log, table } = this.#runtime
+    await checkOwned(this.#member, this.#partition, this.#sink.name)
     const writer = await log.writer(`${this.#group}.${this.#partition}`)
     let inputs: Inputs | undefined
     try {
@@ -70,11 +71,9 @@ export class SinkTask {
       const positions = new Map<string, InputPosition>()
       const lanes = new Map<string, Lane>()
       const claims = new Map<string, SinkClaim>()
-      await table.refresh()
-      for (const topic of topics) claims.set(topic, await this.#claim(topic))
+      await Promise.all(topics.map(async (topic) => claims.set(topic, await this.#claim(topic))))
       // Only after the claims, for until then others write.
-      const bounds = await boundsOf(this.#runtime, topics, this.#partition)
-      await table.refresh()
+      const [bounds] = await Promise.all([boundsOf(this.#runtime, topics, this.#partition), table.refresh()])
       const facts = readFacts(table.get(this.#factsKey))
       claims.set(this.#topic, await this.#begin(claims.get(this.#topic)!, writer, bounds, facts))
       for (const [topic, { next, epoch, last }] of claims) {
@@ -89,6 +88,7 @@ export class SinkTask {
       while (!signal.aborted) {
         const waiters = this.gate.begin()
         const pass = await inputs.next(batchRecords)
+        await checkOwned(this.#member, this.#partition, this.#sink.name)
         if (pass.positions.length > 0) {
           const step = { kind: "sink", name: this.#sink.name, partition: this.#partition } as const
           await observeStep(this.#runtime, step, pass, () => this.#step(writer, rows, pass, lanes, facts))

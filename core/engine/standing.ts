@@ -38,6 +38,11 @@ export class Standing {
     this.#changed()
   }
 
+  /** What it had claimed counts no more: another owner came, or nobody can tell what became of its last step. */
+  dropped(error: WeirError): void {
+    this.#logger.info("dropped", { ...this.#where, code: error.code, message: error.message })
+  }
+
   /** It came further, or found that there is nothing to do; costs nothing when it had not stood still. */
   progress(): void {
     const { paused } = this.#state

@@ -20,9 +20,11 @@ export async function boundsOf(
   topics: Iterable<string>,
   partition: number,
 ): Promise<Map<string, Bounds>> {
-  const bounds = new Map<string, Bounds>()
-  for (const topic of topics) bounds.set(topic, (await log.bounds(topic))[partition] ?? { start: 0n, end: 0n })
-  return bounds
+  const found = [...topics].map(async (topic) => {
+    const bounds = (await log.bounds(topic))[partition] ?? { start: 0n, end: 0n }
+    return [topic, bounds] as const
+  })
+  return new Map(await Promise.all(found))
 }
 
 /** The positions with which a task begins that has none, where its stage or sink says `start:`; they are to be written down at

@@ -19,7 +19,7 @@ import type { Runtime } from "./runtime.ts"
 import { boundsOf, firstPositions, foldPassedOver } from "./start.ts"
 import { setPositions } from "./positions.ts"
 import { StepState } from "./step-state.ts"
-import { StageWork, inputSpecs, makeSteps, topicsRead } from "./task.ts"
+import { StageWork, checkOwned, inputSpecs, makeSteps, topicsRead } from "./task.ts"
 
 /** ENGINE.md: the cost is per step, so steps are large; but one record may touch a thousand rows, so their time decides. */
 const batchRecords = 2000
@@ -53,12 +53,15 @@ export class StatefulTask {
   }
 
   async run(signal: AbortSignal, progress: () => void): Promise<void> {
+    const { stage, partition } = this.#work
+    await checkOwned(this.#member, partition, stage.name)
     const claimed = await Claimed.open(this.#runtime, this.#work, this.#group, this.#member, signal)
     try {
       if (claimed.asks) await this.#step(claimed, { pass: nothing, fired: [], claimed: claimed.at })
       while (!signal.aborted) {
         const waiters = this.gate.begin()
         const pass = await claimed.inputs.next(this.#limit)
+        await checkOwned(this.#member, partition, stage.name)
         if (pass.positions.length > 0) {
           await this.#timed(() => this.#step(claimed, { pass, fired: [] }))
           progress()
@@ -156,6 +159,7 @@ export class StatefulTask {
         claimed.steps = await makeSteps(this.#runtime, this.#work, claimed.signal)
       },
       stage.steps[0]!.plugin.name,
+      this.#work.pace,
     )
   }
 
@@ -249,7 +253,8 @@ class Claimed {
     }
   }
 
-  /** Fence in the Store, fence in the Log, read the committed number, publish what is above it, then read on. */
+  /** Fence in the Store and in the Log, read the committed number, publish what is above it, then read on. Of the fences either may
+   * come first: the Store's counter is read with its epoch, and nothing is published that it did not count before. */
   static async open(
     runtime: Runtime,
     work: StageWork,
@@ -258,20 +263,30 @@ class Claimed {
     signal: AbortSignal,
   ): Promise<Claimed> {
     const { stage, partition } = work
-    const store = await runtime.store.claim(runtime.pipeline.name, stage.name, partition)
+    const [claim, opening] = await Promise.allSettled([
+      runtime.store.claim(runtime.pipeline.name, stage.name, partition),
+      runtime.log.writer(`${group}.${partition}`),
+    ])
+    if (claim.status === "rejected" || opening.status === "rejected") {
+      if (claim.status === "fulfilled") await claim.value.release()
+      if (opening.status === "fulfilled") await opening.value.close()
+      throw claim.status === "rejected" ? claim.reason : (opening as PromiseRejectedResult).reason
+    }
+    const store = claim.value
     let publisher: Publisher | undefined
     let inputs: Inputs | undefined
     try {
-      publisher = await Publisher.open(runtime, store, group, [...stage.inputs.keys()][0]!, partition)
+      const first = [...stage.inputs.keys()][0]!
+      publisher = await Publisher.open(runtime, store, opening.value, group, first, partition)
       const positions = new Map(store.positions.map((position: InputPosition) => [position.topic, position]))
       const bounds = await boundsOf(runtime, topicsRead(runtime.pipeline.name, stage), partition)
-      const first = firstPositions(stage.start, [...stage.inputs.keys()], positions, bounds)
+      const begun = firstPositions(stage.start, [...stage.inputs.keys()], positions, bounds)
       const facts = readFacts(store.facts)
-      if (first !== undefined) {
-        await foldPassedOver(runtime, facts, partition, first, bounds)
-        await setPositions(store, first, facts)
+      if (begun !== undefined) {
+        await foldPassedOver(runtime, facts, partition, begun, bounds)
+        await setPositions(store, begun, facts)
       }
-      for (const position of first ?? []) positions.set(position.topic, position)
+      for (const position of begun ?? []) positions.set(position.topic, position)
       inputs = await Inputs.open(
         member,
         partition,
@@ -327,15 +342,16 @@ class Publisher {
     this.#offsets = offsets
   }
 
+  /** @param writer is closed if it fails */
   static async open(
     runtime: Runtime,
     store: TaskStore,
+    writer: Writer,
     group: string,
     topic: string,
     partition: number,
   ): Promise<Publisher> {
     const outbox = `${group}.outbox`
-    const writer = await runtime.log.writer(`${group}.${partition}`)
     try {
       const inLog = (await runtime.log.committed(outbox, topic)).get(partition) ?? 0n
       if (inLog > store.outbox) {

@@ -15,7 +15,7 @@ import { groupOf } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
 import { boundsOf, firstPositions, foldPassedOver } from "./start.ts"
 import type { Bounds } from "./start.ts"
-import { StageWork, inputSpecs, makeSteps, topicsRead } from "./task.ts"
+import { StageWork, checkOwned, inputSpecs, makeSteps, topicsRead } from "./task.ts"
 
 const batchRecords = 1000
 const none: ChainResult = { emitted: [], held: [], dropped: [], failed: [] }
@@ -43,13 +43,16 @@ export class StatelessTask {
   async run(signal: AbortSignal, progress: () => void): Promise<void> {
     const { stage, partition } = this.#work
     const { log, table } = this.#runtime
+    await checkOwned(this.#member, partition, stage.name)
     // Fence first: only then is the committed position final.
     const writer = await log.writer(`${this.#group}.${partition}`)
     let inputs: Inputs | undefined
     try {
-      await table.refresh()
+      const [bounds] = await Promise.all([
+        boundsOf(this.#runtime, topicsRead(this.#runtime.pipeline.name, stage), partition),
+        table.refresh(),
+      ])
       const facts = readFacts(table.get(this.#factsKey))
-      const bounds = await boundsOf(this.#runtime, topicsRead(this.#runtime.pipeline.name, stage), partition)
       inputs = await Inputs.open(
         this.#member,
         partition,
@@ -64,6 +67,7 @@ export class StatelessTask {
       while (!signal.aborted) {
         const waiters = this.gate.begin()
         const pass = await inputs.next(batchRecords)
+        await checkOwned(this.#member, partition, stage.name)
         if (pass.positions.length > 0) {
           await observeStep(this.#runtime, this.#work.step, pass, () => this.#step(writer, pass, facts))
           progress()
@@ -86,10 +90,11 @@ export class StatelessTask {
   async #positions(writer: Writer, bounds: ReadonlyMap<string, Bounds>, facts: Facts) {
     const { stage, partition } = this.#work
     const positions = new Map<string, InputPosition>()
-    for (const topic of bounds.keys()) {
+    const committed = [...bounds.keys()].map(async (topic) => {
       const next = (await this.#runtime.log.committed(this.#group, topic)).get(partition)
       if (next !== undefined) positions.set(topic, { topic, next })
-    }
+    })
+    await Promise.all(committed)
     const first = firstPositions(stage.start, [...stage.inputs.keys()], positions, bounds)
     if (first === undefined) return this.#landmarks.all(bounds.keys(), positions)
     const next = first.map((position) => ({ topic: position.topic, partition, offset: position.next }))
@@ -116,6 +121,7 @@ export class StatelessTask {
       (batch) => this.#work.chain(this.#steps, { batch }),
       () => this.#renew(),
       stage.steps[0]!.plugin.name,
+      this.#work.pace,
     )
   }
 

@@ -58,6 +58,7 @@ export const supervise = (task: Supervised): Effect.Effect<void, WeirError> =>
       if (outcome._tag === "Success") return
       const error = outcome.failure
       if (error.code === "fenced" || error.code === "revoked" || error.code === "unknown-outcome") {
+        task.standing.dropped(error)
         if (!(yield* Effect.promise(() => task.owned().catch(() => false)))) return
       } else if (error.meaning === "fatal" || error.meaning === "partial") {
         return yield* Effect.fail(located(task, error))

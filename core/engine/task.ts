@@ -6,13 +6,14 @@ import { allEnded, completeThrough, fold, markOfInputs } from "./facts.ts"
 import { codecOf } from "./inputs.ts"
 import type { InputSpec, Pass } from "./inputs.ts"
 import { Outbound } from "./outbound.ts"
+import { Pace } from "./pace.ts"
 import { replaySpec, replayTopic } from "./replay.ts"
 import { contextFor, dropTopic } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
 import type { Context } from "../context.ts"
 import type { Control } from "../codec.ts"
 import { place } from "../codec.ts"
-import { fatal } from "../errors.ts"
+import { fatal, retryable } from "../errors.ts"
 import type { WeirError } from "../errors.ts"
 import type { AnyPlugin, HeldInput, State } from "../plugin.ts"
 import type { CompiledStage, CompiledTopic } from "../pipeline/model.ts"
@@ -89,6 +90,7 @@ export class StageWork {
   readonly partition: number
   readonly writer: string
   readonly inputs: readonly CompiledTopic[]
+  readonly pace: Pace
   /** What plugins counted in the step under way. */
   readonly uncounted: [counter: string, label: string, by: number][] = []
 
@@ -98,6 +100,7 @@ export class StageWork {
     this.partition = partition
     this.writer = `stage/${stage.name}/${partition}`
     this.inputs = inputTopics(runtime, stage.inputs.keys())
+    this.pace = new Pace(() => runtime.elapsed())
   }
 
   /** As metrics and spans name what it does. */
@@ -229,8 +232,12 @@ export function drops(
   })
 }
 
-/** A member that lost the partition, or never had it: the task ends without a word. */
-export const owns = async (member: Member, partition: number): Promise<boolean> =>
-  member.owns(partition) || (await member.confirm(partition))
+/** Ownership is a lease: where the last heartbeat is too old to tell (the process stood still), the coordinator is asked. Fencing
+ * holds whatever this finds; it keeps a member that lost a partition from claiming it back, and from work that counts nothing.
+ * @throws retryable `revoked` */
+export async function checkOwned(member: Member, partition: number, name: string): Promise<void> {
+  if (!member.owns(partition) && !(await member.confirm(partition)))
+    throw retryable("revoked", `partition ${partition} of ${name} is another member's`)
+}
 
 export type { AnyPlugin }

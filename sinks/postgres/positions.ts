@@ -1,6 +1,8 @@
 import type { Pool, PoolClient } from "pg"
 import { fatal, retryable } from "../../core/index.ts"
 import type { SinkClaim, Span } from "../../core/index.ts"
+import { sqlState } from "./errors.ts"
+import { transaction } from "./session.ts"
 
 interface Row {
   readonly epoch: string
@@ -9,19 +11,36 @@ interface Row {
   readonly last_checksum: string | null
 }
 
-/** Raises the epoch of a partition, so that writes of older claims are refused.
+/** How long a claim waits for the lock of an older owner before it ends that owner's session, ms; and how often it does so. */
+const patienceMs = 500
+const patience = 5
+
+/** Ends the session that has the row locked or changed it: an owner that was overtaken, and may be stopped in the middle. */
+const endHolder = `SELECT pg_terminate_backend(a.pid) FROM weir_sink.positions p JOIN pg_stat_activity a ON a.backend_xid = p.xmax
+  WHERE p.sink = $1 AND p.topic = $2 AND p.partition = $3`
+
+const raiseEpoch = `INSERT INTO weir_sink.positions AS held (sink, topic, partition, epoch) VALUES ($1, $2, $3, 1)
+  ON CONFLICT (sink, topic, partition) DO UPDATE SET epoch = held.epoch + 1 RETURNING epoch, next, last_offset, last_checksum`
+
+/** Raises the epoch of a partition, so that writes of older claims are refused; one that has the position locked is ended.
  * @param sink pipeline and name of the sink
  * @returns the offset to read next; undefined when nothing was written yet */
 export async function claim(pool: Pool, sink: string, topic: string, partition: number): Promise<SinkClaim> {
-  const { rows } = await pool.query<Row>(
-    `INSERT INTO weir_sink.positions AS held (sink, topic, partition, epoch) VALUES ($1, $2, $3, 1)
-     ON CONFLICT (sink, topic, partition) DO UPDATE SET epoch = held.epoch + 1
-     RETURNING epoch, next, last_offset, last_checksum`,
-    [sink, topic, partition],
-  )
-  const { epoch, next, last_offset: offset, last_checksum: checksum } = rows[0]!
-  const last = offset === null ? {} : { last: { offset: BigInt(offset), checksum: Number(checksum) } }
-  return { epoch: BigInt(epoch), next: next === null ? undefined : BigInt(next), ...last }
+  const name = [sink, topic, partition]
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await transaction(pool, async (client) => {
+        await client.query(`SET LOCAL lock_timeout = ${patienceMs}`)
+        const { rows } = await client.query<Row>(raiseEpoch, name)
+        const { epoch, next, last_offset: offset, last_checksum: checksum } = rows[0]!
+        const last = offset === null ? {} : { last: { offset: BigInt(offset), checksum: Number(checksum) } }
+        return { epoch: BigInt(epoch), next: next === null ? undefined : BigInt(next), ...last }
+      })
+    } catch (thrown) {
+      if (sqlState(thrown) !== "55P03" || attempt === patience) throw thrown
+      await pool.query(endHolder, name)
+    }
+  }
 }
 
 /** Where a partition stands; undefined when nothing was written yet. */

@@ -6,6 +6,7 @@ import { Client } from "pg"
 import { topicCodec, topicSchema } from "../../core/codec.ts"
 import { openEmbeddedLog } from "../../core/drivers/log-embedded/index.ts"
 import { bisect } from "../../core/engine/bisect.ts"
+import { Pace } from "../../core/engine/pace.ts"
 import { runChain } from "../../core/engine/chain.ts"
 import type { ChainStep } from "../../core/engine/chain.ts"
 import { Counters } from "../../core/engine/counters.ts"
@@ -144,6 +145,7 @@ async function stageFigure(): Promise<Figure> {
   const steps = async (): Promise<ChainStep[]> => [
     { plugin: thrower, instance: (await thrower.create({}, testContext())) as never },
   ]
+  const pace = new Pace(() => performance.now())
   for (let number = 0; number < batches * 2; number++)
     for (const at of [0, 1]) {
       const messages = messagesOf(batchOf("bench.stage", number, at === 1).slice(0, 1000))
@@ -157,6 +159,7 @@ async function stageFigure(): Promise<Figure> {
           made = await steps()
         },
         "thrower",
+        pace,
       )
       const out = new Outbound()
       for (const { root, draft } of result.emitted) out.record(codec, 4, draft, root.origin)

@@ -10,7 +10,8 @@ import type { KafkaReader } from "./reader.ts"
 
 /** Ms after which a member that does not beat has left. */
 export const SESSION = 6000
-const HEARTBEAT = 500
+/** A member hears with a heartbeat that others came or went: that long a handover waits. */
+const HEARTBEAT = 300
 const REBALANCE = 5000
 
 /** What a member needs of its Log. */
@@ -54,7 +55,10 @@ class KafkaMember implements Member {
   #memberId = ""
   #generation = -1
   #assigned: readonly number[] = []
-  /** The monotonic time at which the last heartbeat that was answered had been sent; undefined while joining. */
+  /** False while joining. */
+  #joined = false
+  /** The monotonic time at which the last heartbeat that was answered had been sent; undefined where what it had is lost. A member
+   * that joins again because others came or went has its partitions until it is told otherwise. */
   #beatAt: number | undefined
   #loop: Promise<void> = Promise.resolve()
 
@@ -81,7 +85,7 @@ class KafkaMember implements Member {
   async confirm(partition: number): Promise<boolean> {
     const until = performance.now() + this.#session + REBALANCE
     while (!this.#left.signal.aborted && performance.now() < until) {
-      if (this.#beatAt === undefined) {
+      if (!this.#joined) {
         await Promise.race([this.#settled.promise, sleep(this.#session)])
         continue
       }
@@ -118,6 +122,7 @@ class KafkaMember implements Member {
     this.#revoke(() => true)
     this.#assigned = []
     this.#beatAt = undefined
+    this.#joined = false
     this.#settled.resolve()
     // Without an id the join that runs has to end first, or the group would wait for a member that is gone.
     if (this.#memberId === "") await this.#loop
@@ -158,13 +163,15 @@ class KafkaMember implements Member {
     const { type, retriable } = faultOf(error)
     if (type === "REBALANCE_IN_PROGRESS") return
     if (type === "UNKNOWN_MEMBER_ID") this.#memberId = ""
-    if (type === "UNKNOWN_MEMBER_ID" || type === "ILLEGAL_GENERATION") this.#revoke(() => true)
-    else if (!retriable) this.#first.reject(kafkaError(error, `group ${this.#spec.group}`))
+    if (type === "UNKNOWN_MEMBER_ID" || type === "ILLEGAL_GENERATION") {
+      this.#beatAt = undefined
+      this.#revoke(() => true)
+    } else if (!retriable) this.#first.reject(kafkaError(error, `group ${this.#spec.group}`))
   }
 
   #startJoining(): void {
-    if (this.#beatAt === undefined) return
-    this.#beatAt = undefined
+    if (!this.#joined) return
+    this.#joined = false
     this.#settled = deferred<void>()
   }
 
@@ -200,6 +207,7 @@ class KafkaMember implements Member {
     this.#assigned = assigned
     this.#revoke((partition) => !assigned.includes(partition))
     this.#beatAt = at
+    this.#joined = true
     this.#spec.onAssigned(assigned)
     this.#settled.resolve()
   }
