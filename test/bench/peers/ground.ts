@@ -1,4 +1,14 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
 import { Client } from "pg"
 import { cache } from "../../services/cache.ts"
@@ -9,7 +19,8 @@ import { freePort, run, stop } from "../../services/processes.ts"
 /** Where the peers' scripts stand beside this repository. */
 export const peersFolder = join(import.meta.dirname, "../../../../shared/peers")
 
-const repository = join(import.meta.dirname, "../../..")
+/** The root of this repository. */
+export const repository = join(import.meta.dirname, "../../..")
 const connectVersion = "4.3.1"
 const debeziumVersion = "3.5.0.Final"
 const driverVersion = "42.7.14"
@@ -33,6 +44,7 @@ export async function openGround(): Promise<Ground> {
   const { address: kafka, brokers } = await startKafka(join(folder, "kafka"))
   const { address, process: server } = await startPostgres(join(folder, "postgres"))
   await settle(address)
+  await bringWeir(folder)
   const peers = join(folder, "peers")
   cpSync(peersFolder, peers, { recursive: true })
   symlinkSync(join(repository, "node_modules"), join(peers, "node_modules"))
@@ -56,6 +68,15 @@ export async function openGround(): Promise<Ground> {
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** Builds what is published, and lets packages in the folder find it: what is measured is what is installed. */
+async function bringWeir(folder: string): Promise<void> {
+  await run(process.execPath, [join(repository, "scripts/build.ts")], { cwd: repository })
+  mkdirSync(join(folder, "node_modules"))
+  symlinkSync(repository, join(folder, "node_modules/weir"))
+  const plugin = readFileSync(join(import.meta.dirname, "plugin.ts"), "utf8")
+  writeFileSync(join(folder, "plugin.ts"), plugin.replace('"../../../core/index.ts"', '"weir"'))
 }
 
 /** The scripts' own. */

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { stringify } from "yaml"
-import type { Ground } from "./ground.ts"
+import { type Ground, repository } from "./ground.ts"
 import type { Command } from "./process.ts"
 
 /** The load of a bench: rows, how many names they take turns on, and the partitions of every topic. */
@@ -17,7 +17,7 @@ export type Work =
   | { readonly kind: "sink"; readonly topic: string; readonly table: string }
   | { readonly kind: "stage"; readonly topic: string; readonly to: string }
 
-const weir = join(import.meta.dirname, "../../../cli/bin.ts")
+const weir = join(repository, "dist/cli/bin.js")
 
 /** `weir run` on a pipeline file that is written for it. It ends by itself when all is done. */
 export function weirRun(ground: Ground, name: string, work: Work, load: Load): Command {
@@ -37,7 +37,7 @@ function pipeline(ground: Ground, name: string, work: Work, { rows, keys, partit
   const count = work.kind === "load" ? rows : 0
   return {
     name,
-    plugins: [join(import.meta.dirname, "plugin.ts")],
+    plugins: ["./plugin.ts"],
     log: { driver: "kafka", brokers: [ground.kafka] },
     store: { driver: "postgres", url: ground.postgres },
     objects: { driver: "folder", dir: "objects" },
