@@ -114,9 +114,10 @@ export function topicCodec(
         throw fatal("null-message", `${place(at)}: a message without a value`, {
           hint: "only Weir may write this topic",
         })
-      const { claim, ...envelope } = decodeEnvelope(envelopes, value, at)
-      if (envelope.op === "control") {
-        const { kind, writer, mark, feed, through } = envelope.headers
+      const envelope = decodeEnvelope(envelopes, value, at)
+      const { key, id, op, version, time, headers, claim } = envelope
+      if (op === "control") {
+        const { kind, writer, mark, feed, through } = headers
         return {
           control: {
             kind: kind as Control["kind"],
@@ -128,19 +129,12 @@ export function topicCodec(
           },
         }
       }
+      // `origin.topic` is empty in what a source wrote: its chain begins here.
+      const origin = envelope.origin.topic === "" ? at : envelope.origin
       const rec = (content: unknown): Decoded => ({
-        // `origin.topic` is empty in what a source wrote: its chain begins here.
-        record: {
-          ...envelope,
-          op: envelope.op as Rec["op"],
-          value: content,
-          at,
-          origin: envelope.origin.topic === "" ? at : envelope.origin,
-          zone,
-          type: type.name,
-        },
+        record: { key, id, op, version, time, value: content, headers, at, origin, zone, type: type.name },
       })
-      return claim === null ? rec(envelope.value) : fetch(envelope as Envelope, claim).then(rec)
+      return claim === null ? rec(envelope.value) : fetch(envelope, claim).then(rec)
     },
   }
 }

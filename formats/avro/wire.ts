@@ -56,15 +56,20 @@ export function encodeMessage(type: Type, value: unknown, schemaId: number): Buf
 export function schemaIdOf(bytes: Uint8Array): number {
   if (bytes.length < headerBytes || bytes[0] !== 0)
     throw new AvroFault(`${bytes.length} bytes without the header of the Confluent wire format`)
-  return Buffer.from(bytes.buffer, bytes.byteOffset, headerBytes).readUInt32BE(1)
+  return ((bytes[1]! << 24) | (bytes[2]! << 16) | (bytes[3]! << 8) | bytes[4]!) >>> 0
 }
 
 /** The datum of a message, read by `resolver` if it was written with another schema. */
 export function decodeMessage(type: Type, bytes: Uint8Array, resolver?: unknown): unknown {
-  const datum = Buffer.from(bytes.buffer, bytes.byteOffset + headerBytes, bytes.length - headerBytes)
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  let found: { readonly value: unknown; readonly offset: number } | undefined
   try {
-    return type.fromBuffer(datum, resolver as never)
+    found = type.decode(buffer, headerBytes, resolver as never)
   } catch {
-    throw new AvroFault(`${datum.length} bytes that are not a datum of the schema`)
+    // Told below.
   }
+  // avsc reads past the end where bytes are missing, and says so by the offset alone.
+  if (found?.offset !== buffer.length)
+    throw new AvroFault(`${buffer.length - headerBytes} bytes that are not a datum of the schema`)
+  return found.value
 }

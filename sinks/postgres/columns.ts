@@ -1,13 +1,14 @@
 import { badRecord, fatal } from "../../core/index.ts"
 import type { Fields, FieldType, RecordType } from "../../core/index.ts"
+import type { Cell, ColumnType } from "./arrays.ts"
 
 /** A column of a topic's table. */
 export interface Column {
   readonly name: string
   readonly doc: string
-  readonly type: "text" | "integer" | "bigint" | "double precision" | "boolean" | "jsonb"
-  /** The field's value as an element of a PostgreSQL array literal; throws bad-record. */
-  cell(value: unknown): string
+  readonly type: ColumnType
+  /** The field's value as the column takes it; throws bad-record. */
+  cell(value: unknown): Cell
 }
 
 /** The column of a field: `studyInstanceUid` becomes `study_instance_uid`, so that SQL needs no quotes. */
@@ -17,38 +18,40 @@ export const columnName = (field: string): string =>
     .replace(/([A-Z])([A-Z][a-z])/g, "$1_$2")
     .toLowerCase()
 
-// oxlint-disable no-control-regex -- U+0000 is what is looked for, and what JSON escapes
-const special = /["\\\0]/
-/** What JSON.stringify escapes in another way than array literals: there a backslash stands for the next character. */
-const escapedElsewise = /[\0-\x1f\ud800-\udfff]/
-// oxlint-enable no-control-regex
-
-/** A text as an element of an array literal (PostgreSQL 18, 8.15.2); throws bad-record for U+0000, which no text can hold. */
+/** A text as a cell; throws bad-record for U+0000, which no text can hold. */
 export function textCell(text: string, path: string): string {
-  if (!special.test(text)) return `"${text}"`
-  // Five times as fast as String.replace, and most of what has quotes is JSON.
-  if (!escapedElsewise.test(text)) return JSON.stringify(text)
   if (text.includes("\0"))
     throw badRecord("nul-character", `${path} holds U+0000, which PostgreSQL cannot store`, { path })
-  return `"${text.replace(/["\\]/g, "\\$&")}"`
+  return text
 }
 
 const wrong = (path: string, type: string): never => {
   throw badRecord("wrong-type", `${path} is not of its type, ${type}`, { path })
 }
 
-type Cell = (value: unknown, path: string) => string
-type Kind = readonly [type: Column["type"], cell: Cell]
+const tooLarge = (path: string): never => {
+  throw badRecord("out-of-range", `${path} holds a number that does not fit its column`, { path })
+}
+
+type Kind = readonly [type: ColumnType, cell: (value: unknown, path: string) => Cell]
+
+function intCell(value: unknown, path: string): Cell {
+  if (!Number.isInteger(value)) return wrong(path, "int")
+  return (value as number) === ((value as number) | 0) ? (value as number) : tooLarge(path)
+}
+
+function longCell(value: unknown, path: string): Cell {
+  if (Number.isSafeInteger(value)) return value as number
+  if (typeof value !== "bigint") return wrong(path, "long")
+  return BigInt.asIntN(64, value) === value ? value : tooLarge(path)
+}
 
 const kinds: Readonly<Record<string, Kind>> = {
   string: ["text", (value, path) => (typeof value === "string" ? textCell(value, path) : wrong(path, "string"))],
-  int: ["integer", (value, path) => (Number.isInteger(value) ? String(value) : wrong(path, "int"))],
-  long: [
-    "bigint",
-    (value, path) => (Number.isSafeInteger(value) || typeof value === "bigint" ? String(value) : wrong(path, "long")),
-  ],
-  double: ["double precision", (value, path) => (typeof value === "number" ? String(value) : wrong(path, "double"))],
-  boolean: ["boolean", (value, path) => (typeof value === "boolean" ? (value ? "t" : "f") : wrong(path, "boolean"))],
+  int: ["integer", intCell],
+  long: ["bigint", longCell],
+  double: ["double precision", (value, path) => (typeof value === "number" ? value : wrong(path, "double"))],
+  boolean: ["boolean", (value, path) => (typeof value === "boolean" ? value : wrong(path, "boolean"))],
 }
 
 /** JSON has no NaN and no infinities: JSON.stringify would make null of them. */
@@ -60,7 +63,7 @@ const hasDoubles = ({ avro, item, fields }: FieldType<unknown>): boolean =>
   (item !== undefined && hasDoubles(item)) ||
   (fields !== undefined && Object.values(fields).some(({ type }) => hasDoubles(type)))
 
-function jsonCell(value: unknown, path: string, replacer: ReturnType<typeof jsonItem> | undefined): string {
+function jsonCell(value: unknown, path: string, replacer: ReturnType<typeof jsonItem> | undefined): Cell {
   try {
     return textCell(JSON.stringify(value, replacer), path)
   } catch (thrown) {
@@ -90,8 +93,8 @@ function kindOf(type: FieldType<unknown>, path: string): Kind {
 function column(field: string, type: FieldType<unknown>, doc: string): Column {
   const inner = type.optional === true ? type.item! : type
   const [sql, cell] = kindOf(inner, field)
-  const missing = (): string => {
-    if (type.optional === true) return "NULL"
+  const missing = (): Cell => {
+    if (type.optional === true) return null
     throw badRecord("missing-field", `${field} has no value`, { path: field })
   }
   return {

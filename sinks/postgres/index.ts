@@ -10,7 +10,7 @@ import { prepare } from "./rows.ts"
 import type { Row } from "./rows.ts"
 import { meaningful, openPool, transaction } from "./session.ts"
 import { rowsTable, upsert, upsertSql } from "./table.ts"
-import type { Table } from "./table.ts"
+import type { Table, Target } from "./table.ts"
 
 const options = Schema.Struct({
   url: Schema.optionalKey(
@@ -23,13 +23,6 @@ const options = Schema.Struct({
   ),
 })
 type Options = typeof options.Type
-
-interface Target {
-  readonly table: Table
-  readonly sql: string
-  /** The same, counting rows: for finding those that are refused. */
-  readonly counting: string
-}
 
 /** What the server has against rows, and which. */
 class Refused extends Error {
@@ -86,15 +79,15 @@ class PostgresSink {
       if (at.next <= next) return
       const { rows, failed } = next === at.from ? whole : prepare(batch, table.columns, next)
       if (failed.size > 0) throw partial(failed)
-      await upsert(client, sql, rows).catch((thrown: unknown) => {
+      await upsert(client, sql, table.columns, rows).catch((thrown: unknown) => {
         throw isRowError(thrown) ? new Refused(rows, thrown) : thrown
       })
       await movePosition(client, this.#sink, at)
     })
   }
 
-  async #blame({ sql, counting }: Target, { rows }: Refused): Promise<Error> {
-    return partial(await meaningful(refusedRows(this.#pool, sql, counting, rows)))
+  async #blame(target: Target, { rows }: Refused): Promise<Error> {
+    return partial(await meaningful(refusedRows(this.#pool, target, rows)))
   }
 }
 

@@ -4,6 +4,7 @@ import { isRowError, rowError } from "./errors.ts"
 import type { Row } from "./rows.ts"
 import { transaction } from "./session.ts"
 import { rowCounter, upsert } from "./table.ts"
+import type { Target } from "./table.ts"
 
 /** Ends the trial; nothing of it stays. */
 class Undo extends Error {}
@@ -12,18 +13,15 @@ class Undo extends Error {}
 const sliceRows = 125
 
 /** The rows that the server refuses, found in a transaction that is undone.
- * @param sql writes rows
- * @param counting does the same, and counts the rows in `rowCounter` as it comes to them
  * @returns by index in the batch */
 export async function refusedRows(
   pool: Pool,
-  sql: string,
-  counting: string,
+  target: Target,
   rows: readonly Row[],
 ): Promise<ReadonlyMap<number, WeirError>> {
   const refused = new Map<number, WeirError>()
   const trial = transaction(pool, async (client) => {
-    const search = new Search(client, sql, counting, refused)
+    const search = new Search(client, target, refused)
     await search.begin()
     for (let from = 0; from < rows.length; from += sliceRows) await search.scan(rows.slice(from, from + sliceRows))
     throw new Undo()
@@ -40,14 +38,16 @@ const count = `SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS count FR
 /** Looks for refused rows. The counter is not undone with the statement that failed, so it tells how far that came. */
 class Search {
   readonly #client: PoolClient
+  readonly #columns: Target["table"]["columns"]
   readonly #sql: string
   readonly #counting: string
   readonly #refused: Map<number, WeirError>
   /** What the counter stands at; undefined where there is none: then rows are found by halving alone. */
   #count: number | undefined
 
-  constructor(client: PoolClient, sql: string, counting: string, refused: Map<number, WeirError>) {
+  constructor(client: PoolClient, { table, sql, counting }: Target, refused: Map<number, WeirError>) {
     this.#client = client
+    this.#columns = table.columns
     this.#sql = sql
     this.#counting = counting
     this.#refused = refused
@@ -103,7 +103,7 @@ class Search {
   async #attempt(sql: string, rows: readonly Row[]): Promise<unknown> {
     const counts = sql === this.#counting
     try {
-      await upsert(this.#client, sql, rows)
+      await upsert(this.#client, sql, this.#columns, rows)
       if (counts) this.#count! += rows.length
       return undefined
     } catch (thrown) {

@@ -1,13 +1,14 @@
 import { WeirError } from "../../core/index.ts"
 import type { Rec } from "../../core/index.ts"
+import type { Cell } from "./arrays.ts"
 import { textCell } from "./columns.ts"
 import type { Column } from "./columns.ts"
 
-/** A record as cells of array literals: key, id, version, time (ms), retracted, then the record type's columns. */
+/** A record as cells: key, id, version, time (ms), retracted, then the record type's columns. */
 export interface Row {
   /** Index of the record in its batch. */
   readonly index: number
-  readonly cells: readonly string[]
+  readonly cells: readonly Cell[]
 }
 
 export interface Prepared {
@@ -19,18 +20,18 @@ export interface Prepared {
 
 type Columns = readonly (readonly [field: string, column: Column])[]
 
-function cellsOf(record: Rec, columns: Columns): string[] {
+function cellsOf(record: Rec, columns: Columns): Cell[] {
   const retracted = record.op === "retract"
-  const cells = [
+  const cells: Cell[] = [
     textCell(record.key, "key"),
     textCell(record.id, "id"),
-    String(record.version),
-    Number.isFinite(record.time) ? String(record.time) : "NULL",
-    retracted ? "t" : "f",
+    record.version,
+    Number.isFinite(record.time) ? record.time : null,
+    retracted,
   ]
   // What was taken back leaves no values behind: a tombstone is the row's name and version.
   const value = (record.value ?? {}) as Readonly<Record<string, unknown>>
-  for (const [field, column] of columns) cells.push(retracted ? "NULL" : column.cell(value[field]))
+  for (const [field, column] of columns) cells.push(retracted ? null : column.cell(value[field]))
   return cells
 }
 
@@ -44,7 +45,7 @@ export function prepare(batch: readonly Rec[], columns: Columns, from: bigint): 
     if (record.at.offset < from) continue
     try {
       const cells = cellsOf(record, columns)
-      const name = `${cells[0]},${cells[1]}`
+      const name = `${record.key}\0${record.id}`
       const known = newest.get(name)
       if (known === undefined || record.version > known.version)
         newest.set(name, { version: record.version, row: { index, cells } })
@@ -63,7 +64,7 @@ export function* slices(rows: readonly Row[]): Generator<readonly Row[]> {
   let from = 0
   let chars = 0
   for (const [at, { cells }] of rows.entries()) {
-    for (const cell of cells) chars += cell.length
+    for (const cell of cells) chars += typeof cell === "string" ? cell.length : 8
     if (chars < sliceChars) continue
     yield rows.slice(from, at + 1)
     from = at + 1
@@ -71,7 +72,3 @@ export function* slices(rows: readonly Row[]): Generator<readonly Row[]> {
   }
   if (from < rows.length) yield rows.slice(from)
 }
-
-/** One array literal for each cell of the rows. */
-export const arraysOf = (rows: readonly Row[]): string[] =>
-  rows[0]!.cells.map((_, at) => `{${rows.map(({ cells }) => cells[at]).join(",")}}`)

@@ -2,7 +2,9 @@ import { escapeIdentifier } from "pg"
 import type { PoolClient } from "pg"
 import type { RecordType, Zone } from "../../core/index.ts"
 import type { Column } from "./columns.ts"
-import { arraysOf, slices } from "./rows.ts"
+import { binaryArray } from "./arrays.ts"
+import type { ColumnType } from "./arrays.ts"
+import { slices } from "./rows.ts"
 import type { Row } from "./rows.ts"
 
 /** The columns that every table has; fields cannot begin with an underscore. */
@@ -24,6 +26,14 @@ export interface Table {
   readonly columns: readonly (readonly [field: string, column: Column])[]
 }
 
+/** How a topic's rows are written. */
+export interface Target {
+  readonly table: Table
+  readonly sql: string
+  /** The same, counting rows: for finding those that are refused. */
+  readonly counting: string
+}
+
 /** Name of the table behind the view: live rows and tombstones. */
 export const rowsTable = (name: string): string => `${name}__all`
 
@@ -41,7 +51,7 @@ export function upsertSql({ zone, name, columns }: Table, gone: readonly string[
   const names = [...ownColumns.map(([own]) => own as string), ...fields.map((column) => column.name)].map(
     escapeIdentifier,
   )
-  const types = ["text", "text", "bigint", "float8", "boolean", ...fields.map(({ type }) => type)]
+  const types = cellTypes(columns)
   const aliases = names.map((_, at) => `c${at}`)
   const values = aliases.map((alias, at) => (at === 3 ? `to_timestamp(${alias} / 1000)` : alias))
   const unnest = `unnest(${types.map((type, at) => `$${at + 1}::${type}[]`).join(", ")})`
@@ -56,7 +66,28 @@ export function upsertSql({ zone, name, columns }: Table, gone: readonly string[
     ON CONFLICT (_key, _id) DO UPDATE SET ${changes.join(", ")} WHERE excluded._version > held._version`
 }
 
-/** Writes rows where they are newer than what is held. */
-export async function upsert(client: PoolClient, sql: string, rows: readonly Row[]): Promise<void> {
-  for (const slice of slices(rows)) await client.query(sql, arraysOf(slice))
+/** The types of a row's cells, in order. */
+const cellTypes = (columns: Table["columns"]): readonly ColumnType[] => [
+  "text",
+  "text",
+  "bigint",
+  "double precision",
+  "boolean",
+  ...columns.map(([, { type }]) => type),
+]
+
+/** Writes rows where they are newer than what is held.
+ * @param sql of `upsertSql` for the same columns */
+export async function upsert(
+  client: PoolClient,
+  sql: string,
+  columns: Table["columns"],
+  rows: readonly Row[],
+): Promise<void> {
+  const types = cellTypes(columns)
+  for (const slice of slices(rows))
+    await client.query(
+      sql,
+      types.map((type, at) => binaryArray(type, slice, at)),
+    )
 }

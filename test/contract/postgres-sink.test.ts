@@ -468,6 +468,19 @@ describe("a row that can never be written", () => {
     expect(await position()).toMatchObject({ next: 9 })
   })
 
+  it("is found before the server is asked when a number does not fit its column", async () => {
+    const sink = await open([input(everything)])
+    const { epoch } = await sink.claim(topic, 0)
+    const fine = { text: "", size: 1, ratio: 1, done: true, absent: null, tags: [], matches: [], object: null }
+    const values = [2 ** 31 - 1, 2 ** 31, -(2 ** 31), -(2 ** 31) - 1].map((seriesNumber) => ({ ...fine, seriesNumber }))
+    const batch = values.map((value, at) => rec(at, { id: `i${at}`, value }))
+    const error = await failure(write(sink, batch, 0, 4, epoch))
+    expect([...error.rows!].map(([at, { code, path }]) => [at, code, path])).toEqual([
+      [1, "out-of-range", "seriesNumber"],
+      [3, "out-of-range", "seriesNumber"],
+    ])
+  })
+
   it("is found when only the server can tell", async () => {
     const sink = await open([input(everything)])
     const { epoch } = await sink.claim(topic, 0)
@@ -486,7 +499,6 @@ describe("a row that can never be written", () => {
       "",
     )
     const bad = new Map<number, Partial<Rec>>([
-      [0, { value: { ...fine, seriesNumber: 2 ** 31 } }],
       [17, { value: { ...fine, tags: ["\0secret"] } }],
       [18, { id: noise }],
       [49, { time: -8.64e15 }],
@@ -494,7 +506,6 @@ describe("a row that can never be written", () => {
     const batch = Array.from({ length: 50 }, (_, at) => rec(at, { id: `i${at}`, value: fine, ...bad.get(at) }))
     const error = await failure(write(sink, batch, 0, 50, epoch))
     expect([...error.rows!].map(([at, { code, meaning }]) => [at, code, meaning])).toEqual([
-      [0, "out-of-range", "bad-record"],
       [17, "nul-character", "bad-record"],
       [18, "too-large", "bad-record"],
       [49, "out-of-range", "bad-record"],
@@ -507,7 +518,7 @@ describe("a row that can never be written", () => {
       50,
       epoch,
     )
-    expect(await rows("SELECT count(*)::int FROM limited.curated_readings")).toEqual([{ count: 46 }])
+    expect(await rows("SELECT count(*)::int FROM limited.curated_readings")).toEqual([{ count: 47 }])
   })
 
   it("is one with a number that JSON cannot hold, rather than null in its place", async () => {

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs"
+import * as fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { label } from "../../core/index.ts"
 import { AvroFault, compatible, envelopeCodec, keyCodec } from "../../formats/avro/index.ts"
@@ -42,6 +43,18 @@ describe("a message", () => {
     expect(plain(codec.decode(codec.encode(retract, 1)))).toEqual(plain(retract))
   })
 
+  test("holds every number of 64 bits", () => {
+    const codec = envelopeCodec(first)
+    const edges = [0n, 1n, 63n, 64n, 2n ** 47n, 2n ** 48n, 2n ** 49n, 2n ** 53n, 2n ** 62n, 2n ** 63n - 1n]
+    for (const edge of edges.flatMap((each) => [each - 1n, each, -each, -each - 1n]))
+      expect(codec.decode(codec.encode({ ...envelope, version: edge }, 1)).version).toBe(edge)
+    fc.assert(
+      fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), (version) => {
+        expect(codec.decode(codec.encode({ ...envelope, version }, 1)).version).toBe(version)
+      }),
+    )
+  })
+
   test("of a megabyte and one of a byte share a codec", () => {
     const codec = envelopeCodec(first)
     for (const length of [1, 1 << 20, 7, 9 << 20, 3]) {
@@ -80,6 +93,14 @@ describe("what is wrong", () => {
     const codec = envelopeCodec(first)
     for (const bytes of [[], [1, 0, 0, 0, 1], [0, 0, 0], [0, 0, 0, 0, 1, 200, 200], [...Buffer.from("plain text")]])
       expect(() => codec.decode(Uint8Array.from(bytes))).toThrow(AvroFault)
+  })
+
+  test("cut off at any byte, or longer by one, is a fault", () => {
+    const codec = envelopeCodec(first)
+    const whole = codec.encode(envelope, 1)
+    for (let length = 0; length < whole.length; length++)
+      expect(() => codec.decode(whole.subarray(0, length)), String(length)).toThrow(AvroFault)
+    expect(() => codec.decode(Buffer.concat([whole, Buffer.of(0)]))).toThrow(AvroFault)
   })
 })
 
