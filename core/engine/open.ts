@@ -65,7 +65,7 @@ const patiently = <A>(what: string, logger: Logger, open: () => Promise<A>): Eff
       if (!passing || clock.currentTimeMillisUnsafe() >= until) return yield* Effect.fail(result.failure)
       if (told !== code) logger.warn("waiting", { stage: what, code, message })
       told = code
-      yield* backOff(tries)
+      yield* Effect.sleep(yield* backOff(tries))
     }
   })
 
