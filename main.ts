@@ -4,10 +4,13 @@ import type { App, Io } from "./cli/app.ts"
 import { dispatch } from "./cli/dispatch.ts"
 import { dicomFolder } from "./connectors/dicom/index.ts"
 import { fhirNdjson } from "./connectors/fhir/index.ts"
+import type { KafkaLogOptions } from "./core/drivers/log-kafka/index.ts"
+import type { S3ObjectsOptions } from "./core/drivers/objects-s3/index.ts"
 import type { Drivers } from "./core/engine/run.ts"
 import { fatal } from "./core/errors.ts"
 import type { DriverSettings } from "./core/pipeline/model.ts"
 import type { AnyPlugin } from "./core/plugin.ts"
+import type { Zone } from "./core/record.ts"
 import { textsOf } from "./formats/dicom/index.ts"
 import { objectStore } from "./sinks/object-store/index.ts"
 import { postgres } from "./sinks/postgres/index.ts"
@@ -46,14 +49,7 @@ export const drivers: Drivers = {
     }
     if (settings.driver !== "kafka") throw unknown(settings)
     const { openKafkaLog } = await load(() => import("./core/drivers/log-kafka/index.ts"))
-    const { brokers, "client-id": clientId, ssl, sasl, replication } = settings
-    return openKafkaLog({
-      brokers: brokers as readonly string[],
-      ...(clientId === undefined ? {} : { clientId: String(clientId) }),
-      ...(ssl === undefined ? {} : { ssl: ssl as boolean }),
-      ...(sasl === undefined ? {} : { sasl: sasl as never }),
-      ...(replication === undefined ? {} : { topicDefaults: { replication: Number(replication) } }),
-    })
+    return openKafkaLog(kafkaOptions(settings))
   },
   async store(settings, folder) {
     if (settings.driver === "embedded") {
@@ -73,18 +69,50 @@ export const drivers: Drivers = {
     }
     if (settings.driver !== "s3") throw unknown(settings)
     const { openS3Objects } = await load(() => import("./core/drivers/objects-s3/index.ts"))
-    const { endpoint, region, "access-key": accessKeyId, "secret-key": secretAccessKey } = settings
-    const { "path-style": forcePathStyle } = settings
-    return openS3Objects({
-      bucket: `${text(settings, "bucket")}-${zone}`,
-      ...(endpoint === undefined ? {} : { endpoint: String(endpoint) }),
-      ...(region === undefined ? {} : { region: String(region) }),
-      ...(forcePathStyle === undefined ? {} : { forcePathStyle: forcePathStyle === true }),
-      ...(accessKeyId === undefined || secretAccessKey === undefined
-        ? {}
-        : { credentials: { accessKeyId: String(accessKeyId), secretAccessKey: String(secretAccessKey) } }),
-    })
+    return openS3Objects(s3Options(settings, zone))
   },
+  checks: {
+    async log(settings, use) {
+      if (settings.driver !== "kafka") return []
+      const { checkKafka } = await load(() => import("./core/drivers/log-kafka/check.ts"))
+      return checkKafka(kafkaOptions(settings), use)
+    },
+    async store(settings) {
+      if (settings.driver !== "postgres") return []
+      const { checkPostgres } = await load(() => import("./core/drivers/store-postgres/check.ts"))
+      return checkPostgres(text(settings, "url"))
+    },
+    async objects(settings, zone) {
+      if (settings.driver !== "s3") return []
+      const { checkS3 } = await load(() => import("./core/drivers/objects-s3/check.ts"))
+      return checkS3(`objects ${zone}`, s3Options(settings, zone))
+    },
+  },
+}
+
+function kafkaOptions(settings: DriverSettings): KafkaLogOptions {
+  const { brokers, "client-id": clientId, ssl, sasl, replication } = settings
+  return {
+    brokers: brokers as readonly string[],
+    ...(clientId === undefined ? {} : { clientId: String(clientId) }),
+    ...(ssl === undefined ? {} : { ssl: ssl as boolean }),
+    ...(sasl === undefined ? {} : { sasl: sasl as never }),
+    ...(replication === undefined ? {} : { topicDefaults: { replication: Number(replication) } }),
+  }
+}
+
+function s3Options(settings: DriverSettings, zone: Zone): S3ObjectsOptions {
+  const { endpoint, region, "access-key": accessKeyId, "secret-key": secretAccessKey } = settings
+  const { "path-style": forcePathStyle } = settings
+  return {
+    bucket: `${text(settings, "bucket")}-${zone}`,
+    ...(endpoint === undefined ? {} : { endpoint: String(endpoint) }),
+    ...(region === undefined ? {} : { region: String(region) }),
+    ...(forcePathStyle === undefined ? {} : { forcePathStyle: forcePathStyle === true }),
+    ...(accessKeyId === undefined || secretAccessKey === undefined
+      ? {}
+      : { credentials: { accessKeyId: String(accessKeyId), secretAccessKey: String(secretAccessKey) } }),
+  }
 }
 
 /** Imports a driver; a package that is not installed is fatal, code `missing-package`. */

@@ -19,6 +19,8 @@ export interface Io {
   readonly signal: AbortSignal
   /** ms since 1970, UTC. */
   now(): number
+  /** Sets how long draining may take once `signal` is aborted, ms; then the process is ended. */
+  drainWithin?(ms: number): void
 }
 
 /** Makes the synthetic hospital; see synth/generate.ts. */

@@ -5,7 +5,7 @@ import { reportError } from "./report-error.ts"
 
 const stop = new AbortController()
 /** How long draining may take, ms. */
-const patience = 30_000
+let patience = 30_000
 
 let asked = false
 const onSignal = () => {
@@ -13,7 +13,9 @@ const onSignal = () => {
   asked = true
   stop.abort()
   setTimeout(() => {
-    process.stderr.write("weir: draining took more than 30 seconds\n")
+    process.stderr.write(
+      `weir: draining took more than ${patience / 1000} seconds; what was not committed is done again by the next run\n`,
+    )
     process.exit(1)
   }, patience).unref()
 }
@@ -36,6 +38,7 @@ process.exitCode = await main(process.argv.slice(2), {
   environment: process.env,
   signal: stop.signal,
   now: () => Date.now(),
+  drainWithin: (ms) => void (patience = ms),
 })
 // What was left open must not keep a finished command alive.
 setTimeout(() => process.exit(), 2000).unref()

@@ -73,6 +73,22 @@ const namespace = object(
   ["namespace"],
 )
 
+const listen = object(
+  {
+    port: { type: "integer", minimum: 0, maximum: 65_535, description: "TCP port" },
+    host: text("127.0.0.1 unless said otherwise; any other than this machine's own needs token or tls with client-ca"),
+    token: text("name of the secret that callers show as a bearer token"),
+    tls: {
+      description: "PEM files",
+      ...object({ cert: text("certificate"), key: text("its key"), "client-ca": text("CA of callers' certificates") }, [
+        "cert",
+        "key",
+      ]),
+    },
+  },
+  ["port"],
+)
+
 const typeNames = Object.values(recordTypes)
   .filter((value) => typeof value === "object" && "id" in value)
   .map(({ name }) => name)
@@ -147,6 +163,7 @@ export function pipelineSchema(plugins: PluginSet): object {
       topics: named("topics that are not just phi with their writer's record type", topic),
       sources: named("what reads the outside world", step(sources, { to: to(sources) }, ["to"])),
       stages: named("topics, through transforms, to topics", stage),
+      listen,
       sinks: named("what writes to the outside world", step(sinks, { from: texts("topics that it reads") }, ["from"])),
     }),
   }

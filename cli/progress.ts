@@ -21,6 +21,13 @@ export function showProgress(pipeline: CompiledPipeline, out: Output, now: () =>
   return out.isTTY === true ? new LiveTable(pipeline, out, now) : new PlainLines(pipeline, out)
 }
 
+/** Shows nothing but the log. */
+export const quietProgress = (out: Output): Progress => ({
+  start() {},
+  line: (text) => void out.write(text),
+  stop() {},
+})
+
 class LiveTable implements Progress {
   readonly #pipeline: CompiledPipeline
   readonly #out: Output

@@ -45,6 +45,8 @@ const known = "k"
 const waiting = "~waiting"
 const rederiving = ["~definition", ""] as const
 const slices = 256
+/** Slices that one step looks at; it derives the first that holds anything. */
+const slicesAtOnce = 16
 const sliceKey = (slice: number) => `~keys/${slice}`
 const sliceOf = (key: string) => createHash("sha256").update(key).digest()[0]!
 
@@ -282,13 +284,20 @@ export function foldDeriveDiff<I extends Ports, O extends Ports, V, U extends Un
   async function nextSlice(timer: Timer, state: State): Promise<readonly string[]> {
     const [at] = await state.get<Rederiving>([rederiving])
     if (at === undefined || at.next >= slices) return []
-    const [rows] = await state.scan<true>([{ key: sliceKey(at.next) }])
-    state.put([[...rederiving, { ...at, next: at.next + 1 }]])
-    if (at.next + 1 < slices) state.timer({ key: rederiving[0], name: "", due: timer.due + 1, clock: "quiet" }, timer)
-    return rows!.map(([key]) => key)
+    const looked = Array.from({ length: Math.min(slicesAtOnce, slices - at.next) }, (_, ahead) => at.next + ahead)
+    const found = await state.scan<true>(looked.map((slice) => ({ key: sliceKey(slice) })))
+    // The first that holds anything; the empty ones before it are done with it.
+    const first = found.findIndex((rows) => rows.length > 0)
+    const next = at.next + (first < 0 ? looked.length : first + 1)
+    state.put([[...rederiving, { ...at, next }]])
+    if (next < slices) state.timer({ key: rederiving[0], name: "", due: timer.due + 1, clock: "quiet" }, timer)
+    return (found[first] ?? []).map(([key]) => key)
   }
 
   return {
+    ...(spec.definition === undefined
+      ? {}
+      : { onClaim: (_out: unknown, state: State, origin: Position) => checkDefinition({ origin }, state) }),
     async apply(batch, out, state) {
       if (batch.length > 0) await checkDefinition(batch[0]!, state)
       await deriveAndDiff(await fold(batch, out, state), out, state)

@@ -38,6 +38,9 @@ interface Declaration<Opt> {
   readonly options: Schema.ConstraintDecoder<Opt>
   /** The names of the secrets that these options use; checked before anything runs. */
   readonly secrets?: (options: Opt) => readonly string[]
+  /** Tries to reach what the options name, and changes nothing there; for `weir check --connect`. Rejects with an error that says
+   * what to do next. */
+  readonly test?: (options: Opt, context: Context) => Promise<void>
   /** Set by the engine's registry for plugins of packages: `package@version`. */
   readonly from?: string
 }
@@ -158,6 +161,8 @@ export interface State extends KeyedState {
 /** An instance is one claim of one task: calls are serial, and the first failed step discards it, so caches in it are sound. */
 export interface StatefulInstance<I extends Ports, O extends Ports> {
   apply(batch: readonly In<I>[], out: Out<In<I> | Timer, In<I>, O>, state: State): Promise<void>
+  /** Called once, before anything else: for noticing what changed since the last claim. `origin` is where the input stands. */
+  onClaim?(out: Out<In<I> | Timer, In<I>, O>, state: State, origin: Position): Promise<void>
   onTimer?(fired: readonly Timer[], out: Out<In<I> | Timer, In<I>, O>, state: State): Promise<void>
   /** A feed's completeness moved (the map is `state.completeThrough`): derive again what waits for it. `origin` is where it was read. */
   onComplete?(out: Out<In<I> | Timer, In<I>, O>, state: State, origin: Position): Promise<void>

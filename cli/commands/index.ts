@@ -11,12 +11,14 @@ import { replayStage } from "./replay.ts"
 import { run } from "./run.ts"
 import { schema } from "./schema.ts"
 import { sql } from "./sql.ts"
+import { status } from "./status.ts"
 import { synth } from "./synth.ts"
 import { topicList, topicRead } from "./topic.ts"
 
 /** Every command, in the order of the help. */
 export const commands: readonly Command[] = [
   run,
+  status,
   check,
   list,
   describe,

@@ -12,24 +12,31 @@ export async function bisect<R extends ChainResult["failed"][number]["root"]>(
   renew: () => Promise<void>,
   step: string,
 ): Promise<ChainResult> {
-  try {
-    return await attempt(batch)
-  } catch (thrown) {
-    const error = classify(thrown)
-    if (error.meaning !== "bad-record") throw error
-    if (batch.length === 0)
-      throw fatal(error.code, `a bad record was thrown where there was none: ${error.message}`, { cause: error })
-    await renew()
-    if (batch.length === 1) return { emitted: [], held: [], dropped: [], failed: [{ root: batch[0]!, step, error }] }
-    const middle = batch.length >> 1
-    const first = await bisect(batch.slice(0, middle), attempt, renew, step)
-    return joined(first, await bisect(batch.slice(middle), attempt, renew, step))
+  const all: ChainResult = { emitted: [], held: [], dropped: [], failed: [] }
+  // Parts still to be tried, the first one last.
+  const parts = [batch]
+  for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
+    try {
+      const result = await attempt(part)
+      if (part === batch) return result
+      join(all, result)
+    } catch (thrown) {
+      const error = classify(thrown)
+      if (error.meaning !== "bad-record") throw error
+      if (part.length === 0)
+        throw fatal(error.code, `a bad record was thrown where there was none: ${error.message}`, { cause: error })
+      await renew()
+      const middle = part.length >> 1
+      if (middle === 0) all.failed.push({ root: part[0]!, step, error })
+      else parts.push(part.slice(middle), part.slice(0, middle))
+    }
   }
+  return all
 }
 
-const joined = (a: ChainResult, b: ChainResult): ChainResult => ({
-  emitted: a.emitted.concat(b.emitted),
-  held: a.held.concat(b.held),
-  dropped: a.dropped.concat(b.dropped),
-  failed: a.failed.concat(b.failed),
-})
+function join(all: ChainResult, { emitted, held, dropped, failed }: ChainResult): void {
+  for (const each of emitted) all.emitted.push(each)
+  for (const each of held) all.held.push(each)
+  for (const each of dropped) all.dropped.push(each)
+  for (const each of failed) all.failed.push(each)
+}

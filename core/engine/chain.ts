@@ -36,12 +36,14 @@ export interface ChainWork {
   readonly batch: readonly Item[]
   readonly fired?: readonly Timer[]
   readonly complete?: Position
+  /** Where the input stands, in the first step of a claim. */
+  readonly claimed?: Position
   /** Of the stage's inputs. */
   readonly zone: Zone
 }
 
 /** Runs a batch, or fired timers, or news of completeness, through the steps of a stage, and checks that each record was ended
- * exactly once in each. Only the stateful step sees `state`, `fired` and `complete`. */
+ * exactly once in each. Only the stateful step sees `state`, and what is beside the batch. */
 export async function runChain(
   stage: string,
   steps: readonly ChainStep[],
@@ -71,7 +73,7 @@ async function apply(
   { plugin, instance }: ChainStep,
   turn: Turn,
   items: readonly { readonly item: Item }[],
-  work: { readonly fired?: readonly Timer[]; readonly complete?: Position },
+  work: Pick<ChainWork, "fired" | "complete" | "claimed">,
   state: State | undefined,
 ): Promise<void> {
   const batch = items.map(({ item }) => item)
@@ -80,6 +82,7 @@ async function apply(
     return
   }
   const stateful = instance as StatefulInstance<never, never>
+  if (work.claimed !== undefined) await stateful.onClaim?.(turn.out as never, state!, work.claimed)
   if (batch.length > 0) await stateful.apply(batch as never, turn.out as never, state!)
   if (work.fired !== undefined && work.fired.length > 0) await stateful.onTimer?.(work.fired, turn.out as never, state!)
   if (work.complete !== undefined) await stateful.onComplete?.(turn.out as never, state!, work.complete)

@@ -51,7 +51,7 @@ const versionIn = (steps: readonly CompiledStep[], name: string): string => {
 
 /** Adds the dead letters of a step to what it publishes. */
 export function deadLetters(
-  runtime: Runtime,
+  runtime: Pick<Runtime, "pipeline" | "now">,
   out: Outbound,
   stage: { readonly name: string; readonly steps: readonly CompiledStep[] },
   failed: readonly Failed[],

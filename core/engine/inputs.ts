@@ -96,6 +96,12 @@ export class Inputs {
     }
   }
 
+  /** Where the first input stands. */
+  get first(): { readonly topic: string; readonly partition: number; readonly next: bigint } {
+    const [{ position }] = this.#inputs as [Input]
+    return { topic: position.topic, partition: this.#partition, next: position.next }
+  }
+
   /** Waits for the first input that has something, a little; an empty pass tells whether all of them are at their head. */
   async next(limit: number): Promise<Pass> {
     const pass = ++this.#pass

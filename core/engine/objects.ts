@@ -3,7 +3,7 @@ import type { Store } from "../ports/store.ts"
 import type { Zone } from "../record.ts"
 
 /** A bucket whose puts first refresh the object's row in the Store, so that no sweep takes what is just being written. */
-export function refreshing(objects: Objects, store: Store, zone: Zone): Objects {
+export function refreshing(objects: Objects, store: Pick<Store, "objects">, zone: Zone): Objects {
   return {
     driver: objects.driver,
     async put(key, body) {

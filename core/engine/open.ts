@@ -8,7 +8,8 @@ import type { TopicCodec } from "../codec.ts"
 import type { Logger } from "../context.ts"
 import { WeirError, classify, fatal } from "../errors.ts"
 import type { CompiledPipeline, DriverSettings } from "../pipeline/model.ts"
-import type { Log } from "../ports/log.ts"
+import type { Finding } from "../ports/finding.ts"
+import type { Log, TopicSpec } from "../ports/log.ts"
 import type { Objects } from "../ports/objects.ts"
 import type { Store } from "../ports/store.ts"
 import { zones } from "../record.ts"
@@ -21,7 +22,7 @@ import { PauseRows } from "./pause-rows.ts"
 import { replayTopics } from "./replay.ts"
 import { deadLetterTopic, dropTopic, pauseTopic, taskTopic } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
-import { backOff } from "./supervise.ts"
+import { backOffMs } from "./supervise.ts"
 import { Tracing } from "./tracing.ts"
 
 /** How the ports are opened; main.ts knows the drivers. Paths in settings are taken from `folder`. */
@@ -29,6 +30,22 @@ export interface Drivers {
   log(settings: DriverSettings, folder: string): Promise<Log>
   store(settings: DriverSettings, folder: string): Promise<Store>
   objects(settings: DriverSettings, zone: Zone, folder: string): Promise<Objects>
+  /** Looks at what is behind the ports, before anything runs; absent where a driver has nothing to tell. */
+  readonly checks?: DriverChecks
+}
+
+/** What a pipeline is going to do with a Log. */
+export interface LogUse {
+  readonly pipeline: string
+  readonly topics: readonly TopicSpec[]
+  readonly groups: readonly string[]
+}
+
+/** Looks at servers, by what the drivers know of them; each makes nothing, and an empty list says that there is nothing to look at. */
+export interface DriverChecks {
+  log(settings: DriverSettings, use: LogUse): Promise<readonly Finding[]>
+  store(settings: DriverSettings, folder: string): Promise<readonly Finding[]>
+  objects(settings: DriverSettings, zone: Zone): Promise<readonly Finding[]>
 }
 
 /** What a runtime is opened with. */
@@ -65,7 +82,7 @@ const patiently = <A>(what: string, logger: Logger, open: () => Promise<A>): Eff
       if (!passing || clock.currentTimeMillisUnsafe() >= until) return yield* Effect.fail(result.failure)
       if (told !== code) logger.warn("waiting", { stage: what, code, message })
       told = code
-      yield* Effect.sleep(yield* backOff(tries))
+      yield* Effect.sleep(yield* backOffMs(tries))
     }
   })
 
@@ -118,25 +135,28 @@ export const openRuntime = (
 const arrivalTopics = ({ topics }: CompiledPipeline): readonly string[] =>
   [...topics.values()].filter(({ writers }) => writers.some(({ kind }) => kind === "source")).map(({ name }) => name)
 
+/** The topics that a pipeline has: its own, and those of the engine for it. */
+export const topicSpecs = (pipeline: CompiledPipeline): readonly TopicSpec[] => [
+  ...[...pipeline.topics.values()].map(({ name, partitions, compact, retention }) => ({
+    name,
+    partitions,
+    compact,
+    ...(retention === undefined ? {} : { retention }),
+  })),
+  ...replayTopics(pipeline),
+  { name: deadLetterTopic(pipeline.name), partitions: 1 },
+  { name: dropTopic(pipeline.name), partitions: 1 },
+  { name: taskTopic(pipeline.name), partitions: 1, compact: true },
+  { name: pauseTopic(pipeline.name), partitions: 1, compact: true },
+]
+
 async function openTopics(
   pipeline: CompiledPipeline,
   log: Log,
   objects: ReadonlyMap<Zone, Objects>,
 ): Promise<Map<string, TopicCodec>> {
   const topics = [...pipeline.topics.values()]
-  await log.ensureTopics([
-    ...topics.map(({ name, partitions, compact, retention }) => ({
-      name,
-      partitions,
-      compact,
-      ...(retention === undefined ? {} : { retention }),
-    })),
-    ...replayTopics(pipeline),
-    { name: deadLetterTopic(pipeline.name), partitions: 1 },
-    { name: dropTopic(pipeline.name), partitions: 1 },
-    { name: taskTopic(pipeline.name), partitions: 1, compact: true },
-    { name: pauseTopic(pipeline.name), partitions: 1, compact: true },
-  ])
+  await log.ensureTopics(topicSpecs(pipeline))
   const { ids, schemas } = await register(log, topics)
   const codec = ({ name, zone, type }: (typeof topics)[number]) =>
     topicCodec(name, zone, type, ids.get(name)!, schemas, objects.get(zone)!)

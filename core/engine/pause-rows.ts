@@ -18,13 +18,16 @@ export interface PauseRow {
 const prefix = "paused/"
 const rowKey = (name: string, slot: string): string => `${prefix}${name}/${slot}`
 
-/** The partitions that are written down as standing still, as of the table's last refresh; the last word of a process that died
- * stays until the partition's next owner gets on. */
-export function pauseRows(table: LogTable): readonly (PauseRow & {
+/** A partition that stands still, of a sink by topic. */
+export interface PausedPartition extends PauseRow {
   readonly name: string
   readonly topic: string | undefined
   readonly partition: number
-})[] {
+}
+
+/** The partitions that are written down as standing still, as of the table's last refresh; the last word of a process that died
+ * stays until the partition's next owner gets on. */
+export function pauseRows(table: LogTable): readonly PausedPartition[] {
   return table.entries<PauseRow>(prefix).map(([key, row]) => {
     const [, name, topic, partition] = /^paused\/(.*?)\/(.*)\/(\d+)$/.exec(key) ?? []
     return { ...row, name: name ?? "", topic: topic === "" ? undefined : topic, partition: Number(partition) }

@@ -3,7 +3,13 @@ import * as Fiber from "effect/Fiber"
 import type { Scope } from "effect/Scope"
 import type { WeirError } from "../errors.ts"
 import type { SourceDef } from "../plugin.ts"
-import type { CompiledPipeline, CompiledSink, CompiledSource, CompiledStage } from "../pipeline/model.ts"
+import type {
+  CompiledPipeline,
+  CompiledSink,
+  CompiledSource,
+  CompiledStage,
+  ListenSettings,
+} from "../pipeline/model.ts"
 import type { Member } from "../ports/log.ts"
 import type { Counters, Counts } from "./counters.ts"
 import { EndWatch } from "./ended.ts"
@@ -11,10 +17,13 @@ import { fates } from "./fates.ts"
 import type { Fates } from "./fates.ts"
 import { runGroup } from "./group.ts"
 import type { Group } from "./group.ts"
+import { startListener } from "./listener.ts"
+import type { ListenerAddress } from "./listener.ts"
 import { IdleGate } from "./idle.ts"
 import { makeSink } from "./make-sink.ts"
 import { attempt, opened, openRuntime } from "./open.ts"
 import type { OpenOptions } from "./open.ts"
+import { RunState } from "./readiness.ts"
 import { sinkReplayTopic } from "./replay.ts"
 import { groupOf, taskTopic } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
@@ -23,7 +32,7 @@ import { SourceTask } from "./source-task.ts"
 import { declareWriters } from "./start.ts"
 import { StatefulTask } from "./stateful-task.ts"
 import { StatelessTask } from "./stateless-task.ts"
-import { backOff, supervise } from "./supervise.ts"
+import { backOffMs, supervise } from "./supervise.ts"
 import { topicsRead } from "./task.ts"
 
 export { readSecrets } from "./open.ts"
@@ -33,6 +42,10 @@ export type { Drivers } from "./open.ts"
 export interface RunOptions extends OpenOptions {
   /** Given the counters as the run begins, for showing progress. */
   readonly onStart?: (counters: Counters) => void
+  /** Instead of what the pipeline says. */
+  readonly listen?: ListenSettings
+  /** Given where the listener can be reached. */
+  readonly onListening?: (address: ListenerAddress) => void
   /** Given what became of every arrival, when a run ends because it is idle. */
   readonly onFates?: (fates: ReadonlyMap<string, Fates>) => void
 }
@@ -55,6 +68,13 @@ export const runPipeline = (pipeline: CompiledPipeline, options: RunOptions): Ef
     Effect.gen(function* () {
       const runtime = yield* openRuntime(pipeline, options)
       options.onStart?.(runtime.counters)
+      const state = new RunState(runtime.counters)
+      const listen = options.listen ?? pipeline.listen
+      if (listen !== undefined) {
+        const { host, port } = yield* startListener(listen, runtime, state)
+        runtime.logger.info("listening", { host, port })
+        options.onListening?.({ host, port })
+      }
       yield* attempt(() => declareWriters(runtime))
       const watch = new EndWatch(runtime)
       yield* attempt(() => watch.begin())
@@ -65,6 +85,8 @@ export const runPipeline = (pipeline: CompiledPipeline, options: RunOptions): Ef
       for (const stage of pipeline.stages.toReversed()) stages.unshift(yield* startStage(runtime, stage))
       const sources: Work[] = []
       for (const source of pipeline.sources) sources.push(yield* startSource(runtime, source))
+      state.running()
+      yield* Effect.addFinalizer(() => Effect.sync(() => state.draining()))
       const idle = Effect.gen(function* () {
         while (!(yield* attempt(() => watch.passed()))) yield* Effect.sleep(pollMs)
         // What the clock alone brings about moves no mark: each task of this process must have had a look.
@@ -125,7 +147,7 @@ const startSource = (runtime: Runtime, source: CompiledSource) =>
     const standing = () => pauses.standing(source.name, counters.partition(source.name, 0))
     const pause = (tries: number, error: WeirError) =>
       Effect.runPromiseWith(services)(
-        Effect.flatMap(backOff(tries), (waitMs) => {
+        Effect.flatMap(backOffMs(tries), (waitMs) => {
           standing().paused(error, waitMs)
           return Effect.sleep(waitMs)
         }),

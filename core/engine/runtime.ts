@@ -49,10 +49,15 @@ export const taskTopic = (pipeline: string): string => `${pipeline}.tasks`
 export const pauseTopic = (pipeline: string): string => `${pipeline}.pauses`
 export const groupOf = (pipeline: string, name: string): string => `${pipeline}.${name}`
 
+/** What contexts reach of a runtime. */
+export type ContextRuntime = Pick<Runtime, "pipeline" | "secrets" | "objects" | "counters" | "logger" | "now"> & {
+  readonly store: Pick<Store, "url" | "objects">
+}
+
 /** The context of one plugin instance: it reaches what the pipeline binds to it, and nothing else.
  * @param tracked whether the objects it writes are counted by reference in the Store (what sinks write is not) */
 export function contextFor(
-  runtime: Runtime,
+  runtime: ContextRuntime,
   name: string,
   bound: { readonly inputs: Readonly<Record<string, string>>; readonly outputs: Readonly<Record<string, string>> },
   signal: AbortSignal,

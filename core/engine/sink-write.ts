@@ -15,12 +15,17 @@ const window = 100
 /** Writes batches to a sink. Rows that can never be written become dead letters, durable before the position moves; all others are
  * written in their order. */
 export class SinkWriter {
-  readonly #runtime: Runtime
+  readonly #runtime: Pick<Runtime, "pipeline" | "counters" | "now">
   readonly #sink: CompiledSink
   readonly #instance: SinkInstance
   readonly #writer: Writer
 
-  constructor(runtime: Runtime, sink: CompiledSink, instance: SinkInstance, writer: Writer) {
+  constructor(
+    runtime: Pick<Runtime, "pipeline" | "counters" | "now">,
+    sink: CompiledSink,
+    instance: SinkInstance,
+    writer: Writer,
+  ) {
     this.#runtime = runtime
     this.#sink = sink
     this.#instance = instance

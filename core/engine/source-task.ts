@@ -115,7 +115,8 @@ export class SourceTask {
           if (this.#runtime.untilIdle) idle.abort()
         },
       }
-      await instance.run(run)
+      // Who waits for the signal's event would wait for ever for one that was already given.
+      if (!stop.aborted) await instance.run(run)
       if (this.#drops.length > 0) await this.#enqueue(new Outbound(), [], 0)
       await this.#pump
       if (!signal.aborted) await this.#end()
@@ -208,9 +209,7 @@ export class SourceTask {
     this.#writeDrops(out)
     return new Promise((done, failed) => {
       this.#queue.push({ out, rows, records, done, failed })
-      this.#pump ??= this.#drain().finally(() => {
-        this.#pump = undefined
-      })
+      this.#pump ??= this.#drain()
     })
   }
 
@@ -229,12 +228,14 @@ export class SourceTask {
         const records = turn.reduce((sum, pending) => sum + pending.records, 0)
         await this.#observed(records, () => this.#commit(turn))
         this.#progress()
-        for (const { done } of turn) done()
         this.#runtime.counters.of(this.#source.name).out += records
+        for (const { done } of turn) done()
       } catch (error) {
         for (const { failed } of [...turn, ...this.#queue.splice(0)]) failed(error)
       }
     }
+    // In the same turn of the loop as the look at the queue: who appends next must start a new drain.
+    this.#pump = undefined
   }
 
   /** Counted as a step: the time that waiting out trouble takes included. */

@@ -30,6 +30,8 @@ const timersAtOnce = 2000
 interface StepWork {
   readonly pass: Pick<Pass, "records" | "controls" | "positions">
   readonly fired: readonly Timer[]
+  /** Of the first step of a claim. */
+  readonly claimed?: Position
 }
 const nothing = { records: [], controls: [], positions: [] }
 
@@ -53,6 +55,7 @@ export class StatefulTask {
   async run(signal: AbortSignal, progress: () => void): Promise<void> {
     const claimed = await Claimed.open(this.#runtime, this.#work, this.#group, this.#member, signal)
     try {
+      if (claimed.asks) await this.#step(claimed, { pass: nothing, fired: [], claimed: claimed.at })
       while (!signal.aborted) {
         const waiters = this.gate.begin()
         const pass = await claimed.inputs.next(this.#limit)
@@ -130,12 +133,16 @@ export class StatefulTask {
   /** Each part that is tried has state of its own, which stands only if the part passed. */
   #apply(
     claimed: Claimed,
-    { pass, fired }: StepWork,
+    { pass, fired, claimed: at }: StepWork,
     state: StepState,
     complete: Position | undefined,
   ): Promise<ChainResult> {
     const { stage } = this.#work
-    let rest = { fired, ...(complete === undefined ? {} : { complete }) }
+    let rest = {
+      fired,
+      ...(complete === undefined ? {} : { complete }),
+      ...(at === undefined ? {} : { claimed: at }),
+    }
     return bisect(
       pass.records,
       async (batch) => {
@@ -281,6 +288,17 @@ class Claimed {
       await store.release()
       throw error
     }
+  }
+
+  /** Whether a transform asks to be called before anything else. */
+  get asks(): boolean {
+    return this.steps.some(({ instance }) => "onClaim" in instance)
+  }
+
+  /** Where the first input stands. */
+  get at(): Position {
+    const { topic, partition, next } = this.inputs.first
+    return { topic, partition, offset: next }
   }
 
   armed(timers: readonly Timer[]): void {

@@ -8,7 +8,7 @@ const capMs = 15_000
 
 /** How long to wait before an attempt, ms: exponential from 100 ms, at most 15 s, jittered by half. There is no last attempt: an
  * outage is waited out, and shown. */
-export const backOff = (attempt: number): Effect.Effect<number> =>
+export const backOffMs = (attempt: number): Effect.Effect<number> =>
   Effect.map(Random.next, (random) =>
     Math.round(Math.min(capMs, firstMs * 2 ** Math.min(attempt, 10)) * (0.5 + random)),
   )
@@ -64,7 +64,7 @@ export const supervise = (task: Supervised): Effect.Effect<void, WeirError> =>
       }
       // A bad record that threw is being searched for by halving the batch: no reason to wait.
       if (error.meaning === "bad-record") continue
-      const waitMs = yield* backOff(attempt++)
+      const waitMs = yield* backOffMs(attempt++)
       task.standing.paused(error, waitMs)
       yield* Effect.sleep(waitMs)
     }

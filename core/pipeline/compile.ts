@@ -18,6 +18,7 @@ import type {
   SecretSource,
   Start,
 } from "./model.ts"
+import { listenSettings } from "./listen.ts"
 import { decodeOptions } from "./options.ts"
 import type { PluginSet } from "./plugins.ts"
 import { duration, shape } from "./shape.ts"
@@ -39,6 +40,7 @@ const topLevel = [
   "sources",
   "stages",
   "sinks",
+  "listen",
 ]
 const recordTypes: ReadonlyMap<string, RecordType> = new Map(
   Object.values(builtInTypes)
@@ -117,6 +119,7 @@ class Compiler {
     const stages = this.#stages(root)
     const sinks = of("sinks").keys.flatMap((name) => this.#sink(root!, name))
     const identity = this.#identity(root)
+    const listen = root === undefined ? undefined : listenSettings(this.#source, root, this.#needed)
     for (const [name, path] of this.#needed)
       if (!this.#secrets.has(name)) this.#source.fault(path, unknownName("secret", name, this.#secrets.keys()))
     if (root !== undefined && of("sources").keys.length === 0 && of("stages").keys.length === 0)
@@ -135,6 +138,7 @@ class Compiler {
       sources,
       stages,
       sinks,
+      ...(listen === undefined ? {} : { listen }),
     }
   }
 

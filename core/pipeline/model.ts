@@ -68,6 +68,17 @@ export interface CompiledSink extends CompiledStep {
   readonly topics: readonly string[]
 }
 
+/** Where and to whom the HTTP listener answers. */
+export interface ListenSettings {
+  readonly host: string
+  /** 0: any that is free. */
+  readonly port: number
+  /** Name of the secret that callers show as a bearer token. */
+  readonly token: string | undefined
+  /** Paths of PEM files; with `clientCa` callers must show a certificate of it. */
+  readonly tls: { readonly cert: string; readonly key: string; readonly clientCa: string | undefined } | undefined
+}
+
 /** A pipeline file that was found right: a graph that can run. */
 export interface CompiledPipeline {
   readonly name: string
@@ -87,4 +98,6 @@ export interface CompiledPipeline {
   /** In topological order. */
   readonly stages: readonly CompiledStage[]
   readonly sinks: readonly CompiledSink[]
+  /** Undefined: there is no listener. */
+  readonly listen?: ListenSettings
 }

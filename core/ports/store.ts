@@ -86,6 +86,20 @@ export interface TaskPositions {
   readonly positions: readonly InputPosition[]
 }
 
+/** What is committed of a task, as somebody sees it who does not own it. */
+export interface TaskState extends TaskPositions {
+  readonly epoch: bigint
+  /** As of Claim. */
+  readonly outbox: bigint
+  readonly published: bigint
+  /** As of Claim. */
+  readonly facts: Readonly<Record<string, unknown>>
+  /** Outbox rows that are not published, as far as the Store knows. */
+  readonly pending: number
+  /** Armed timers, and when the earliest is due, ms; undefined when none is. */
+  readonly timers: Readonly<Record<Timer["clock"], { readonly armed: number; readonly due: number | undefined }>>
+}
+
 /** The Store port: state and timers of tasks, their positions and outbox, references to objects, and an audit. Errors:
  * `unreachable`, `fenced`, `unknown-outcome`, `deadlock` (retryable: claim again), `disk-full`, `login-refused`, `lock-timeout`
  * (systemic). Locks never outlive their owner: lock, idle-in-transaction and TCP timeouts are under 10 s. */
@@ -96,6 +110,8 @@ export interface Store {
   claim(pipeline: string, stage: string, partition: number): Promise<TaskStore>
   /** Where every task of a pipeline stands, as last committed; claims nothing. */
   positions(pipeline: string): Promise<readonly TaskPositions[]>
+  /** Looks at a pipeline's tasks without claiming or holding up any; for those who watch. In order of stage and partition. */
+  tasks?(pipeline: string): Promise<readonly TaskState[]>
   /** Rows of the tables of a zone and below, as a role that sees nothing above it. */
   query(
     sql: string,

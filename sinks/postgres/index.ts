@@ -27,6 +27,8 @@ type Options = typeof options.Type
 interface Target {
   readonly table: Table
   readonly sql: string
+  /** The same, counting rows: for finding those that are refused. */
+  readonly counting: string
 }
 
 /** What the server has against rows, and which. */
@@ -91,8 +93,8 @@ class PostgresSink {
     })
   }
 
-  async #blame({ sql }: Target, { rows, cause }: Refused): Promise<Error> {
-    return partial(await meaningful(refusedRows(this.#pool, sql, rows, cause)))
+  async #blame({ sql, counting }: Target, { rows }: Refused): Promise<Error> {
+    return partial(await meaningful(refusedRows(this.#pool, sql, counting, rows)))
   }
 }
 
@@ -133,14 +135,33 @@ async function create(given: Options, context: Context, inputs: readonly SinkInp
   const pool = openPool(given.url ?? context.storeUrl)
   try {
     const gone = await meaningful(transaction(pool, (client) => lay(client, context.pipeline, tables)))
-    const targets = new Map(
-      tables.map((table) => [table.topic, { table, sql: upsertSql(table, gone.get(table) ?? []) }] as const),
-    )
+    const targets = new Map<string, Target>()
+    for (const table of tables) {
+      const before = gone.get(table) ?? []
+      targets.set(table.topic, { table, sql: upsertSql(table, before), counting: upsertSql(table, before, true) })
+    }
     for (const { topic, of } of inputs) if (of !== undefined) targets.set(topic, targets.get(of)!)
     return new PostgresSink(pool, `${context.pipeline}/${context.name}`, targets)
   } catch (thrown) {
     await pool.end()
     throw thrown
+  }
+}
+
+/** Connects, and sees that it may make tables there. */
+async function test(given: Options, context: Context): Promise<void> {
+  const pool = openPool(given.url ?? context.storeUrl)
+  try {
+    const sql =
+      "SELECT current_setting('server_version_num')::integer >= 150000 AS known, pg_is_in_recovery() AS standby, has_database_privilege(current_database(), 'CREATE') AS may"
+    const { rows } = await meaningful(pool.query<{ known: boolean; standby: boolean; may: boolean }>(sql))
+    const { known, standby, may } = rows[0]!
+    if (!known) throw fatal("server-version", "the server is older than PostgreSQL 15", { hint: "use 15 or newer" })
+    if (standby) throw fatal("read-only", "the server is a standby and only reads", { hint: "name the primary in url" })
+    if (!may)
+      throw fatal("access-refused", "the user may not create schemas", { hint: "GRANT CREATE ON DATABASE ... TO it" })
+  } finally {
+    await pool.end()
   }
 }
 
@@ -152,4 +173,5 @@ export const postgres = defineSink({
   delivery: "transactional",
   options,
   create,
+  test,
 })

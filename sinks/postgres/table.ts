@@ -30,9 +30,13 @@ export const rowsTable = (name: string): string => `${name}__all`
 /** A table or view of a zone, quoted. */
 export const relation = (zone: Zone, name: string): string => `${zone}.${escapeIdentifier(name)}`
 
+/** A sequence of the session, by which a statement counts rows as it comes to them, also when it fails. */
+export const rowCounter = "pg_temp.weir_rows"
+
 /** The statement that writes rows over older ones; its parameters are arrays, one a column.
- * @param gone columns of fields that the record type no longer has: a newer row holds nothing in them */
-export function upsertSql({ zone, name, columns }: Table, gone: readonly string[]): string {
+ * @param gone columns of fields that the record type no longer has: a newer row holds nothing in them
+ * @param counting whether each row is counted in `rowCounter` before anything is made of it */
+export function upsertSql({ zone, name, columns }: Table, gone: readonly string[], counting = false): string {
   const fields = columns.map(([, column]) => column)
   const names = [...ownColumns.map(([own]) => own as string), ...fields.map((column) => column.name)].map(
     escapeIdentifier,
@@ -40,12 +44,15 @@ export function upsertSql({ zone, name, columns }: Table, gone: readonly string[
   const types = ["text", "text", "bigint", "float8", "boolean", ...fields.map(({ type }) => type)]
   const aliases = names.map((_, at) => `c${at}`)
   const values = aliases.map((alias, at) => (at === 3 ? `to_timestamp(${alias} / 1000)` : alias))
+  const unnest = `unnest(${types.map((type, at) => `$${at + 1}::${type}[]`).join(", ")})`
+  const u = `u (${aliases.join(", ")}`
+  const from = counting ? `(SELECT *, nextval('${rowCounter}') FROM ${unnest}) AS ${u}, n)` : `${unnest} AS ${u})`
   const changes = [
     ...names.slice(2).map((column) => `${column} = excluded.${column}`),
     ...gone.map((column) => `${escapeIdentifier(column)} = NULL`),
   ]
   return `INSERT INTO ${relation(zone, rowsTable(name))} AS held (${names.join(", ")})
-    SELECT ${values.join(", ")} FROM unnest(${types.map((type, at) => `$${at + 1}::${type}[]`).join(", ")}) AS u (${aliases.join(", ")})
+    SELECT ${values.join(", ")} FROM ${from}
     ON CONFLICT (_key, _id) DO UPDATE SET ${changes.join(", ")} WHERE excluded._version > held._version`
 }
 

@@ -11,22 +11,26 @@ import type { Bench, Figure } from "./figure.ts"
 import { holds, shareOf } from "./figure.ts"
 import { reportOf } from "./report.ts"
 
-const postgresSink: Bench = async () => {
-  const dir = await mkdtemp(join(tmpdir(), "weir-bench-sink-"))
-  const store = await openEmbeddedStore({ dir })
-  try {
-    return await (await import("./postgres-sink.ts")).benchPostgresSink(store.url)
-  } finally {
-    await store.close()
-    await rm(dir, { recursive: true, force: true })
+/** A bench that is given the address of a PostgreSQL server of its own. */
+const onPostgres =
+  (bench: (url: string) => Promise<readonly Figure[]>): Bench =>
+  async () => {
+    const dir = await mkdtemp(join(tmpdir(), "weir-bench-sink-"))
+    const store = await openEmbeddedStore({ dir })
+    try {
+      return await bench(store.url)
+    } finally {
+      await store.close()
+      await rm(dir, { recursive: true, force: true })
+    }
   }
-}
 
 /** By name; a file is loaded when its bench runs. */
 const benches: Readonly<Record<string, Bench>> = {
   "log-embedded": async () => (await import("./log-embedded.ts")).benchLogEmbedded(),
   "deidentify-dicom": async () => (await import("./deidentify-dicom.ts")).benchDeidentifyDicom(),
-  "postgres-sink": postgresSink,
+  "postgres-sink": onPostgres(async (url) => (await import("./postgres-sink.ts")).benchPostgresSink(url)),
+  poison: onPostgres(async (url) => (await import("./poison.ts")).benchPoison(url)),
   fhir: async (tell) => (await import("./fhir.ts")).benchFhir(tell),
   phenotype: async (tell) => (await import("./phenotype.ts")).benchPhenotype(tell),
   memory: async (tell) => (await import("./memory.ts")).benchMemory(tell),

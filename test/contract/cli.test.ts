@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { lineLogger } from "../../cli/logger.ts"
+import { jsonLogger, lineLogger } from "../../cli/logger.ts"
 import { reportError } from "../../cli/report-error.ts"
 import { fatal, identityKeyFrom, personKey, pseudonymizer } from "../../core/index.ts"
 import { builtIns, main } from "../../main.ts"
@@ -54,7 +54,9 @@ describe("the command line", () => {
   it("tells of one command by help or --help, and of a group", async () => {
     const { code, out } = await weir("help", "run")
     expect(code).toBe(0)
-    expect(out).toContain("usage: weir run FILE [--until-idle] [--as-of DATE] [--json]")
+    expect(out).toContain(
+      "usage: weir run FILE [--until-idle] [--as-of DATE] [--listen PORT] [--log FORM] [--drain SECONDS] [--json]",
+    )
     expect((await weir("run", "--help")).out).toBe(out)
     const group = (await weir("help", "topic")).out
     expect(group).toContain("weir topic ls")
@@ -73,6 +75,8 @@ describe("the command line", () => {
     [["run", "f", "--json=yes"], "--json takes no value"],
     [["run", "f", "--as-of"], "--as-of needs a value: DATE"],
     [["run", "f", "--as-of", "yesterday"], "--as-of expects a date"],
+    [["run", "f", "--log", "xml"], "--log expects text or json"],
+    [["run", "f", "--drain", "0"], "--drain expects a whole number of at least 1"],
     [["synth", "--out", "x", "--patients", "some"], "--patients expects a whole number"],
     [["synth"], "missing --out"],
     [["deid", "a", "b"], "missing --key-file"],
@@ -249,6 +253,26 @@ describe("errors and the log", () => {
     expect(text).not.toContain("Doe")
     expect(text).toContain("(1 fields not shown)")
     expect(text.length).toBeLessThan(300)
+  })
+})
+
+describe("the log as JSON", () => {
+  it("is an object a line, of known fields only, texts cut", () => {
+    const lines: string[] = []
+    const log = jsonLogger(
+      (line) => void lines.push(line),
+      () => 0,
+    )
+    log.info("listening", { host: "127.0.0.1", port: 1 })
+    log.warn("paused", { stage: "map", partition: 3, patientName: "Doe^Jane", message: `\n"${"x".repeat(500)}` })
+    expect(lines.every((line) => line.indexOf("\n") === line.length - 1)).toBe(true)
+    const [first, second] = lines.map((line) => JSON.parse(line))
+    const time = "1970-01-01T00:00:00.000Z"
+    expect(first).toEqual({ time, level: "info", event: "listening", fields: { host: "127.0.0.1", port: 1 } })
+    expect(second).toMatchObject({ level: "warn", event: "paused", fields: { stage: "map", partition: 3 }, hidden: 1 })
+    expect(Object.keys(second.fields)).toEqual(["stage", "partition", "message"])
+    expect(second.fields.message.length).toBeLessThan(210)
+    expect(lines.join("")).not.toContain("Doe")
   })
 })
 

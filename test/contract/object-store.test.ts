@@ -302,3 +302,28 @@ describe("object-store", () => {
     expect(process.memoryUsage.rss() - before).toBeLessThan(200 << 20)
   })
 })
+
+describe("rows that come again through a topic of their own", () => {
+  it("are chunks under that topic, which has nothing until something comes", async () => {
+    const again = "chest.replay.files.curated.labels"
+    const sink = await objectStore.create({ "chunk-records": 10 }, testContext({ objects: () => objects }), [
+      ...inputs,
+      { topic: again, zone: "limited", type: label, of: topic },
+    ])
+    const keys = async () => {
+      const found: string[] = []
+      for await (const { key } of objects.list("")) if (key.includes(again)) found.push(key)
+      return found
+    }
+    await write(sink, all(range(0, 3)), 0, 3)
+    expect(await keys()).toEqual([])
+    const at = { topic: again, partition: 0, offset: 7n }
+    await sink.write([rec(2n, { at })], { topic: again, partition: 0, from: 0n, next: 8n, epoch: 0n })
+    expect(await keys()).toEqual([
+      expect.stringMatching(new RegExp(`^data/${again}/0/`)),
+      expect.stringMatching(new RegExp(`^manifests/${again}/0/`)),
+      `manifests/${again}/layout.json`,
+    ])
+    await sink.close()
+  })
+})

@@ -41,6 +41,8 @@ export class World {
   faults: (plugin: string, number: number) => "fail" | "throw" | undefined = () => undefined
   /** What the memory sink holds: by topic, partition and offset. */
   readonly written: { readonly span: Span; readonly numbers: number[] }[] = []
+  /** Called before the source appends the numbers from here on. */
+  beforeAppend: (from: number) => void | Promise<unknown> = () => {}
   /** Called before the memory sink writes. */
   onWrite: (numbers: readonly number[]) => void | Promise<void> = () => {}
 
@@ -133,7 +135,11 @@ export class World {
     return JSON.parse(out)
   }
 
+  /** Plugins of the test's own, instead of these. */
+  builtIns: readonly AnyPlugin[] | undefined
+
   get plugins(): readonly AnyPlugin[] {
+    if (this.builtIns !== undefined) return this.builtIns
     return [
       this.#source(),
       this.#checked("checked"),
@@ -170,6 +176,7 @@ export class World {
           for (let at = Number(checkpoint.get("at") ?? 0); at < this.count;) {
             const next = Math.min(this.count, at + 2000)
             const drafts = Array.from({ length: next - at }, (_, index) => this.#draft(at + index))
+            await this.beforeAppend(at)
             await append("out", drafts, { at: String(next) })
             at = next
           }

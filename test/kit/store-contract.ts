@@ -128,6 +128,34 @@ export function storeContract(name: string, opener: StoreOpener): void {
         await step(task, {})
       })
 
+      it("tells what is committed of tasks to somebody who does not own them, and disturbs none", async () => {
+        if (store.tasks === undefined) return
+        const name = pipeline()
+        expect(await other.tasks!(name)).toEqual([])
+        const task = await store.claim(name, "s", 3)
+        await store.claim(name, "r", 1)
+        const positions = [{ topic: "a", next: 5n, last: { offset: 4n, checksum: 7 } }]
+        const timers = [timer("k", "n", 50), timer("k", "o", 40), timer("k", "m", 20, "calendar")]
+        await step(task, { positions, facts: { closed: "m" }, timers, outbox: bytes("one") })
+        const open = await task.begin()
+        const [other0, seen] = await other.tasks!(name)
+        expect(other0).toMatchObject({ stage: "r", partition: 1, epoch: 1n, pending: 0 })
+        expect(seen).toEqual({
+          stage: "s",
+          partition: 3,
+          epoch: 1n,
+          outbox: 1n,
+          published: 0n,
+          positions,
+          facts: { closed: "m" },
+          pending: 1,
+          timers: { quiet: { armed: 2, due: 40 }, calendar: { armed: 1, due: 20 } },
+        })
+        await open.rollback()
+        await step(task, { published: 1n })
+        expect((await other.tasks!(name))[1]).toMatchObject({ epoch: 1n, published: 1n, pending: 0 })
+      })
+
       it("keeps the positions and facts that a step does not name", async () => {
         const name = pipeline()
         const task = await store.claim(name, "s", 0)

@@ -7,6 +7,8 @@ export interface KafkaAddress {
   readonly clientId?: string
   readonly ssl?: KafkaConfig["ssl"]
   readonly sasl?: SASLOptions
+  /** How often kafkajs itself does a request again; RETRY's unless given. */
+  readonly retries?: number
 }
 
 /** A request of Kafka's protocol, as a kafkajs connection sends it. */
@@ -83,13 +85,13 @@ export interface KafkaCluster {
 export const RETRY = { initialRetryTime: 5, multiplier: 1.2, maxRetryTime: 300, retries: 40 } as const
 
 /** A client of kafkajs that logs nothing: what it logs may hold keys. */
-export function newKafka({ brokers, clientId, ssl, sasl }: KafkaAddress): Kafka {
+export function newKafka({ brokers, clientId, ssl, sasl, retries = RETRY.retries }: KafkaAddress): Kafka {
   return new Kafka({
     brokers: [...brokers],
     clientId: clientId ?? "weir",
     connectionTimeout: 3000,
     requestTimeout: 15_000,
-    retry: RETRY,
+    retry: { ...RETRY, retries },
     logLevel: logLevel.NOTHING,
     logCreator: () => () => {},
     ...(ssl === undefined ? {} : { ssl }),

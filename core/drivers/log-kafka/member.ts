@@ -8,7 +8,8 @@ import { faultOf, kafkaError } from "./errors.ts"
 import type { KafkaBroker } from "./kafkajs.ts"
 import type { KafkaReader } from "./reader.ts"
 
-const SESSION = 6000
+/** Ms after which a member that does not beat has left. */
+export const SESSION = 6000
 const HEARTBEAT = 500
 const REBALANCE = 5000
 

@@ -1,4 +1,4 @@
-import type { Admin, ConfigResourceTypes } from "kafkajs"
+import type { Admin, ConfigResourceTypes, ITopicConfig } from "kafkajs"
 import { fatal } from "../../errors.ts"
 import type { TopicSpec } from "../../ports/log.ts"
 import { patiently } from "./client.ts"
@@ -91,21 +91,8 @@ export class Topics {
 
   async #create(specs: readonly TopicSpec[]): Promise<void> {
     const brokers = (await this.#admin.describeCluster()).brokers.length
-    const replication = this.#defaults.replication ?? Math.min(3, brokers)
-    const minInSync = this.#defaults.minInSync ?? Math.max(1, replication - 1)
-    await this.#admin.createTopics({
-      waitForLeaders: true,
-      topics: specs.map((spec) => ({
-        topic: spec.name,
-        numPartitions: spec.partitions,
-        replicationFactor: replication,
-        configEntries: Object.entries({
-          "min.insync.replicas": String(minInSync),
-          "max.message.bytes": String(this.#defaults.maxMessageBytes ?? 8 << 20),
-          ...settings(spec),
-        }).map(([name, value]) => ({ name, value })),
-      })),
-    })
+    const topics = specs.map((spec) => creation(spec, brokers, this.#defaults))
+    await this.#admin.createTopics({ waitForLeaders: true, topics })
   }
 
   async #states(names: readonly string[]): Promise<Map<string, TopicState>> {
@@ -127,6 +114,22 @@ export class Topics {
         stateOf(name, partitions.length, configs.get(name) ?? new Map()),
       ]),
     )
+  }
+}
+
+/** How a topic is made in a cluster of so many brokers. */
+export function creation(spec: TopicSpec, brokers: number, defaults: TopicDefaults): ITopicConfig {
+  const replication = defaults.replication ?? Math.min(3, brokers)
+  const minInSync = defaults.minInSync ?? Math.max(1, replication - 1)
+  return {
+    topic: spec.name,
+    numPartitions: spec.partitions,
+    replicationFactor: replication,
+    configEntries: Object.entries({
+      "min.insync.replicas": String(minInSync),
+      "max.message.bytes": String(defaults.maxMessageBytes ?? 8 << 20),
+      ...settings(spec),
+    }).map(([name, value]) => ({ name, value })),
   }
 }
 

@@ -4,6 +4,7 @@ import type { S3Client } from "@aws-sdk/client-s3"
 import { checkObjectKey } from "../../ports/object-key.ts"
 import type { Body, ObjectInfo, Objects } from "../../ports/objects.ts"
 import { BodyFailure, openBody, type Opened, PART } from "./body.ts"
+import { newClient } from "./client.ts"
 import { faultOf, isMissing, missing, s3Error } from "./errors.ts"
 import { loadPackages, type Packages } from "./packages.ts"
 
@@ -26,15 +27,8 @@ export interface S3ObjectsOptions {
  * (systemic), `unreachable` (retryable). */
 export async function openS3Objects(options: S3ObjectsOptions): Promise<Objects> {
   const packages = await loadPackages()
-  const { endpoint, region = "us-east-1", credentials, forcePathStyle = endpoint !== undefined } = options
-  const client = new packages.s3.S3Client({
-    region,
-    forcePathStyle,
-    maxAttempts: 3,
-    requestHandler: { connectionTimeout: 5000, requestTimeout: 60_000 },
-    ...(endpoint === undefined ? {} : { endpoint }),
-    ...(credentials === undefined ? {} : { credentials }),
-  })
+  const { region = "us-east-1" } = options
+  const client = newClient(packages, options)
   try {
     await ensureBucket(packages, client, options.bucket, region)
     return new S3Objects(packages, client, options.bucket)

@@ -5,6 +5,7 @@ import { postgresError } from "./errors.ts"
 import { migrate } from "./migrate.ts"
 import { queryAs } from "./query.ts"
 import { objectReferences } from "./references.ts"
+import { tasksOf } from "./tasks.ts"
 import { Sessions, checkUrl, connection } from "./sessions.ts"
 
 /** Where the Store is. */
@@ -32,6 +33,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     driver: "postgres",
     url,
     claim: (pipeline, stage, partition) => claimTask(sessions, side, pipeline, stage, partition),
+    tasks: (pipeline) => tasksOf(side, pipeline),
     positions: (pipeline) => taskPositions(side, pipeline),
     query: (sql, zone) => queryAs(url, side, sql, zone),
     async audit(action, detail) {

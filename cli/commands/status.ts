@@ -1,0 +1,110 @@
+import { committedStatus } from "../../core/engine/committed-status.ts"
+import type { CommittedStatus, NodeStatus, PartitionStatus } from "../../core/engine/committed-status.ts"
+import type { Command } from "../command.ts"
+import { jsonOption } from "../command.ts"
+import { exit } from "../exit.ts"
+import { loadPipeline } from "../load.ts"
+import { withRuntime } from "../runtime.ts"
+import { columns, json } from "../table.ts"
+
+const time = (ms: number): string => new Date(ms).toISOString()
+const pausedJson = (paused: PartitionStatus["paused"]) =>
+  paused === undefined ? {} : { paused: { code: paused.code, since: time(paused.since) } }
+const pausedNote = (paused: PartitionStatus["paused"]): string[] =>
+  paused === undefined ? [] : [`paused: ${paused.code} since ${time(paused.since)}`]
+
+/** What comes again is shown only where something does. */
+const isShown = ({ topic, position, head, lag }: PartitionStatus): boolean =>
+  !topic.includes(".replay.") || lag > 0n || (position ?? 0n) > 0n || head > 0n
+
+function notes(node: NodeStatus, { partition, topic, ended, paused }: PartitionStatus): string {
+  const held = topic.includes(".replay.") ? undefined : node.held.find((each) => each.partition === partition)
+  const { quiet, calendar } = held?.timers ?? { quiet: { armed: 0 }, calendar: { armed: 0 } }
+  return [
+    ...pausedNote(paused),
+    ...(held === undefined ? [] : [`epoch ${held.epoch}`]),
+    ...(held === undefined || held.pending === 0 ? [] : [`${held.pending} unpublished`]),
+    ...(quiet.armed === 0 ? [] : [`${quiet.armed} waiting for quiet`]),
+    ...(calendar.armed === 0 ? [] : [`${calendar.armed} waiting for the calendar`]),
+    ...(ended ? ["ended"] : []),
+  ].join(", ")
+}
+
+function statusText({ sources, nodes, deadLetters }: CommittedStatus): string {
+  const from = sources.map(({ name, ended, runs, checkpoints, paused }) => [
+    name,
+    `${checkpoints} checkpoints`,
+    [...pausedNote(paused), ended ? `ended (${runs} times)` : "open"].join(", "),
+  ])
+  const rows = nodes.flatMap((node) =>
+    node.partitions
+      .filter(isShown)
+      .map((each) => [
+        node.name,
+        each.topic,
+        String(each.partition),
+        each.position === undefined ? "" : String(each.position),
+        String(each.head),
+        String(each.lag),
+        String(node.processes),
+        notes(node, each),
+      ]),
+  )
+  const dead = [...deadLetters].flatMap(([stage, codes]) =>
+    [...codes].map(([code, count]) => [`  ${stage}`, code, String(count)]),
+  )
+  return [
+    ...columns(from),
+    "",
+    ...columns(
+      [["", "topic", "partition", "position", "head", "lag", "processes", ""], ...rows],
+      new Set([2, 3, 4, 5, 6]),
+    ),
+    ...(dead.length === 0 ? [] : ["", "dead letters", ...columns(dead, new Set([2]))]),
+    "",
+  ].join("\n")
+}
+
+function statusJson(pipeline: string, { sources, nodes, deadLetters }: CommittedStatus, at: number): string {
+  const partition = ({ paused, ...rest }: PartitionStatus) => ({ ...rest, ...pausedJson(paused) })
+  const of = (kind: NodeStatus["kind"]) =>
+    Object.fromEntries(
+      nodes
+        .filter((node) => node.kind === kind)
+        .map(({ name, processes, partitions, held }) => [
+          name,
+          {
+            processes,
+            partitions: partitions.filter(isShown).map(partition),
+            ...(held.length === 0
+              ? {}
+              : {
+                  state: held.map(({ partition, epoch, pending, timers }) => ({ partition, epoch, pending, timers })),
+                }),
+          },
+        ]),
+    )
+  const told = {
+    pipeline,
+    time: time(at),
+    sources: Object.fromEntries(sources.map(({ name, paused, ...rest }) => [name, { ...rest, ...pausedJson(paused) }])),
+    stages: of("stage"),
+    sinks: of("sink"),
+    deadLetters: Object.fromEntries([...deadLetters].map(([stage, codes]) => [stage, Object.fromEntries(codes)])),
+  }
+  return `${json(told, 2)}\n`
+}
+
+export const status: Command = {
+  name: "status",
+  summary: "Shows what is committed: positions and lag, what waits, what stands still and why, dead letters by code",
+  positionals: ["FILE"],
+  options: { json: jsonOption },
+  more: "It reads Log and Store, beside a run or without one. What stands still is what the partition's last owner wrote down.",
+  async run(args, app, io) {
+    const { pipeline } = await loadPipeline(args.positionals[0]!, app, io)
+    const found = await withRuntime(pipeline, app, io, committedStatus)
+    io.stdout.write(args.flag("json") ? statusJson(pipeline.name, found, io.now()) : statusText(found))
+    return exit.ok
+  },
+}
