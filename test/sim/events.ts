@@ -33,6 +33,11 @@ export interface Plan {
   readonly rate: number
   readonly slow: boolean
   readonly coarse: number
+  readonly sinks: "table" | "map" | "both"
+  /** Whether the run is over with the first process that has come to its end, or with the last. */
+  readonly until: "first" | "last"
+  /** Processes at first. */
+  readonly processes: number
 }
 
 /** The plan of a seed: mostly small histories, some larger. */
@@ -43,18 +48,21 @@ export function planOf(seed: number): Plan {
   const spread = dice.next()
   return {
     events,
-    partitions: spread < 0.25 ? 1 : spread < 0.94 ? 2 : 3,
+    partitions: spread < 0.4 ? 1 : spread < 0.95 ? 2 : 3,
     waves: dice.chance(0.3) ? 2 : 1,
-    asOf: dice.chance(0.5) ? 2_000_000 : undefined,
+    asOf: dice.chance(0.5) ? 2 * 10 ** 9 : undefined,
     budget: 2 + dice.below(8),
     rate: dice.pick([0.006, 0.012, 0.03]),
     slow: dice.chance(0.25),
     coarse: dice.pick([0, 0.4, 0.7]),
+    sinks: dice.pick(["table", "map", "both"] as const),
+    until: dice.chance(0.2) ? "last" : "first",
+    processes: dice.chance(0.5) ? 2 : 1,
   }
 }
 
 /** When the calendar reaches a slot's window: before the world begins, only as of the given time, or never. */
-export const windowOf = (slot: number): number => [500_000, 1_900_000, 10 ** 12][slot % 3]!
+export const windowOf = (slot: number): number => [500_000, 10 ** 9, 10 ** 12][slot % 3]!
 
 /** Makes the events of one wave. Ids go on from `from`. */
 export function historiesOf(seed: number, from: number, count: number): Histories {

@@ -295,8 +295,10 @@ class SimReader implements Reader {
     this.#end?.()
   }
 
+  /** What is read in vain is read again later and later, except by who is about to end, and only looks once more. */
   #patience(waitMs: number): number {
-    return this.#broker.live ? waitMs : waitMs * Math.min(16, 2 ** this.#idle)
+    if (this.#broker.live) return waitMs
+    return waitMs * (this.#process.looksAgain ? Math.min(200, 2 << this.#idle) : 1)
   }
 
   #something(): boolean {

@@ -111,10 +111,10 @@ class Run {
     this.#finished = false
     this.#last = undefined
     this.#start()
-    if (this.world.dice.chance(0.6)) this.#start()
+    if (this.plan.processes > 1) this.#start()
     try {
       await this.world.run(
-        () => this.#failure !== undefined || (this.#running.size === 0 && this.#last === "finished"),
+        () => this.#failure !== undefined || this.#over(),
         () => this.#disturb(),
         this.world.steps + maxSteps,
       )
@@ -122,6 +122,13 @@ class Run {
       return (error as Error).message
     }
     return this.#failure
+  }
+
+  #over(): boolean {
+    if (!this.#finished) return false
+    if (this.plan.until === "last") return this.#running.size === 0 && this.#last === "finished"
+    for (const process of [...this.#running.keys()]) this.#ended(process, "killed")
+    return true
   }
 
   #start(): void {
@@ -135,7 +142,7 @@ class Run {
     const store = database.connect(process)
     const bugs = this.#bugs.plugins ?? {}
     surround(logger, { world, process, table, map, store, bugs, histories: () => this.histories })
-    const program = runPipeline(torture(this.plan.partitions), {
+    const program = runPipeline(torture(this.plan), {
       drivers: {
         log: async () => new SimLog(broker, process),
         store: async () => store,
@@ -191,7 +198,7 @@ class Run {
       return true
     }
     // After the first has come to its end the others have to come to theirs: nothing new begins.
-    if (!this.#finished && size < 3 && world.dice.chance(0.001)) {
+    if (!this.#finished && size < 3 && world.dice.chance(0.0005)) {
       world.hit("process joined")
       this.#start()
       return true

@@ -21,7 +21,7 @@ import { compile } from "../../core/pipeline/compile.ts"
 import type { CompiledPipeline } from "../../core/pipeline/model.ts"
 import { pluginSet } from "../../core/pipeline/plugins.ts"
 import type { Store } from "../../core/ports/store.ts"
-import type { Event, Histories } from "./events.ts"
+import type { Event, Histories, Plan } from "./events.ts"
 import { windowOf } from "./events.ts"
 import type { SimMap, SimTable } from "./tables.ts"
 import type { SimProcess, SimWorld } from "./world.ts"
@@ -356,7 +356,7 @@ const mapper = defineSink({
   },
 })
 
-const file = (partitions: number) => `
+const file = (partitions: number, sinks: Plan["sinks"]) => `
 name: torture
 topics:
   arrivals: { zone: phi, partitions: ${partitions} }
@@ -372,18 +372,19 @@ stages:
   join: { from: { left: kept, right: pushed }, through: [{ use: join }], to: pairs }
   count: { from: pairs, through: [{ use: counter }], to: totals }
 sinks:
-  table: { use: inserter, from: [totals] }
-  map: { use: mapper, from: [pairs] }
+${sinks === "map" ? "" : "  table: { use: inserter, from: [totals] }"}
+${sinks === "table" ? "" : "  map: { use: mapper, from: [pairs] }"}
 `
 
-const compiled = new Map<number, CompiledPipeline>()
+const compiled = new Map<string, CompiledPipeline>()
 
 /** The torture pipeline, with this many partitions in each topic. */
-export function torture(partitions: number): CompiledPipeline {
-  const known = compiled.get(partitions)
+export function torture({ partitions, sinks }: Pick<Plan, "partitions" | "sinks">): CompiledPipeline {
+  const slot = `${sinks}/${partitions}`
+  const known = compiled.get(slot)
   if (known !== undefined) return known
   const plugins = pluginSet([feed, push, sift, join, counter, inserter, mapper])
-  const pipeline = compile("torture.yaml", file(partitions), { plugins, environment: {} })
-  compiled.set(partitions, pipeline)
+  const pipeline = compile("torture.yaml", file(partitions, sinks), { plugins, environment: {} })
+  compiled.set(slot, pipeline)
   return pipeline
 }

@@ -6,6 +6,8 @@ export class SimProcess {
   state: "running" | "stopped" | "dead" = "running"
   /** It stood still for longer than a session: what it does now, it does as one that was thought dead. */
   zombie = false
+  /** Its run sleeps until it looks again whether everything is through. When it sleeps no more, it is about to end. */
+  looksAgain = false
   /** Called when it dies: what servers do when a connection breaks. */
   readonly onDeath = new Set<() => void>()
   constructor(name: string) {
