@@ -18,6 +18,7 @@ import type {
   SecretSource,
   Start,
 } from "./model.ts"
+import { unstatedClocks } from "./clocks.ts"
 import { listenSettings } from "./listen.ts"
 import { decodeOptions } from "./options.ts"
 import type { PluginSet } from "./plugins.ts"
@@ -98,6 +99,8 @@ class Compiler {
   readonly #written = new Map<string, WrittenTopic>()
   readonly #secrets = new Map<string, SecretSource>()
   readonly #needed = new Map<string, Path>()
+  /** Topics that some `to:` names. One of them that nothing writes has a writer with a fault, which is told there. */
+  readonly #named = new Set<string>()
   #trusted: readonly string[] = []
 
   constructor(source: Source, input: CompileInput) {
@@ -115,9 +118,13 @@ class Compiler {
     root?.strings("plugins")
     for (const name of of("secrets").keys) this.#secret(root!, name)
     for (const name of of("topics").keys) this.#topic(root!, name)
+    for (const kind of ["sources", "stages"])
+      for (const entry of Object.values((root?.raw(kind) ?? {}) as Record<string, { to?: unknown } | null>))
+        for (const topic of topicsIn(entry?.to)) this.#named.add(topic)
     const sources = of("sources").keys.flatMap((name) => this.#sourceOf(root!, name))
     const stages = this.#stages(root)
     const sinks = of("sinks").keys.flatMap((name) => this.#sink(root!, name))
+    unstatedClocks(this.#source, sources, stages)
     const identity = this.#identity(root)
     const listen = root === undefined ? undefined : listenSettings(this.#source, root, this.#needed)
     for (const [name, path] of this.#needed)
@@ -324,6 +331,7 @@ class Compiler {
     if (through.length === 0) this.#source.fault(entry.path, "missing through: a list of transforms")
     const privacy = this.#privacy(entry, through)
     const descends = privacy !== "none" ? false : this.#descends(entry)
+    const start = this.#start(entry)
     const steps = through.map((item, at) => {
       const step = shape(this.#source, [...entry.path, "through", at], item, ["use", "with"])
       return step === undefined ? undefined : this.#step(step, ["transform", "stateful"])
@@ -354,7 +362,7 @@ class Compiler {
         stateful,
         privacy: privacy === "some",
         partitions: this.#partitions(entry, inputs),
-        ...this.#start(entry),
+        ...start,
       },
     ]
   }
@@ -364,9 +372,9 @@ class Compiler {
     const ports = Object.keys((first as { inputs?: Record<string, Port<unknown>> }).inputs ?? {})
     const from = entry.raw("from")
     const inputs = new Map<string, string>()
+    let missing = false
     const bind = (topic: string, port: string, path: Path) => {
-      if (!this.#written.has(topic) && !(this.#declared.get(topic)?.schema !== undefined))
-        this.#source.fault(path, unknownName("topic", topic, [...this.#written.keys(), ...this.#declared.keys()]))
+      if (!this.#isKnown(topic, path)) missing = true
       else if (inputs.has(topic)) this.#source.fault(path, `topic ${topic} is read twice`)
       else inputs.set(topic, port)
     }
@@ -384,7 +392,15 @@ class Compiler {
         for (const topic of map?.strings(port) ?? [])
           if (ports.includes(port)) bind(topic, port, [...entry.path, "from", port])
     }
-    return inputs.size === 0 ? undefined : inputs
+    return inputs.size === 0 || missing ? undefined : inputs
+  }
+
+  /** Whether records of a known type are in the topic; a topic that nothing would write is reported. */
+  #isKnown(topic: string, path: Path): boolean {
+    if (this.#written.has(topic) || this.#declared.get(topic)?.schema !== undefined) return true
+    if (!this.#named.has(topic))
+      this.#source.fault(path, unknownName("topic", topic, [...this.#named, ...this.#declared.keys()]))
+    return false
   }
 
   /** Follows record type and key through the chain; tells what the last step's outputs hold. */
@@ -536,12 +552,7 @@ class Compiler {
     if (entry === undefined) return []
     const topics = entry.strings("from") ?? []
     if (!entry.has("from")) this.#source.fault(path, "missing from: the topics that it reads")
-    for (const topic of topics)
-      if (!this.#written.has(topic) && this.#declared.get(topic)?.schema === undefined)
-        this.#source.fault(
-          [...path, "from"],
-          unknownName("topic", topic, [...this.#written.keys(), ...this.#declared.keys()]),
-        )
+    for (const topic of topics) this.#isKnown(topic, [...path, "from"])
     return step === undefined ? [] : [{ name, ...step, topics, ...this.#start(entry) }]
   }
 
