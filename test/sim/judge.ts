@@ -220,14 +220,19 @@ function objects(verdict: Verdict, kept: readonly Message[], { bucket }: Remains
   }
 }
 
-/** Everything that was put into an outbox is published, or is there for who claims the task next: who sends again what was through
- * may be cut off behind it. */
+/** Everything that was put into an outbox is published once and in order, or is there for who claims the task next: who sends again
+ * what was through may be cut off behind it. */
 function outboxes(verdict: Verdict, { broker, database }: Remains): void {
-  for (const [name, { outbox, pending }] of database.tasks) {
+  for (const [name, { pending }] of database.tasks) {
     const [, stage, partition] = /^torture\/(\w+)\/(\d+)$/.exec(name)!
-    const first = stage === "join" ? "kept" : "pairs"
-    const inLog = broker.committed(`torture.${stage}.outbox`, first).get(Number(partition)) ?? 0n
-    const above = pending.filter(({ number }) => number > inLog).length
-    verdict.same(`publications of ${name}, with those to come`, Number(inLog) + above, Number(outbox))
+    const published = broker.publications.get(`torture.${stage}.outbox/${partition}`) ?? []
+    const to = published.at(-1) ?? 0n
+    const come = pending.filter(({ number }) => number > to).map(({ number }) => number)
+    const text = (numbers: readonly bigint[]) => numbers.map(String)
+    verdict.same(
+      `publications of ${name}, with those to come`,
+      text([...published, ...come]),
+      text(database.ledger.get(name) ?? []),
+    )
   }
 }

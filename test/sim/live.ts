@@ -11,8 +11,8 @@ export class LiveWorld implements World {
   step(process: SimProcess): Promise<void> {
     return new Promise((resolve) => void setImmediate(() => process.state === "running" && resolve()))
   }
-  fault(): boolean {
-    return false
+  befalls(): undefined {
+    return undefined
   }
   alarm(_process: SimProcess | undefined, at: number, ring: () => void): () => void {
     const timer = setTimeout(ring, Math.max(0, at - this.now))

@@ -4,7 +4,7 @@ import type { Logger } from "../../core/context.ts"
 import { SimBroker } from "./broker.ts"
 import type { LogBugs } from "./broker.ts"
 import { runIn } from "./effect-world.ts"
-import { historiesOf, planOf } from "./events.ts"
+import { blobs, historiesOf, planOf } from "./events.ts"
 import type { Histories, Plan } from "./events.ts"
 import { judge } from "./judge.ts"
 import { SimLog } from "./log.ts"
@@ -45,6 +45,10 @@ export interface Outcome {
   readonly events: number
   /** What was hit how often. */
   readonly hits: ReadonlyMap<string, number>
+  /** By `operation|mishap`, how often it came about. */
+  readonly coverage: ReadonlyMap<string, number>
+  /** Of all that happened, in order. */
+  readonly digest: number
   /** Empty unless it was asked for. */
   readonly trace: readonly string[]
 }
@@ -52,7 +56,8 @@ export interface Outcome {
 const maxSteps = 40_000
 /** Objects that nothing refers to are swept when they are older. */
 const sweptAfterMs = 600_000
-const orphans = ["blob/0", "blob/1", "blob/2"]
+/** The session timeout of groups, ms. */
+const sessionMs = 6000
 
 /** How a process is known to have ended. */
 type End = "finished" | "killed" | "failed" | "shut down"
@@ -79,17 +84,20 @@ class Run {
     const plan = planOf(seed)
     this.plan = events === undefined ? plan : { ...plan, events }
     this.#seed = seed
-    const faults = { budget: plan.budget, rate: plan.rate, coarse: plan.coarse, skip: new Set(skip) }
-    this.world = new SimWorld(seed, faults, traced === true)
-    this.broker = new SimBroker(this.world, bugs.log)
+    const { budget, rate, coarse, targets } = plan
+    const faults = { budget, rate, coarse, targets, skip: new Set(skip) }
+    this.world = new SimWorld(seed, faults, sessionMs, traced === true)
+    this.world.onCrash = (process) => this.#ended(process, "killed")
+    this.broker = new SimBroker(this.world, sessionMs, bugs.log)
     this.database = new SimDatabase(this.world, bugs.store)
     this.bucket = new SimBucket(this.world)
     this.table = new SimTable(this.world, bugs.sinkNoFencing)
     this.asOf = plan.asOf
     this.#bugs = bugs
-    for (const key of orphans) {
-      this.bucket.objects.set(key, Buffer.from(key.slice(-1)))
-      this.database.objects.set(`phi/${key}`, { count: 0, refreshed: 0 })
+    // Left by others long ago: nothing refers to them, and who puts them again finds them there.
+    for (let blob = 0; blob < blobs; blob++) {
+      this.bucket.objects.set(`blob/${blob}`, Buffer.from(String(blob)))
+      this.database.objects.set(`phi/blob/${blob}`, { count: 0, refreshed: 0 })
     }
   }
 
@@ -158,12 +166,11 @@ class Run {
       () => this.#ended(process, "finished"),
       (thrown: unknown) => (stop.signal.aborted ? this.#ended(process, "shut down") : this.#broke(process, thrown)),
     )
-    this.#sweepLater(process)
   }
 
   #ended(process: SimProcess, end: End): void {
     this.world.note(() => `${process.name} ${end}`)
-    this.#running.delete(process)
+    if (!this.#running.delete(process)) return
     this.world.bury(process)
     this.#last = end
     if (end === "finished") this.#finished = true
@@ -178,15 +185,13 @@ class Run {
     this.#failure = `${process.name} ended: ${error.code}: ${error.message} ${why}`
   }
 
-  #sweepLater(process: SimProcess): void {
-    const { world, bucket, database } = this
-    world.alarm(process, world.now + world.dice.below(1500), () => {
-      const objects = bucket.connect(process)
-      database
-        .connect(process)
-        .objects.sweep("phi", sweptAfterMs, (keys) => objects.delete(keys))
-        .catch(() => {})
-    })
+  /** Removes objects that nothing refers to, beside everything else. */
+  #sweep(process: SimProcess): void {
+    const objects = this.bucket.connect(process)
+    this.database
+      .connect(process)
+      .objects.sweep("phi", sweptAfterMs, (keys) => objects.delete(keys))
+      .catch(() => {})
   }
 
   /** Kills, stops, shuts down and starts whole processes. */
@@ -203,10 +208,13 @@ class Run {
       this.#start()
       return true
     }
-    if (world.faults.budget <= 0) return false
-    if (!world.fault("process", 0.4)) return false
     const alive = [...this.#running.keys()].filter(({ state }) => state === "running")
-    if (alive.length === 0) return true
+    if (alive.length === 0) return false
+    if (world.dice.chance(0.002)) {
+      this.#sweep(world.dice.pick(alive))
+      return true
+    }
+    if (!world.faults.due("process", 0.1)) return false
     this.#fate(world.dice.pick(alive))
     return true
   }
@@ -214,14 +222,10 @@ class Run {
   #fate(process: SimProcess): void {
     const { world } = this
     const fate = world.dice.next()
-    if (fate < 0.5) {
-      world.kill(process)
-      world.hit("process killed")
-      this.#ended(process, "killed")
-    } else if (fate < 0.9) {
-      const ms = world.dice.chance(0.4) ? 500 + world.dice.below(5000) : 6500 + world.dice.below(16_000)
-      world.stop(process, ms, this.broker.groups.sessionMs)
-    } else {
+    if (fate < 0.4) world.kill(process)
+    else if (fate < 0.6) world.stop(process, 500 + world.dice.below(5000))
+    else if (fate < 0.85) world.stop(process, world.pastSession())
+    else {
       world.hit("process shut down")
       this.#running.get(process)!.abort()
     }
@@ -229,7 +233,6 @@ class Run {
 }
 
 /** Runs the torture pipeline under one seed and asks after every event. */
-export let lastRun: Run | undefined
 export async function runSeed(seed: number | Seed, bugs: Bugs = {}): Promise<Outcome> {
   // Errors are many here, and nobody reads where they were made.
   const limit = Error.stackTraceLimit
@@ -244,17 +247,18 @@ export async function runSeed(seed: number | Seed, bugs: Bugs = {}): Promise<Out
 async function outcomeOf(seed: number | Seed, bugs: Bugs): Promise<Outcome> {
   const given = typeof seed === "number" ? { seed } : seed
   const run = new Run(given, bugs)
-  lastRun = run
   const failure = await run.go()
   const { world } = run
   const broken = failure === undefined ? judge(run) : [failure]
   return {
     seed: given.seed,
     broken,
-    faults: world.drawn,
+    faults: world.faults.drawn,
     steps: world.steps,
     events: run.plan.events,
     hits: world.hits,
+    coverage: world.faults.coverage,
+    digest: world.digest,
     trace: world.trace ?? [],
   }
 }
