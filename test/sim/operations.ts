@@ -94,7 +94,6 @@ export const events = [
   "unknown outcome: committed",
   "unknown outcome: aborted",
   "lock timeout",
-  "deadlock",
   "session ended by the server",
   "timers due: quiet",
   "timers due: calendar",

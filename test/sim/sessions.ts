@@ -2,9 +2,11 @@ import { retryable, systemic } from "../../core/errors.ts"
 import type { SimProcess, World } from "./world.ts"
 
 /** The server ends a transaction of which it hears nothing for so long, ms. */
-const silentMs = 9000
+export const silentMs = 9000
 /** Nobody waits longer for a lock, ms. */
 const lockMs = 5000
+
+const ended = () => retryable("unreachable", "the server ended the session")
 
 /** A connection in a transaction: it ends by its own word, by its process's death, or when the server ends it. */
 export class Session {
@@ -57,6 +59,7 @@ export class Locks {
 
   /** Waits for a lock; rejects with `deadlock` where waiting would never end, and with `lock-timeout` where it takes too long. */
   async lock(session: Session, key: string): Promise<void> {
+    if (!session.alive) throw ended()
     const lock = this.#locks.get(key)
     if (lock === undefined) {
       this.#locks.set(key, { holder: session, queue: [] })
@@ -72,7 +75,7 @@ export class Locks {
     await new Promise<void>((resume, reject) => {
       const waiter = { session, resume }
       lock.queue.push(waiter)
-      session.holds(() => reject(retryable("unreachable", "the server ended the session")))
+      session.holds(() => reject(ended()))
       cancel = this.#world.alarm(undefined, this.#world.now + lockMs, () => {
         lock.queue.splice(lock.queue.indexOf(waiter), 1)
         this.#world.hit("lock timeout")

@@ -9,6 +9,8 @@ export class SimProcess {
   state: "running" | "stopped" | "dead" = "running"
   /** It stood still for longer than a session: what it does now, it does as one that was thought dead. */
   zombie = false
+  /** It never stands still for longer than this, ms. */
+  patience = Number.POSITIVE_INFINITY
   /** How often it was stopped. */
   stops = 0
   /** Its run sleeps until it looks again whether everything is through. When it sleeps no more, it is about to end. */
@@ -170,8 +172,9 @@ export class SimWorld implements World {
   }
 
   /** Stops a process for a while; when that is longer than a session, it comes back as a zombie. */
-  stop(process: SimProcess, forMs: number): void {
+  stop(process: SimProcess, ms: number): void {
     if (process.state !== "running") return
+    const forMs = Math.min(ms, process.patience)
     this.note(() => `stop ${process.name} for ${forMs}`)
     this.hit("process stopped")
     process.state = "stopped"
