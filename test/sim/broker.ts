@@ -123,7 +123,8 @@ export class SimBroker {
   committed(group: string, topic: string): Map<number, bigint> {
     const found = new Map<number, bigint>()
     for (const { markers, offsets } of this.#transactions.values())
-      if (markers.length > 0 && offsets.some((each) => each.group === group)) this.world.hit("stale offsets were fetched")
+      if (markers.length > 0 && offsets.some((each) => each.group === group))
+        this.world.hit("stale offsets were fetched")
     for (const [place, offset] of this.offsets.get(group) ?? []) {
       const at = place.lastIndexOf("[")
       if (place.slice(0, at) === topic) found.set(Number(place.slice(at + 1, -1)), offset)

@@ -28,6 +28,8 @@ export class Faults {
   readonly plan: FaultPlan
   /** How many faults were drawn, those that were passed over included. */
   drawn = 0
+  /** How many came about. */
+  stood = 0
   /** By `operation|mishap`, how often it came about. */
   readonly coverage = new Map<string, number>()
   readonly #dice: Dice
@@ -83,6 +85,7 @@ export class Faults {
 
   #stands(what: string): boolean {
     if (this.plan.skip.has(this.drawn++)) return false
+    this.stood++
     this.#told(what)
     return true
   }

@@ -68,10 +68,10 @@ class Verdict {
 
 function messagesOf({ topics }: SimBroker, topic: TopicName): Message[] {
   const codec = envelopeCodec(types[topic].avro)
-  return topics.get(topic)!.partitions.flatMap(({ messages }, partition) =>
-    messages.map(({ value, offset, by }) => ({
+  return topics.get(topic)!.partitions.flatMap(({ messages, writers }, partition) =>
+    messages.map(({ value, offset }, at) => ({
       place: `${topic}[${partition}]@${offset}`,
-      by,
+      by: writers[at]!,
       envelope: codec.decode(value!),
     })),
   )

@@ -277,6 +277,8 @@ class SimReader implements Reader {
   readonly #place: string
   readonly #member: GroupMember | undefined
   #next: bigint
+  /** The end of what was fetched last: up to there it is given from what was kept. */
+  #kept = 0n
   #closed = false
   /** How often in a row there was nothing: a world that stands still is asked less and less often. */
   #idle = 0
@@ -344,7 +346,8 @@ class SimReader implements Reader {
   #fetch({ maxMessages, maxBytes }: Parameters<Reader["read"]>[0]): Batch {
     const { world, live } = this.#broker
     const place = this.#broker.partition(this.#topic, this.#partition)
-    const stable = place.stable
+    if (this.#next >= this.#kept) this.#kept = place.stable
+    const stable = this.#kept
     if (this.#next > place.next) throw systemic("offset-out-of-range", `${this.#place} ends before ${this.#next}`)
     const most = live ? maxMessages : Math.max(1, Math.min(maxMessages, 1 + world.dice.below(12)))
     const messages = []

@@ -30,6 +30,7 @@ export interface Seed {
   readonly seed: number
   /** Instead of the plan's. */
   readonly events?: number
+  readonly waves?: number
   /** Faults that are passed over, by number. */
   readonly skip?: readonly number[]
   readonly traced?: boolean
@@ -40,8 +41,10 @@ export interface Outcome {
   readonly seed: number
   /** Empty when every promise was kept. */
   readonly broken: readonly string[]
-  /** How many faults were drawn. */
+  /** How many faults came about. */
   readonly faults: number
+  /** How many were drawn, with those that were passed over. */
+  readonly drawn: number
   readonly steps: number
   readonly events: number
   /** What was hit how often. */
@@ -82,9 +85,9 @@ class Run {
   #sweeps = 0
   #failure: string | undefined
 
-  constructor({ seed, events, skip, traced }: Seed, bugs: Bugs) {
+  constructor({ seed, events, waves, skip, traced }: Seed, bugs: Bugs) {
     const plan = planOf(seed)
-    this.plan = events === undefined ? plan : { ...plan, events }
+    this.plan = { ...plan, events: events ?? plan.events, waves: waves ?? plan.waves }
     this.#seed = seed
     const { budget, rate, coarse, targets } = plan
     const faults = { budget, rate, coarse, targets, skip: new Set(skip) }
@@ -137,7 +140,7 @@ class Run {
   #over(): boolean {
     if (!this.#finished) return false
     if (this.plan.until === "last") return this.#running.size === 0 && this.#last === "finished"
-    for (const process of [...this.#running.keys()]) this.#ended(process, "killed")
+    for (const process of Array.from(this.#running.keys())) this.#ended(process, "killed")
     return true
   }
 
@@ -260,7 +263,8 @@ async function outcomeOf(seed: number | Seed, bugs: Bugs): Promise<Outcome> {
   return {
     seed: given.seed,
     broken,
-    faults: world.faults.drawn,
+    faults: world.faults.stood,
+    drawn: world.faults.drawn,
     steps: world.steps,
     events: run.plan.events,
     hits: world.hits,

@@ -190,11 +190,7 @@ class References {
     }
   }
 
-  async #sweep(
-    zone: string,
-    olderThanMs: number,
-    remove: (keys: readonly string[]) => Promise<void>,
-  ): Promise<number> {
+  async #sweep(zone: string, olderThanMs: number, remove: (keys: readonly string[]) => Promise<void>): Promise<number> {
     const { world, locks, objects, bugs } = this.#database
     const prefix = `${zone}/`
     const old = (slot: string) => {

@@ -205,6 +205,8 @@ export class SimWorld implements World {
   /** Goes on until `done`; throws when nothing can happen any more, or after too many steps.
    * @param disturb called before each step: kills, stops and starts processes; true when it did */
   async run(done: () => boolean, disturb: () => boolean, limit: number): Promise<void> {
+    // From here on everything runs in microtasks, however this was called.
+    await undefined
     for (;;) {
       // Ticks come after microtasks: all that the last step set off has settled.
       await new Promise<void>((resolve) => process.nextTick(resolve))
