@@ -51,17 +51,17 @@ export function planOf(seed: number): Plan {
     const [operation, mishap] = dice.pick(cells)
     return { operation, mishap, call: 1 + dice.below(dice.pick([2, 8, 40])) }
   }
-  const events = size < 0.8 ? 5 + dice.below(8) : size < 0.96 ? 14 + dice.below(16) : 40 + dice.below(40)
+  const events = size < 0.82 ? 5 + dice.below(8) : size < 0.98 ? 14 + dice.below(16) : 40 + dice.below(40)
   const spread = dice.next()
   return {
     events,
-    partitions: spread < 0.4 ? 1 : spread < 0.95 ? 2 : 3,
-    waves: dice.chance(0.3) ? 2 : 1,
+    partitions: spread < 0.55 ? 1 : spread < 0.97 ? 2 : 3,
+    waves: dice.chance(0.2) ? 2 : 1,
     asOf: dice.chance(0.5) ? 2 * 10 ** 9 : undefined,
     budget: dice.below(8),
     rate: dice.pick([0.006, 0.012, 0.03]),
     slow: dice.chance(0.25),
-    coarse: dice.pick([0, 0.4, 0.7]),
+    coarse: dice.pick([0, 0.5, 0.8]),
     targets: Array.from({ length: dice.below(4) }, target),
     sinks: dice.pick(["table", "map", "both"] as const),
     until: dice.chance(0.2) ? "last" : "first",

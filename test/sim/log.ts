@@ -65,10 +65,8 @@ export class SimLog implements Log {
     })
   }
 
-  topics() {
-    return this.#do("log.topics", "", () =>
-      [...this.#broker.topics.values()].map(({ spec }) => spec).sort((a, b) => (a.name < b.name ? -1 : 1)),
-    )
+  async topics() {
+    return [...this.#broker.topics.values()].map(({ spec }) => spec).sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
   bounds(topic: string) {
@@ -211,7 +209,7 @@ class SimWriter implements Writer {
     if (kind === "dead letters" && bugs.offsetBeforeDeadLetter === true && offsets.length > 0) {
       const first = broker.begin(id, [], offsets)
       broker.commit(id, first)
-      await world.step(process, "transact: between", id)
+      await world.step(process, "transact: between", id, mishap === "torn" ? "crash" : undefined)
     }
     const open = broker.begin(id, appends.map(clamped), offsets)
     // Whoever opens the id next settles it; else it runs out of time.
@@ -325,10 +323,11 @@ class SimReader implements Reader {
     })
   }
 
-  /** What is read in vain is read again later and later, except by who is about to end, and only looks once more. */
+  /** A read that waits is woken by what comes: that it otherwise gives up late saves many that would be in vain. Who looks whether
+   * everything is through is asked less and less often. */
   #patience(waitMs: number): number {
     if (this.#broker.live) return waitMs
-    return waitMs * (this.#process.looksAgain ? Math.min(200, 2 << this.#idle) : 1)
+    return waitMs * (this.#process.looksAgain ? Math.min(200, 8 << this.#idle) : 8)
   }
 
   #something(): boolean {

@@ -17,7 +17,6 @@ const fails: readonly Mishap[] = ["crash before", "zombie", "refused", "answer l
  * something (close, leave, release, rollback) is said not to fail by its port. */
 export const operations = {
   "log.ensureTopics": fails,
-  "log.topics": fails,
   "log.bounds": fails,
   "log.writer": fails,
   "log.committed": fails,
