@@ -1,3 +1,5 @@
+import { deserialize } from "node:v8"
+import type { Append } from "../../core/ports/log.ts"
 import { envelopeCodec } from "../../formats/avro/index.ts"
 import type { Envelope } from "../../formats/avro/index.ts"
 import type { SimBroker } from "./broker.ts"
@@ -118,8 +120,29 @@ function revisions(messages: readonly Message[]): Map<string, Message[]> {
   return Map.groupBy(messages, ({ envelope }) => `${envelope.key}/${envelope.id}`)
 }
 
-function contiguous(verdict: Verdict, messages: readonly Message[]): void {
-  for (const [slot, all] of revisions(messages))
+/** Revisions count on from 1, also with what the next claim of a task would publish. */
+function contiguous(
+  verdict: Verdict,
+  messages: readonly Message[],
+  { database, broker }: Remains,
+  stage: "join" | "count",
+): void {
+  const topic = stage === "join" ? "pairs" : "totals"
+  const codec = envelopeCodec(types[topic].avro)
+  const come: Message[] = []
+  for (const [name, { pending }] of database.tasks) {
+    const [, of, partition] = name.split("/")
+    if (of !== stage) continue
+    const to = broker.publications.get(`torture.${stage}.outbox/${partition}`)?.at(-1) ?? 0n
+    for (const { number, payload } of pending)
+      if (number > to)
+        for (const append of deserialize(payload) as Append[])
+          if (append.topic === topic)
+            for (const { value } of append.messages)
+              come.push({ place: `outbox of ${name}`, by: name, envelope: codec.decode(Buffer.from(value!)) })
+  }
+  const records = come.filter(({ envelope }) => envelope.op !== "control")
+  for (const [slot, all] of revisions([...messages, ...records]))
     verdict.same(
       `revisions of ${slot}`,
       all.map(({ envelope }) => Number(envelope.version)),
@@ -127,8 +150,9 @@ function contiguous(verdict: Verdict, messages: readonly Message[]): void {
     )
 }
 
-function joined(verdict: Verdict, pairs: readonly Message[], { histories, asOf }: Remains): void {
-  contiguous(verdict, pairs)
+function joined(verdict: Verdict, pairs: readonly Message[], remains: Remains): void {
+  const { histories, asOf } = remains
+  contiguous(verdict, pairs, remains, "join")
   const standing = [...revisions(pairs).values()]
     .map((all) => all.at(-1)!.envelope)
     .filter(({ op }) => op === "upsert")
@@ -143,7 +167,7 @@ function joined(verdict: Verdict, pairs: readonly Message[], { histories, asOf }
 }
 
 function counted(verdict: Verdict, { pairs, totals }: Record<TopicName, readonly Message[]>, remains: Remains): void {
-  contiguous(verdict, totals)
+  contiguous(verdict, totals, remains, "count")
   const changes = Map.groupBy(pairs, ({ envelope }) => envelope.key)
   const rows = revisions(totals)
   for (const [key, all] of changes) {

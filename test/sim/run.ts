@@ -219,6 +219,12 @@ class Run {
       return true
     }
     const alive = [...this.#running.keys()].filter(({ state }) => state === "running")
+    // Somebody sees that nothing goes on, and starts another.
+    if (alive.length === 0 && size < 3 && world.dice.chance(0.05)) {
+      world.hit("process joined")
+      this.#start()
+      return true
+    }
     if (alive.length === 0) return false
     if (world.dice.chance(0.002)) {
       this.#sweep()

@@ -68,8 +68,9 @@ const newTask = (): TaskRow => ({
   holder: undefined,
 })
 
-/** How many numbers a connection takes ahead of a sequence. */
-const cached = 3n
+/** How many numbers a connection takes ahead of a sequence, and connections of a process. */
+const cached = 4n
+const connections = 2
 
 /** The database server: what outlives every process. */
 export class SimDatabase {
@@ -81,7 +82,7 @@ export class SimDatabase {
   readonly locks: Locks
   /** Numbers of all outbox rows that were ever committed, by task. */
   readonly ledger = new Map<string, bigint[]>()
-  readonly #ahead = new Map<SimProcess, { next: bigint; end: bigint }>()
+  readonly #ahead = new Map<string, { next: bigint; end: bigint }>()
   #sequence = 1n
 
   constructor(world: World, bugs: StoreBugs = {}) {
@@ -121,11 +122,12 @@ export class SimDatabase {
 
   nextOutbox(task: TaskRow, process: SimProcess): bigint {
     if (this.bugs.outboxFromSequence !== true) return task.outbox + 1n
-    let own = this.#ahead.get(process)
+    const connection = `${process.name}/${this.world.dice.below(connections)}`
+    let own = this.#ahead.get(connection)
     if (own === undefined || own.next === own.end) {
       own = { next: this.#sequence, end: this.#sequence + cached }
       this.#sequence = own.end
-      this.#ahead.set(process, own)
+      this.#ahead.set(connection, own)
     }
     return own.next++
   }
