@@ -59,7 +59,7 @@ export const supervise = (task: Supervised): Effect.Effect<void, WeirError> =>
       const error = outcome.failure
       if (error.code === "fenced" || error.code === "revoked" || error.code === "unknown-outcome") {
         task.standing.dropped(error)
-        if (!(yield* Effect.promise(() => task.owned().catch(() => false)))) return
+        if (!(yield* stillOwned(task))) return
       } else if (error.meaning === "fatal" || error.meaning === "partial") {
         return yield* Effect.fail(located(task, error))
       }
@@ -67,6 +67,18 @@ export const supervise = (task: Supervised): Effect.Effect<void, WeirError> =>
       if (error.meaning === "bad-record") continue
       const waitMs = yield* backOffMs(attempt++)
       task.standing.paused(error, waitMs)
+      yield* Effect.sleep(waitMs)
+    }
+  })
+
+/** Asks until it is answered: who took silence for a no would leave a partition to nobody that the Log still counts as its own. */
+const stillOwned = (task: Supervised): Effect.Effect<boolean> =>
+  Effect.gen(function* () {
+    for (let attempt = 0; ; attempt++) {
+      const answer = yield* Effect.result(Effect.tryPromise({ try: () => task.owned(), catch: classify }))
+      if (answer._tag === "Success") return answer.success
+      const waitMs = yield* backOffMs(attempt)
+      task.standing.paused(answer.failure, waitMs)
       yield* Effect.sleep(waitMs)
     }
   })

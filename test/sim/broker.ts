@@ -23,7 +23,7 @@ interface Transaction {
   decided: boolean | undefined
   /** What has to be written still: a marker in each partition, then the offsets. */
   readonly markers: ((keep: boolean) => void)[]
-  readonly withOffsets: boolean
+  readonly offsets: readonly GroupOffsets[]
 }
 
 /** The brokers: what outlives every process. Shows the traps of the real ones: a commit whose outcome is not known, partitions and
@@ -37,13 +37,15 @@ export class SimBroker {
   readonly epochs = new Map<string, number>()
   /** In a world of real time and without faults, answers are as full as they were asked for. */
   readonly live: boolean
+  /** Numbers of the outbox rows that were published, by group and partition, in order. */
+  readonly publications = new Map<string, bigint[]>()
   readonly #transactions = new Map<string, Transaction>()
 
-  constructor(world: World, bugs: LogBugs = {}, live = false) {
+  constructor(world: World, sessionMs: number, bugs: LogBugs = {}, live = false) {
     this.world = world
     this.live = live
     this.bugs = bugs
-    this.groups = new SimGroups(world)
+    this.groups = new SimGroups(world, sessionMs)
   }
 
   ensure(spec: TopicSpec): void {
@@ -77,7 +79,7 @@ export class SimBroker {
       .filter(({ messages }) => messages.length > 0)
       .map(({ topic, partition, messages }) => this.partition(topic, partition).take(messages, id))
     if (offsets.length > 0) markers.push((keep) => void (keep && this.#moveOffsets(offsets)))
-    const transaction = { decided: undefined, markers, withOffsets: offsets.length > 0 }
+    const transaction = { decided: undefined, markers, offsets }
     this.#transactions.set(id, transaction)
     return transaction
   }
@@ -99,7 +101,7 @@ export class SimBroker {
 
   /** Resolves when what was committed under an id can be read. The offsets may come later still. */
   visible(transaction: Transaction): void {
-    this.#write(transaction, Math.max(0, transaction.markers.length - (transaction.withOffsets ? 1 : 0)))
+    this.#write(transaction, Math.max(0, transaction.markers.length - (transaction.offsets.length > 0 ? 1 : 0)))
   }
 
   /** What an expired or fenced transaction comes to: its end may have been asked for in time, or not. */
@@ -120,6 +122,9 @@ export class SimBroker {
 
   committed(group: string, topic: string): Map<number, bigint> {
     const found = new Map<number, bigint>()
+    for (const { markers, offsets } of this.#transactions.values())
+      if (markers.length > 0 && offsets.some((each) => each.group === group))
+        this.world.hit("stale offsets were fetched")
     for (const [place, offset] of this.offsets.get(group) ?? []) {
       const at = place.lastIndexOf("[")
       if (place.slice(0, at) === topic) found.set(Number(place.slice(at + 1, -1)), offset)
@@ -135,7 +140,16 @@ export class SimBroker {
     for (const { group, next } of offsets) {
       const known = this.offsets.get(group) ?? new Map<string, bigint>()
       this.offsets.set(group, known)
-      for (const { topic, partition, offset } of next) known.set(`${topic}[${partition}]`, offset)
+      for (const { topic, partition, offset } of next) {
+        known.set(`${topic}[${partition}]`, offset)
+        if (group.endsWith(".outbox")) this.#published(`${group}/${partition}`, offset)
+      }
     }
+  }
+
+  #published(task: string, number: bigint): void {
+    const known = this.publications.get(task)
+    if (known === undefined) this.publications.set(task, [number])
+    else known.push(number)
   }
 }

@@ -15,11 +15,9 @@ export function runIn<A, E>(
   effect: Effect.Effect<A, E>,
   signal: AbortSignal,
 ): Promise<A> {
-  // The time between two looks is no promise: it may be long.
-  const patience = (ms: number): number => (ms === pollMs ? ms << world.dice.below(6) : ms)
   return Effect.runPromise(
     effect.pipe(
-      Effect.provideService(Clock.Clock, clockOf(world, process, patience)),
+      Effect.provideService(Clock.Clock, clockOf(world, process)),
       Effect.provideService(Random.Random, randomOf(world)),
       Effect.provideService(Scheduler.Scheduler, new Scheduler.MixedScheduler("sync")),
     ),
@@ -27,7 +25,7 @@ export function runIn<A, E>(
   )
 }
 
-function clockOf(world: SimWorld, process: SimProcess, patience: (ms: number) => number): Clock.Clock {
+function clockOf(world: SimWorld, process: SimProcess): Clock.Clock {
   const millis = () => world.now
   const nanos = () => BigInt(world.now) * 1_000_000n
   return {
@@ -39,8 +37,16 @@ function clockOf(world: SimWorld, process: SimProcess, patience: (ms: number) =>
     monotonicTimeNanos: Effect.sync(nanos),
     sleep: (duration) =>
       Effect.callback<void>((resume) => {
-        const at = world.now + patience(Duration.toMillis(duration))
-        return Effect.sync(world.alarm(process, at, () => resume(Effect.void)))
+        const ms = Duration.toMillis(duration)
+        const look = ms === pollMs
+        if (look) process.looksAgain = true
+        // The time between two looks is no promise: it may be long.
+        const at = world.now + (look ? ms << (1 + world.dice.below(6)) : ms)
+        const ring = () => {
+          if (look) process.looksAgain = false
+          resume(Effect.void)
+        }
+        return Effect.sync(world.alarm(process, at, ring))
       }),
   }
 }

@@ -1,4 +1,6 @@
 import { Dice } from "./dice.ts"
+import type { Target } from "./faults.ts"
+import { cells } from "./operations.ts"
 
 /** An arrival of the torture pipeline; every one carries an id, so that each can be asked after. */
 export interface Event {
@@ -33,28 +35,45 @@ export interface Plan {
   readonly rate: number
   readonly slow: boolean
   readonly coarse: number
+  readonly targets: readonly Target[]
+  readonly sinks: "table" | "map" | "both"
+  /** Whether the run is over with the first process that has come to its end, or with the last. */
+  readonly until: "first" | "last"
+  /** Processes at first. */
+  readonly processes: number
 }
 
 /** The plan of a seed: mostly small histories, some larger. */
 export function planOf(seed: number): Plan {
   const dice = new Dice(Math.imul(seed, 0x9e3779b1))
   const size = dice.next()
-  const events = size < 0.8 ? 5 + dice.below(8) : size < 0.96 ? 14 + dice.below(16) : 40 + dice.below(40)
+  const target = (): Target => {
+    const [operation, mishap] = dice.pick(cells)
+    return { operation, mishap, call: 1 + dice.below(dice.pick([2, 8, 40])) }
+  }
+  const events = size < 0.82 ? 5 + dice.below(8) : size < 0.98 ? 14 + dice.below(16) : 40 + dice.below(40)
   const spread = dice.next()
   return {
     events,
-    partitions: spread < 0.25 ? 1 : spread < 0.94 ? 2 : 3,
-    waves: dice.chance(0.3) ? 2 : 1,
-    asOf: dice.chance(0.5) ? 2_000_000 : undefined,
-    budget: 2 + dice.below(8),
+    partitions: spread < 0.55 ? 1 : spread < 0.97 ? 2 : 3,
+    waves: dice.chance(0.2) ? 2 : 1,
+    asOf: dice.chance(0.5) ? 2 * 10 ** 9 : undefined,
+    budget: dice.below(8),
     rate: dice.pick([0.006, 0.012, 0.03]),
     slow: dice.chance(0.25),
-    coarse: dice.pick([0, 0.4, 0.7]),
+    coarse: dice.pick([0, 0.5, 0.8]),
+    targets: Array.from({ length: dice.below(4) }, target),
+    sinks: dice.pick(["table", "map", "both"] as const),
+    until: dice.chance(0.2) ? "last" : "first",
+    processes: dice.chance(0.5) ? 2 : 1,
   }
 }
 
+/** How many objects there are, told apart by their content. */
+export const blobs = 8
+
 /** When the calendar reaches a slot's window: before the world begins, only as of the given time, or never. */
-export const windowOf = (slot: number): number => [500_000, 1_900_000, 10 ** 12][slot % 3]!
+export const windowOf = (slot: number): number => [500_000, 10 ** 9, 10 ** 12][slot % 3]!
 
 /** Makes the events of one wave. Ids go on from `from`. */
 export function historiesOf(seed: number, from: number, count: number): Histories {
@@ -73,7 +92,7 @@ export function historiesOf(seed: number, from: number, count: number): Historie
       fate: right || !dice.chance(0.25) ? "pass" : dice.pick(["drop", "fail", "poison", "refuse"] as const),
       op: dice.chance(0.2) ? "retract" : "upsert",
       amount: dice.below(100),
-      blob: !right && dice.chance(0.25) ? dice.below(3) : -1,
+      blob: !right && dice.chance(0.3) ? dice.below(blobs) : -1,
     }
     if (right) push[0]!.push(event)
     else feed[dice.below(2)]!.push(event)

@@ -27,7 +27,7 @@ export class SimGroups {
   readonly #groups = new Map<string, Group>()
   readonly #beating = new Map<SimProcess, Set<GroupMember>>()
 
-  constructor(world: World, sessionMs = 6000) {
+  constructor(world: World, sessionMs: number) {
     this.world = world
     this.sessionMs = sessionMs
   }

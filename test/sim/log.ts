@@ -12,6 +12,8 @@ import type {
 } from "../../core/ports/log.ts"
 import type { SimBroker } from "./broker.ts"
 import type { GroupMember } from "./groups.ts"
+import type { Operation } from "./operations.ts"
+import { perform, turnBefore } from "./world.ts"
 import type { SimProcess, World } from "./world.ts"
 
 const largest = 8 << 20
@@ -24,7 +26,10 @@ const revoked = (topic: string, partition: number) =>
   retryable("revoked", `${topic}[${partition}] went to another member`)
 
 /** What of a transaction the schedule can be told. */
-function kindOf(appends: readonly Append[], offsets: readonly GroupOffsets[]): string {
+function kindOf(
+  appends: readonly Append[],
+  offsets: readonly GroupOffsets[],
+): "dead letters" | "end marks" | "offsets" | "records" {
   const letters = appends.some(({ topic, messages }) => topic.endsWith(".dead-letters") && messages.length > 0)
   if (letters) return "dead letters"
   // The id of an end mark begins with a tilde, after the empty key (codec.ts).
@@ -50,82 +55,96 @@ export class SimLog implements Log {
     this.#world = broker.world
   }
 
-  async #step(point: string, what: string, fails = true): Promise<void> {
-    await this.#world.step(this.#process, point, what)
-    if (fails && this.#world.fault(point)) throw lost()
+  #do<A>(operation: Operation, what: string, work: () => A | Promise<A>): Promise<A> {
+    return perform(this.#world, this.#process, operation, what, lost, work)
   }
 
-  async ensureTopics(specs: Parameters<Log["ensureTopics"]>[0]): Promise<void> {
-    for (const spec of specs) this.#broker.ensure(spec)
+  ensureTopics(specs: Parameters<Log["ensureTopics"]>[0]): Promise<void> {
+    return this.#do("log.ensureTopics", "", () => {
+      for (const spec of specs) this.#broker.ensure(spec)
+    })
   }
 
   async topics() {
     return [...this.#broker.topics.values()].map(({ spec }) => spec).sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
-  async bounds(topic: string) {
-    const known = this.#broker.topics.get(topic)
-    if (known === undefined) throw systemic("topic-missing", `there is no topic ${topic}`)
-    return known.partitions.map((partition) => ({ start: 0n, end: partition.stable }))
+  bounds(topic: string) {
+    return this.#do("log.bounds", topic, () => {
+      const known = this.#broker.topics.get(topic)
+      if (known === undefined) throw systemic("topic-missing", `there is no topic ${topic}`)
+      return known.partitions.map((partition) => ({ start: 0n, end: partition.stable }))
+    })
   }
 
-  async writer(id: string): Promise<Writer> {
-    await this.#step("writer", id)
-    const kept = this.#kept.get(id)
-    if (kept !== undefined && this.#broker.bugs.keptWriter === true) return kept
-    const writer = new SimWriter(this.#broker, this.#process, id, this.#acked)
-    this.#kept.set(id, writer)
-    return writer
+  writer(id: string): Promise<Writer> {
+    return this.#do("log.writer", id, () => {
+      const kept = this.#kept.get(id)
+      if (kept !== undefined && this.#broker.bugs.keptWriter === true) return kept
+      const writer = new SimWriter(this.#broker, this.#process, id, this.#acked)
+      this.#kept.set(id, writer)
+      return writer
+    })
   }
 
-  async committed(group: string, topic: string): Promise<ReadonlyMap<number, bigint>> {
-    await this.#step("committed", group)
-    if (this.#broker.bugs.noAppendNumber === true && this.#acked.has(group)) return this.#acked.get(group)!
-    return this.#broker.committed(group, topic)
+  committed(group: string, topic: string): Promise<ReadonlyMap<number, bigint>> {
+    return this.#do("log.committed", group, () => {
+      if (this.#broker.bugs.noAppendNumber === true && this.#acked.has(group)) return this.#acked.get(group)!
+      return this.#broker.committed(group, topic)
+    })
   }
 
   async join(spec: GroupSpec): Promise<Member> {
-    await this.#step("join", spec.group, false)
     const { groups, topics } = this.#broker
-    for (const topic of spec.topics)
-      if (topics.get(topic)?.partitions.length !== spec.partitions)
-        throw fatal("topic-mismatch", `topic ${topic} has not the ${spec.partitions} partitions of its group`)
-    const member = groups.join(this.#process, spec)
-    this.#members.add(member)
-    groups.beat(member)
+    const member = await this.#do("log.join", spec.group, () => {
+      for (const topic of spec.topics)
+        if (topics.get(topic)?.partitions.length !== spec.partitions)
+          throw fatal("topic-mismatch", `topic ${topic} has not the ${spec.partitions} partitions of its group`)
+      const joined = groups.join(this.#process, spec)
+      this.#members.add(joined)
+      groups.beat(joined)
+      return joined
+    })
     return {
       assigned: () => member.known,
       owns: (partition) => member.known.includes(partition) && this.#world.now - member.beat < groups.sessionMs / 2,
-      confirm: async (partition) => {
-        await this.#step("heartbeat", spec.group, false)
-        groups.beat(member)
-        return groups.holds(member, partition)
-      },
-      reader: async (topic, partition, from) => {
-        if (!member.known.includes(partition)) throw revoked(topic, partition)
-        return new SimReader(this.#broker, this.#process, topic, partition, from, member)
-      },
+      confirm: (partition) =>
+        this.#do("member.confirm", spec.group, () => {
+          groups.beat(member)
+          return groups.holds(member, partition)
+        }),
+      reader: (topic, partition, from) =>
+        this.#do("member.reader", topic, () => {
+          if (!member.known.includes(partition)) throw revoked(topic, partition)
+          return new SimReader(this.#broker, this.#process, topic, partition, from, member)
+        }),
       leave: async () => {
         if (member.left) return
-        await this.#step("leave", spec.group, false)
-        this.#members.delete(member)
-        groups.leave(member)
+        await this.#do("member.leave", spec.group, () => {
+          this.#members.delete(member)
+          groups.leave(member)
+        })
       },
     }
   }
 
   async members(group: string): Promise<number> {
-    await this.#step("heartbeat", group, false)
     return this.#broker.groups.size(group)
   }
 
-  async reader(topic: string, partition: number, from: bigint): Promise<Reader> {
-    return new SimReader(this.#broker, this.#process, topic, partition, from, undefined)
+  reader(topic: string, partition: number, from: bigint): Promise<Reader> {
+    return this.#do(
+      "log.reader",
+      topic,
+      () => new SimReader(this.#broker, this.#process, topic, partition, from, undefined),
+    )
   }
 
-  async close(): Promise<void> {
-    for (const member of this.#members) this.#broker.groups.leave(member)
-    this.#members.clear()
+  close(): Promise<void> {
+    return this.#do("log.close", "", () => {
+      for (const member of this.#members) this.#broker.groups.leave(member)
+      this.#members.clear()
+    })
   }
 }
 
@@ -160,8 +179,10 @@ class SimWriter implements Writer {
     return result
   }
 
-  async close(): Promise<void> {
-    this.#failed ??= closed()
+  close(): Promise<void> {
+    return perform(this.#broker.world, this.#process, "writer.close", this.#id, closed, () => {
+      this.#failed ??= closed()
+    })
   }
 
   #fenced(): Error {
@@ -172,34 +193,40 @@ class SimWriter implements Writer {
   async #transact(appends: readonly Append[], offsets: readonly GroupOffsets[]): Promise<void> {
     const broker = this.#broker
     const { world, bugs } = broker
-    const id = this.#id
+    const [id, process] = [this.#id, this.#process]
     for (const { messages } of appends)
       for (const { value } of messages)
         if ((value?.length ?? 0) > largest) throw badRecord("message-too-large", "a message is larger than 8 MiB")
     const kind = kindOf(appends, offsets)
     if (kind === "end marks" && bugs.endMarkEarly === true) appends = endedForAll(appends)
-    await world.step(this.#process, `transact ${kind}`, id)
+    const mishap = world.befalls(`writer.transact ${kind}`)
+    // It may stand still at any of three places.
+    const stops = mishap === "zombie" ? world.dice.below(3) : -1
+    const turn = (at: number) => (stops === at ? "stop" : undefined)
+    await world.step(process, `writer.transact ${kind}`, id, turn(0) ?? (stops < 0 ? turnBefore(mishap) : undefined))
     if (broker.epochs.get(id) !== this.#epoch && bugs.noFencing !== true) throw this.#fenced()
-    if (world.fault("transact: not sent", 0.5)) throw unknown()
+    if (mishap === "refused") throw unknown()
     if (kind === "dead letters" && bugs.offsetBeforeDeadLetter === true && offsets.length > 0) {
       const first = broker.begin(id, [], offsets)
       broker.commit(id, first)
-      await world.step(this.#process, "transact: between", id)
+      await world.step(process, "transact: between", id, mishap === "torn" ? "crash" : undefined)
     }
     const open = broker.begin(id, appends.map(clamped), offsets)
     // Whoever opens the id next settles it; else it runs out of time.
     const expire = () => void world.alarm(undefined, world.now + transactionMs, () => broker.expire(id, open))
-    if (world.fault("transact: in limbo")) {
+    process.onDeath.add(expire)
+    const torn = mishap === "torn" ? world.dice.below(2) : -1
+    await world.step(process, `committing ${kind}`, id, torn === 0 ? "crash" : turn(1))
+    if (torn === 1) {
+      process.onDeath.delete(expire)
       expire()
       throw unknown()
     }
-    this.#process.onDeath.add(expire)
-    await world.step(this.#process, `committing ${kind}`, id)
     if (!broker.isOpen(id, open)) throw this.#fenced()
-    this.#process.onDeath.delete(expire)
+    process.onDeath.delete(expire)
     broker.commit(id, open)
-    await world.step(this.#process, `committed ${kind}`, id)
-    if (world.fault("transact: answer lost")) throw unknown()
+    await world.step(process, `committed ${kind}`, id, mishap === "crash after" ? "crash" : turn(2))
+    if (mishap === "answer lost") throw unknown()
     broker.visible(open)
     if (bugs.noAppendNumber === true)
       for (const { group, next } of offsets)
@@ -248,6 +275,8 @@ class SimReader implements Reader {
   readonly #place: string
   readonly #member: GroupMember | undefined
   #next: bigint
+  /** The end of what was fetched last: up to there it is given from what was kept. */
+  #kept = 0n
   #closed = false
   /** How often in a row there was nothing: a world that stands still is asked less and less often. */
   #idle = 0
@@ -274,10 +303,7 @@ class SimReader implements Reader {
     const { world } = this.#broker
     const until = world.now + (limit.waitMs > 0 ? this.#patience(limit.waitMs) : 0)
     // That nothing is there is nothing that could be ordered.
-    if (this.#something()) {
-      await world.step(this.#process, "read", this.#place)
-      if (limit.waitMs > 0 && world.fault("read")) throw lost()
-    }
+    if (this.#something()) await perform(world, this.#process, "reader.read", this.#place, lost, () => {})
     for (;;) {
       this.#check()
       const batch = this.#fetch(limit)
@@ -290,13 +316,18 @@ class SimReader implements Reader {
     }
   }
 
-  async close(): Promise<void> {
-    this.#closed = true
-    this.#end?.()
+  close(): Promise<void> {
+    return perform(this.#broker.world, this.#process, "reader.close", this.#place, closed, () => {
+      this.#closed = true
+      this.#end?.()
+    })
   }
 
+  /** A read that waits is woken by what comes: that it otherwise gives up late saves many that would be in vain. Who looks whether
+   * everything is through is asked less and less often. */
   #patience(waitMs: number): number {
-    return this.#broker.live ? waitMs : waitMs * Math.min(16, 2 ** this.#idle)
+    if (this.#broker.live) return waitMs
+    return waitMs * (this.#process.looksAgain ? Math.min(200, 8 << this.#idle) : 8)
   }
 
   #something(): boolean {
@@ -314,7 +345,8 @@ class SimReader implements Reader {
   #fetch({ maxMessages, maxBytes }: Parameters<Reader["read"]>[0]): Batch {
     const { world, live } = this.#broker
     const place = this.#broker.partition(this.#topic, this.#partition)
-    const stable = place.stable
+    if (this.#next >= this.#kept) this.#kept = place.stable
+    const stable = this.#kept
     if (this.#next > place.next) throw systemic("offset-out-of-range", `${this.#place} ends before ${this.#next}`)
     const most = live ? maxMessages : Math.max(1, Math.min(maxMessages, 1 + world.dice.below(12)))
     const messages = []

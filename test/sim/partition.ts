@@ -1,14 +1,11 @@
 import type { Fetched, Message } from "../../core/ports/log.ts"
 
-/** A message with the id of the writer that wrote it. */
-export interface Written extends Fetched {
-  readonly by: string
-}
-
 /** One partition as its broker has it. */
 export class SimPartition {
   /** Committed messages, by offset. */
-  readonly messages: Written[] = []
+  readonly messages: Fetched[] = []
+  /** Ids of the writers that wrote them. */
+  readonly writers: string[] = []
   next = 0n
   /** Offsets of transactions that are not settled here: readers stop before the first. */
   readonly #open = new Set<bigint>()
@@ -30,7 +27,7 @@ export class SimPartition {
       for (const [at, message] of messages.entries()) {
         const offset = from + BigInt(at)
         this.#open.delete(offset)
-        if (keep) this.#insert({ ...message, offset, by })
+        if (keep) this.#insert({ ...message, offset }, by)
       }
       // The marker takes an offset.
       this.next++
@@ -56,9 +53,10 @@ export class SimPartition {
     return () => void this.#waiters.delete(wake)
   }
 
-  #insert(message: Written): void {
+  #insert(message: Fetched, by: string): void {
     let at = this.messages.length
     while (at > 0 && this.messages[at - 1]!.offset > message.offset) at--
     this.messages.splice(at, 0, message)
+    this.writers.splice(at, 0, by)
   }
 }

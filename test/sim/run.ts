@@ -4,11 +4,12 @@ import type { Logger } from "../../core/context.ts"
 import { SimBroker } from "./broker.ts"
 import type { LogBugs } from "./broker.ts"
 import { runIn } from "./effect-world.ts"
-import { historiesOf, planOf } from "./events.ts"
+import { blobs, historiesOf, planOf } from "./events.ts"
 import type { Histories, Plan } from "./events.ts"
 import { judge } from "./judge.ts"
 import { SimLog } from "./log.ts"
 import { SimBucket } from "./objects.ts"
+import { silentMs } from "./sessions.ts"
 import { SimDatabase } from "./store.ts"
 import type { StoreBugs } from "./store.ts"
 import { SimMap, SimTable } from "./tables.ts"
@@ -29,6 +30,7 @@ export interface Seed {
   readonly seed: number
   /** Instead of the plan's. */
   readonly events?: number
+  readonly waves?: number
   /** Faults that are passed over, by number. */
   readonly skip?: readonly number[]
   readonly traced?: boolean
@@ -39,12 +41,18 @@ export interface Outcome {
   readonly seed: number
   /** Empty when every promise was kept. */
   readonly broken: readonly string[]
-  /** How many faults were drawn. */
+  /** How many faults came about. */
   readonly faults: number
+  /** How many were drawn, with those that were passed over. */
+  readonly drawn: number
   readonly steps: number
   readonly events: number
   /** What was hit how often. */
   readonly hits: ReadonlyMap<string, number>
+  /** By `operation|mishap`, how often it came about. */
+  readonly coverage: ReadonlyMap<string, number>
+  /** Of all that happened, in order. */
+  readonly digest: number
   /** Empty unless it was asked for. */
   readonly trace: readonly string[]
 }
@@ -52,7 +60,8 @@ export interface Outcome {
 const maxSteps = 40_000
 /** Objects that nothing refers to are swept when they are older. */
 const sweptAfterMs = 600_000
-const orphans = ["blob/0", "blob/1", "blob/2"]
+/** The session timeout of groups, ms. */
+const sessionMs = 6000
 
 /** How a process is known to have ended. */
 type End = "finished" | "killed" | "failed" | "shut down"
@@ -73,23 +82,27 @@ class Run {
   #finished = false
   #last: End | undefined
   #started = 0
+  #sweeps = 0
   #failure: string | undefined
 
-  constructor({ seed, events, skip, traced }: Seed, bugs: Bugs) {
+  constructor({ seed, events, waves, skip, traced }: Seed, bugs: Bugs) {
     const plan = planOf(seed)
-    this.plan = events === undefined ? plan : { ...plan, events }
+    this.plan = { ...plan, events: events ?? plan.events, waves: waves ?? plan.waves }
     this.#seed = seed
-    const faults = { budget: plan.budget, rate: plan.rate, coarse: plan.coarse, skip: new Set(skip) }
-    this.world = new SimWorld(seed, faults, traced === true)
-    this.broker = new SimBroker(this.world, bugs.log)
+    const { budget, rate, coarse, targets } = plan
+    const faults = { budget, rate, coarse, targets, skip: new Set(skip) }
+    this.world = new SimWorld(seed, faults, sessionMs, traced === true)
+    this.world.onCrash = (process) => this.#ended(process, "killed")
+    this.broker = new SimBroker(this.world, sessionMs, bugs.log)
     this.database = new SimDatabase(this.world, bugs.store)
     this.bucket = new SimBucket(this.world)
     this.table = new SimTable(this.world, bugs.sinkNoFencing)
     this.asOf = plan.asOf
     this.#bugs = bugs
-    for (const key of orphans) {
-      this.bucket.objects.set(key, Buffer.from(key.slice(-1)))
-      this.database.objects.set(`phi/${key}`, { count: 0, refreshed: 0 })
+    // Left by others long ago: nothing refers to them, and who puts them again finds them there.
+    for (let blob = 0; blob < blobs; blob++) {
+      this.bucket.objects.set(`blob/${blob}`, Buffer.from(String(blob)))
+      this.database.objects.set(`phi/blob/${blob}`, { count: 0, refreshed: 0 })
     }
   }
 
@@ -111,10 +124,10 @@ class Run {
     this.#finished = false
     this.#last = undefined
     this.#start()
-    if (this.world.dice.chance(0.6)) this.#start()
+    if (this.plan.processes > 1) this.#start()
     try {
       await this.world.run(
-        () => this.#failure !== undefined || (this.#running.size === 0 && this.#last === "finished"),
+        () => this.#failure !== undefined || this.#over(),
         () => this.#disturb(),
         this.world.steps + maxSteps,
       )
@@ -122,6 +135,13 @@ class Run {
       return (error as Error).message
     }
     return this.#failure
+  }
+
+  #over(): boolean {
+    if (!this.#finished) return false
+    if (this.plan.until === "last") return this.#running.size === 0 && this.#last === "finished"
+    for (const process of Array.from(this.#running.keys())) this.#ended(process, "killed")
+    return true
   }
 
   #start(): void {
@@ -135,7 +155,7 @@ class Run {
     const store = database.connect(process)
     const bugs = this.#bugs.plugins ?? {}
     surround(logger, { world, process, table, map, store, bugs, histories: () => this.histories })
-    const program = runPipeline(torture(this.plan.partitions), {
+    const program = runPipeline(torture(this.plan), {
       drivers: {
         log: async () => new SimLog(broker, process),
         store: async () => store,
@@ -151,12 +171,11 @@ class Run {
       () => this.#ended(process, "finished"),
       (thrown: unknown) => (stop.signal.aborted ? this.#ended(process, "shut down") : this.#broke(process, thrown)),
     )
-    this.#sweepLater(process)
   }
 
   #ended(process: SimProcess, end: End): void {
     this.world.note(() => `${process.name} ${end}`)
-    this.#running.delete(process)
+    if (!this.#running.delete(process)) return
     this.world.bury(process)
     this.#last = end
     if (end === "finished") this.#finished = true
@@ -171,15 +190,18 @@ class Run {
     this.#failure = `${process.name} ended: ${error.code}: ${error.message} ${why}`
   }
 
-  #sweepLater(process: SimProcess): void {
-    const { world, bucket, database } = this
-    world.alarm(process, world.now + world.dice.below(1500), () => {
-      const objects = bucket.connect(process)
-      database
-        .connect(process)
-        .objects.sweep("phi", sweptAfterMs, (keys) => objects.delete(keys))
-        .catch(() => {})
-    })
+  /** Removes objects that nothing refers to, beside everything else and in a process of its own. It never stands still for as long
+   * as its server keeps the rows for it: no object store fences a delete that comes later (docs/decisions/0034). */
+  #sweep(): void {
+    const { world } = this
+    const process = new SimProcess(`sweep${++this.#sweeps}`)
+    process.patience = silentMs - 1
+    const objects = this.bucket.connect(process)
+    this.database
+      .connect(process)
+      .objects.sweep("phi", sweptAfterMs, (keys) => objects.delete(keys))
+      .catch(() => {})
+      .finally(() => world.bury(process))
   }
 
   /** Kills, stops, shuts down and starts whole processes. */
@@ -191,15 +213,24 @@ class Run {
       return true
     }
     // After the first has come to its end the others have to come to theirs: nothing new begins.
-    if (!this.#finished && size < 3 && world.dice.chance(0.001)) {
+    if (!this.#finished && size < 3 && world.dice.chance(0.0005)) {
       world.hit("process joined")
       this.#start()
       return true
     }
-    if (world.faults.budget <= 0) return false
-    if (!world.fault("process", 0.4)) return false
     const alive = [...this.#running.keys()].filter(({ state }) => state === "running")
-    if (alive.length === 0) return true
+    // Somebody sees that nothing goes on, and starts another.
+    if (alive.length === 0 && size < 3 && world.dice.chance(0.05)) {
+      world.hit("process joined")
+      this.#start()
+      return true
+    }
+    if (alive.length === 0) return false
+    if (world.dice.chance(0.002)) {
+      this.#sweep()
+      return true
+    }
+    if (!world.faults.due("process", 0.1)) return false
     this.#fate(world.dice.pick(alive))
     return true
   }
@@ -207,14 +238,10 @@ class Run {
   #fate(process: SimProcess): void {
     const { world } = this
     const fate = world.dice.next()
-    if (fate < 0.5) {
-      world.kill(process)
-      world.hit("process killed")
-      this.#ended(process, "killed")
-    } else if (fate < 0.9) {
-      const ms = world.dice.chance(0.4) ? 500 + world.dice.below(5000) : 6500 + world.dice.below(16_000)
-      world.stop(process, ms, this.broker.groups.sessionMs)
-    } else {
+    if (fate < 0.4) world.kill(process)
+    else if (fate < 0.6) world.stop(process, 500 + world.dice.below(5000))
+    else if (fate < 0.85) world.stop(process, world.pastSession())
+    else {
       world.hit("process shut down")
       this.#running.get(process)!.abort()
     }
@@ -222,7 +249,6 @@ class Run {
 }
 
 /** Runs the torture pipeline under one seed and asks after every event. */
-export let lastRun: Run | undefined
 export async function runSeed(seed: number | Seed, bugs: Bugs = {}): Promise<Outcome> {
   // Errors are many here, and nobody reads where they were made.
   const limit = Error.stackTraceLimit
@@ -237,17 +263,19 @@ export async function runSeed(seed: number | Seed, bugs: Bugs = {}): Promise<Out
 async function outcomeOf(seed: number | Seed, bugs: Bugs): Promise<Outcome> {
   const given = typeof seed === "number" ? { seed } : seed
   const run = new Run(given, bugs)
-  lastRun = run
   const failure = await run.go()
   const { world } = run
   const broken = failure === undefined ? judge(run) : [failure]
   return {
     seed: given.seed,
     broken,
-    faults: world.drawn,
+    faults: world.faults.stood,
+    drawn: world.faults.drawn,
     steps: world.steps,
     events: run.plan.events,
     hits: world.hits,
+    coverage: world.faults.coverage,
+    digest: world.digest,
     trace: world.trace ?? [],
   }
 }

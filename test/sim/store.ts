@@ -11,10 +11,23 @@ import type {
   TaskStore,
 } from "../../core/ports/store.ts"
 import { Locks, Session } from "./sessions.ts"
+import type { Operation } from "./operations.ts"
+import { perform, turnBefore } from "./world.ts"
 import type { SimProcess, World } from "./world.ts"
 
 type Rows = Map<string, Map<string, string>>
-type Step = (point: string, what?: string) => Promise<void>
+type Do = <A>(operation: Operation, what: string, work: () => A | Promise<A>) => Promise<A>
+
+const away = () => retryable("unreachable", "the connection to the database broke")
+
+/** What a line to the server may do to a COMMIT, and to all else; for tests of what a client makes of it. */
+export interface Line {
+  /** How often an answer was waited for. */
+  roundTrips: number
+  /** What becomes of the next COMMIT. */
+  cut: "question" | "answer" | undefined
+  refusing: boolean
+}
 
 interface TaskRow {
   epoch: bigint
@@ -33,9 +46,10 @@ interface TaskRow {
 /** Ways in which a Store could be wrong, for showing that the seeds find them. */
 export interface StoreBugs {
   readonly noFencing?: boolean
-  /** Outbox rows are numbered by a sequence of the database: numbers are taken before the commit, and lost with a rollback. */
+  /** Outbox rows are numbered by a sequence of the database, of which each connection takes some ahead (CACHE): numbers are lost with
+   * a commit that fails, and come in another order than the commits. */
   readonly outboxFromSequence?: boolean
-  /** A step that fires timers does not look at the epoch, nor hold the row. */
+  /** Firing timers is taken for something apart: it neither holds the task's row nor looks at the epoch. */
   readonly timersWithoutEpoch?: boolean
   /** Objects are removed without holding their rows, by what was read before. */
   readonly sweepsLive?: boolean
@@ -54,6 +68,10 @@ const newTask = (): TaskRow => ({
   holder: undefined,
 })
 
+/** How many numbers a connection takes ahead of a sequence, and connections of a process. */
+const cached = 4n
+const connections = 2
+
 /** The database server: what outlives every process. */
 export class SimDatabase {
   readonly world: World
@@ -61,104 +79,142 @@ export class SimDatabase {
   readonly tasks = new Map<string, TaskRow>()
   readonly shared = new Map<string, Rows>()
   readonly objects = new Map<string, { count: number; refreshed: number }>()
-  readonly locks = new Locks()
-  #sequence = 0n
+  readonly locks: Locks
+  /** Numbers of all outbox rows that were ever committed, by task. */
+  readonly ledger = new Map<string, bigint[]>()
+  readonly #ahead = new Map<string, { next: bigint; end: bigint }>()
+  #sequence = 1n
 
   constructor(world: World, bugs: StoreBugs = {}) {
     this.world = world
     this.bugs = bugs
+    this.locks = new Locks(world)
   }
 
-  connect(process: SimProcess): Store {
-    const step: Step = async (point, what) => {
-      await this.world.step(process, point, what)
-      if (this.world.fault(point)) throw retryable("unreachable", "the connection to the database broke")
+  connect(process: SimProcess, line?: Line): Store {
+    const { world } = this
+    const go: Do = (operation, what, work) => {
+      if (line !== undefined) line.roundTrips++
+      return perform(world, process, operation, what, away, () => {
+        if (line?.refusing === true) throw away()
+        return work()
+      })
     }
+    const references = new References(this, process, go)
     return {
       driver: "sim",
       url: "",
-      claim: async (pipeline, stage, partition) => {
-        await step("claim", stage)
-        return new SimTask(this, process, step, `${pipeline}/${stage}`, partition)
-      },
-      positions: async (pipeline) => {
-        await step("claim", "positions")
-        return [...this.tasks].flatMap(([name, { positions }]) => {
+      claim: (pipeline, stage, partition) =>
+        go("store.claim", stage, () => new SimTask(this, process, go, line, `${pipeline}/${stage}`, partition)),
+      positions: async (pipeline) =>
+        [...this.tasks].flatMap(([name, { positions }]) => {
           const [of, stage, partition] = name.split("/") as [string, string, string]
           return of === pipeline ? [{ stage, partition: Number(partition), positions: [...positions.values()] }] : []
-        })
-      },
+        }),
       query: () => Promise.reject(fatal("query", "the simulated Store answers no queries")),
-      audit: async () => {},
-      objects: {
-        refresh: (zone, keys) =>
-          this.#object(process, step, zone, keys, (row) => ({ ...row, refreshed: this.world.now })),
-        count: (zone, keys, by) =>
-          this.#object(process, step, zone, keys, (row) => ({ ...row, count: row.count + by })),
-        sweep: (zone, olderThanMs, remove) => this.#sweep(process, step, zone, olderThanMs, remove),
+      audit: async () => {
+        if (line?.refusing === true) throw away()
       },
-      close: async () => {},
+      objects: references,
+      close: () => perform(world, process, "store.close", "", away, () => {}),
     }
   }
 
-  /** Changes the rows of objects, each under its lock. */
-  async #object(
-    process: SimProcess,
-    step: Step,
-    zone: string,
-    keys: readonly string[],
-    change: (row: { count: number; refreshed: number }) => { count: number; refreshed: number },
-  ): Promise<void> {
-    await step("object rows", zone)
-    const session = new Session(process)
-    try {
-      for (const key of [...new Set(keys)].sort()) await this.locks.lock(session, `object ${zone}/${key}`)
-      for (const key of keys) {
-        const slot = `${zone}/${key}`
-        this.objects.set(slot, change(this.objects.get(slot) ?? { count: 0, refreshed: this.world.now }))
-      }
-    } finally {
-      session.end()
-    }
-  }
-
-  async #sweep(
-    process: SimProcess,
-    step: Step,
-    zone: string,
-    olderThanMs: number,
-    remove: (keys: readonly string[]) => Promise<void>,
-  ): Promise<number> {
-    await step("sweep", zone)
-    const prefix = `${zone}/`
-    const old = (slot: string) => {
-      const row = this.objects.get(slot)
-      return row !== undefined && row.count === 0 && row.refreshed <= this.world.now - olderThanMs
-    }
-    const found = [...this.objects.keys()].filter((slot) => slot.startsWith(prefix) && old(slot)).sort()
-    const session = new Session(process)
-    try {
-      if (this.bugs.sweepsLive !== true) for (const slot of found) await this.locks.lock(session, `object ${slot}`)
-      const gone = this.bugs.sweepsLive === true ? found : found.filter(old)
-      if (gone.length === 0) return 0
-      await remove(gone.map((slot) => slot.slice(prefix.length)))
-      for (const slot of gone) this.objects.delete(slot)
-      this.world.hit("sweep removed")
-      return gone.length
-    } finally {
-      session.end()
-    }
-  }
-
-  nextOutbox(task: TaskRow): bigint {
+  nextOutbox(task: TaskRow, process: SimProcess): bigint {
     if (this.bugs.outboxFromSequence !== true) return task.outbox + 1n
-    return ++this.#sequence
+    const connection = `${process.name}/${this.world.dice.below(connections)}`
+    let own = this.#ahead.get(connection)
+    if (own === undefined || own.next === own.end) {
+      own = { next: this.#sequence, end: this.#sequence + cached }
+      this.#sequence = own.end
+      this.#ahead.set(connection, own)
+    }
+    return own.next++
   }
 
   task(name: string): TaskRow {
     let task = this.tasks.get(name)
     if (task === undefined) this.tasks.set(name, (task = newTask()))
     return task
+  }
+
+  committed(name: string, number: bigint): void {
+    const known = this.ledger.get(name)
+    if (known === undefined) this.ledger.set(name, [number])
+    else known.push(number)
+  }
+}
+
+/** References to objects, each row changed under its lock. */
+class References {
+  readonly #database: SimDatabase
+  readonly #process: SimProcess
+  readonly #do: Do
+
+  constructor(database: SimDatabase, process: SimProcess, go: Do) {
+    this.#database = database
+    this.#process = process
+    this.#do = go
+  }
+
+  refresh(zone: string, keys: readonly string[]): Promise<void> {
+    const { world } = this.#database
+    return this.#do("store.objects.refresh", zone, () =>
+      this.#change(zone, keys, (row) => ({ ...row, refreshed: world.now })),
+    )
+  }
+
+  count(zone: string, keys: readonly string[], by: number): Promise<void> {
+    return this.#do("store.objects.count", zone, () =>
+      this.#change(zone, keys, (row) => ({ ...row, count: row.count + by })),
+    )
+  }
+
+  sweep(zone: string, olderThanMs: number, remove: (keys: readonly string[]) => Promise<void>): Promise<number> {
+    return this.#do("store.objects.sweep", zone, () => this.#sweep(zone, olderThanMs, remove))
+  }
+
+  async #change(
+    zone: string,
+    keys: readonly string[],
+    change: (row: { count: number; refreshed: number }) => { count: number; refreshed: number },
+  ): Promise<void> {
+    const { world, locks, objects } = this.#database
+    const session = new Session(world, this.#process)
+    try {
+      for (const key of [...new Set(keys)].sort()) await locks.lock(session, `object ${zone}/${key}`)
+      for (const key of keys) {
+        const slot = `${zone}/${key}`
+        objects.set(slot, change(objects.get(slot) ?? { count: 0, refreshed: world.now }))
+      }
+    } finally {
+      session.end()
+    }
+  }
+
+  async #sweep(zone: string, olderThanMs: number, remove: (keys: readonly string[]) => Promise<void>): Promise<number> {
+    const { world, locks, objects, bugs } = this.#database
+    const prefix = `${zone}/`
+    const old = (slot: string) => {
+      const row = objects.get(slot)
+      return row !== undefined && row.count === 0 && row.refreshed <= world.now - olderThanMs
+    }
+    const found = [...objects.keys()].filter((slot) => slot.startsWith(prefix) && old(slot)).sort()
+    const session = new Session(world, this.#process)
+    try {
+      if (bugs.sweepsLive !== true) for (const slot of found) await locks.lock(session, `object ${slot}`)
+      const gone = bugs.sweepsLive === true ? found : found.filter(old)
+      if (gone.length < found.length) world.hit("sweep spared what was refreshed")
+      if (gone.length === 0) return 0
+      await remove(gone.map((slot) => slot.slice(prefix.length)))
+      // A server that heard nothing for too long has given the rows to others.
+      if (!session.alive) throw away()
+      for (const slot of gone) objects.delete(slot)
+      world.hit("sweep removed")
+      return gone.length
+    } finally {
+      session.end()
+    }
   }
 }
 
@@ -173,15 +229,24 @@ class SimTask implements TaskStore {
   readonly dueCalendar: number | undefined
   readonly #database: SimDatabase
   readonly #process: SimProcess
-  readonly #step: Step
+  readonly #do: Do
+  readonly #line: Line | undefined
   readonly #stage: string
   readonly #name: string
   readonly #task: TaskRow
 
-  constructor(database: SimDatabase, process: SimProcess, step: Step, stage: string, partition: number) {
+  constructor(
+    database: SimDatabase,
+    process: SimProcess,
+    go: Do,
+    line: Line | undefined,
+    stage: string,
+    partition: number,
+  ) {
     this.#database = database
     this.#process = process
-    this.#step = step
+    this.#do = go
+    this.#line = line
     this.#stage = stage
     this.#name = `${stage}/${partition}`
     const task = (this.#task = database.task(this.#name))
@@ -197,27 +262,30 @@ class SimTask implements TaskStore {
     this.dueCalendar = earliest(task, "calendar")
   }
 
-  async begin(): Promise<StepTransaction> {
-    await this.#step("begin", this.#name)
-    this.check()
-    const task = this.#task
-    const session = new Session(this.#process)
-    if (task.holder?.alive === true) throw retryable("lock-timeout", `${this.#name} is held`)
-    task.holder = session
-    session.holds(() => void (task.holder = undefined))
-    const { shared } = this.#database
-    if (!shared.has(this.#stage)) shared.set(this.#stage, new Map())
-    const rows = shared.get(this.#stage)!
-    return new SimTransaction(this.#database, session, task, rows, this.#step, () => this.check(), this.#name)
+  begin(): Promise<StepTransaction> {
+    return this.#do("task.begin", this.#name, () => {
+      this.check()
+      const { world, bugs, shared } = this.#database
+      const task = this.#task
+      const session = new Session(world, this.#process)
+      if (bugs.timersWithoutEpoch !== true) {
+        if (task.holder?.alive === true) throw retryable("lock-timeout", `${this.#name} is held`)
+        task.holder = session
+        session.holds(() => void (task.holder = undefined))
+      }
+      if (!shared.has(this.#stage)) shared.set(this.#stage, new Map())
+      return new SimTransaction(this.#database, session, task, this.#do, this.#line, () => this.check(), this.#name)
+    })
   }
 
   async markPublished(number: bigint): Promise<void> {
-    await this.#step("mark", this.#name)
     this.check()
     publishedUpTo(this.#task, number)
   }
 
-  async release(): Promise<void> {}
+  release(): Promise<void> {
+    return this.#do("task.release", this.#name, () => {})
+  }
 
   check(): void {
     const { bugs, world } = this.#database
@@ -275,7 +343,8 @@ class SimTransaction implements StepTransaction {
   readonly #session: Session
   readonly #task: TaskRow
   readonly #sharedRows: Rows
-  readonly #step: Step
+  readonly #do: Do
+  readonly #line: Line | undefined
   readonly #check: () => void
   readonly #name: string
 
@@ -283,36 +352,38 @@ class SimTransaction implements StepTransaction {
     database: SimDatabase,
     session: Session,
     task: TaskRow,
-    sharedRows: Rows,
-    step: Step,
+    go: Do,
+    line: Line | undefined,
     check: () => void,
     name: string,
   ) {
     this.#database = database
     this.#session = session
     this.#task = task
-    this.#sharedRows = sharedRows
-    this.#step = step
+    this.#do = go
+    this.#line = line
     this.#check = check
     this.#name = name
     const stage = name.slice(0, name.lastIndexOf("/"))
+    this.#sharedRows = database.shared.get(stage)!
     this.shared = {
       lock: (keys) =>
-        this.#go("shared lock", async () => {
+        this.#go("step.shared.lock", async () => {
           for (const key of keys) await database.locks.lock(session, `${stage} ${key}`)
           this.#alive()
         }),
-      get: (keys) => this.#go("shared get", () => reads(this.#sharedRows).get(keys)),
-      scan: (ranges) => this.#go("shared scan", () => reads(this.#sharedRows).scan(ranges)),
+      get: (keys) => this.#go("step.shared.get", () => reads(this.#sharedRows).get(keys)),
+      scan: (ranges) => this.#go("step.shared.scan", () => reads(this.#sharedRows).scan(ranges)),
     }
   }
 
   /** One operation; the first that fails ends the transaction. */
-  async #go<A>(point: string, work: () => A | Promise<A>): Promise<A> {
+  async #go<A>(operation: Operation, work: () => A | Promise<A>): Promise<A> {
     try {
-      await this.#step(point, this.#name)
-      this.#alive()
-      return await work()
+      return await this.#do(operation, this.#name, () => {
+        this.#alive()
+        return work()
+      })
     } catch (error) {
       this.#session.end()
       throw error
@@ -320,19 +391,19 @@ class SimTransaction implements StepTransaction {
   }
 
   #alive(): void {
-    if (!this.#session.alive) throw retryable("unreachable", "the server ended the session")
+    if (!this.#session.alive) throw away()
   }
 
   get(keys: readonly StateKey[]) {
-    return this.#go("get", () => reads(this.#task.rows).get(keys))
+    return this.#go("step.get", () => reads(this.#task.rows).get(keys))
   }
 
   scan(ranges: readonly { readonly key: string; readonly from?: string; readonly to?: string }[]) {
-    return this.#go("scan", () => reads(this.#task.rows).scan(ranges))
+    return this.#go("step.scan", () => reads(this.#task.rows).scan(ranges))
   }
 
   due(clock: Timer["clock"], until: number, limit: number) {
-    return this.#go("due", () => {
+    return this.#go("step.due", () => {
       const found = [...this.#task.timers.values()]
         .filter((timer) => timer.clock === clock && timer.due <= until)
         .sort((a, b) => a.due - b.due)
@@ -344,21 +415,39 @@ class SimTransaction implements StepTransaction {
 
   async commit(change: StepChange): Promise<bigint> {
     const { world, bugs } = this.#database
+    const { process } = this.#session
     const fires = change.cancels.length > 0
-    const loose = fires && bugs.timersWithoutEpoch === true
-    if (loose) await this.#step("commit", this.#name)
-    else
-      await this.#go(fires ? "commit of a timer" : "commit", () => {
-        this.#check()
-        checkKeys([...change.puts, ...change.sharedPuts])
-        if (change.timers.some(({ due }) => !Number.isFinite(due))) throw fatal("timer", "a timer without a time")
-      })
-    if (world.fault("commit: not done", 0.5)) throw this.#unknown()
+    const operation = fires ? "step.commit timers" : "step.commit"
+    const mishap = world.befalls(operation)
+    if (this.#line !== undefined) this.#line.roundTrips++
+    const cut = this.#cut()
+    const late = mishap === "zombie" && world.dice.chance(0.3)
+    await world.step(process, operation, this.#name, late ? undefined : turnBefore(mishap))
+    if (!fires || bugs.timersWithoutEpoch !== true) this.#checked(change)
+    if (mishap === "refused" || cut === "question") throw this.#unknown()
     const number = this.#apply(change)
     this.#session.end()
-    await world.step(this.#session.process, "committed", this.#name)
-    if (world.fault("commit: answer lost")) throw this.#unknown()
+    await world.step(process, "committed", this.#name, mishap === "crash after" ? "crash" : late ? "stop" : undefined)
+    if (mishap === "answer lost" || cut === "answer") throw this.#unknown()
     return number
+  }
+
+  #cut(): Line["cut"] {
+    const cut = this.#line?.cut
+    if (this.#line !== undefined) this.#line.cut = undefined
+    return cut
+  }
+
+  #checked(change: StepChange): void {
+    try {
+      this.#alive()
+      this.#check()
+      checkKeys([...change.puts, ...change.sharedPuts])
+      if (change.timers.some(({ due }) => !Number.isFinite(due))) throw fatal("timer", "a timer without a time")
+    } catch (error) {
+      this.#session.end()
+      throw error
+    }
   }
 
   #unknown(): Error {
@@ -376,15 +465,17 @@ class SimTransaction implements StepTransaction {
     if (change.facts !== undefined) task.facts = JSON.stringify(change.facts)
     if (change.published !== undefined) publishedUpTo(task, change.published)
     if (change.outbox === undefined) return task.outbox
-    const number = this.#database.nextOutbox(task)
+    const number = this.#database.nextOutbox(task, this.#session.process)
     if (number > task.outbox) task.outbox = number
+    this.#database.committed(this.#name, number)
     task.pending.push({ number, payload: change.outbox })
     return number
   }
 
   async rollback(): Promise<void> {
     if (!this.#session.alive) return
-    await this.#database.world.step(this.#session.process, "rollback", this.#name)
-    this.#session.end()
+    await perform(this.#database.world, this.#session.process, "step.rollback", this.#name, away, () =>
+      this.#session.end(),
+    )
   }
 }

@@ -9,6 +9,7 @@ import {
   foldDeriveDiff,
   keep,
   long,
+  fatal,
   partial,
   port,
   prefixed,
@@ -20,10 +21,12 @@ import type { Logger, WeirError } from "../../core/index.ts"
 import { compile } from "../../core/pipeline/compile.ts"
 import type { CompiledPipeline } from "../../core/pipeline/model.ts"
 import { pluginSet } from "../../core/pipeline/plugins.ts"
+import type { Objects } from "../../core/ports/objects.ts"
 import type { Store } from "../../core/ports/store.ts"
-import type { Event, Histories } from "./events.ts"
+import type { Event, Histories, Plan } from "./events.ts"
 import { windowOf } from "./events.ts"
 import type { SimMap, SimTable } from "./tables.ts"
+import { perform, turnBefore } from "./world.ts"
 import type { SimProcess, SimWorld } from "./world.ts"
 
 /** An event as it arrives, and as the first stage passes it on under another key. */
@@ -88,6 +91,8 @@ const surroundings = new WeakMap<Logger, Surroundings>()
 export const surround = (logger: Logger, given: Surroundings): void => void surroundings.set(logger, given)
 const around = ({ log }: { readonly log: Logger }): Surroundings => surroundings.get(log)!
 
+const lost = () => retryable("unknown-outcome", "the answer was lost")
+
 const draftOf = (event: Event, key: string) => {
   const { id, slot, account, fate, amount, blob, op } = event
   const value = { id, slot, account, fate, amount, blob }
@@ -107,7 +112,7 @@ const feed = defineSource({
       const read = async (file: readonly Event[], channel: number) => {
         let at = Number(checkpoint.get(String(channel)) ?? 0)
         while (at < file.length && !signal.aborted) {
-          await world.step(process, "source", `feed ${channel}@${at}`)
+          await perform(world, process, "source.read", `feed ${channel}@${at}`, lost, () => {})
           const refused = file[at]!.fate === "refuse"
           const to = refused ? at + 1 : wholeUntil(file, at, at + 1 + world.dice.below(3))
           const mark = { [channel]: String(to) }
@@ -126,6 +131,26 @@ const feed = defineSource({
     },
   }),
 })
+
+/** Puts an object that is there perhaps. */
+async function putBlob(objects: Objects, blob: number, id: number): Promise<void> {
+  const [key, bytes] = [`blob/${blob}`, Buffer.from(String(blob))]
+  if (id % 3 === 0) await objects.put(key, bytes)
+  else await objects.putIfAbsent(key, bytes)
+  if (id % 2 === 0 && (await objects.head(key)) === undefined) throw fatal("object-gone", `${key} is gone`)
+}
+
+/** Reads an object that a record names, in one of three ways. */
+async function fetchBlob(objects: Objects, blob: number, id: number): Promise<void> {
+  const key = `blob/${blob}`
+  if (id % 3 === 0) await objects.bytes(key)
+  else if (id % 3 === 1) for await (const _ of await objects.get(key));
+  else {
+    let found = false
+    for await (const each of objects.list(key)) found ||= each.key === key
+    if (!found) throw fatal("object-gone", `${key} is gone`)
+  }
+}
 
 /** Where a run of events without a refused one ends. */
 function wholeUntil(file: readonly Event[], from: number, to: number): number {
@@ -148,7 +173,7 @@ const push = defineSource({
         let at = Math.max(0, sent - world.dice.below(4))
         if (at < sent) world.hit("duplicate delivery")
         while (at < file.length && !signal.aborted) {
-          await world.step(process, "source", `push ${channel}@${at}`)
+          await perform(world, process, "source.read", `push ${channel}@${at}`, lost, () => {})
           const some = file.slice(at, at + 1 + world.dice.below(3))
           at += some.length
           const records = some.map((each) => draftOf(each, each.account))
@@ -173,7 +198,7 @@ const sift = defineTransform({
         if (fate === "drop") out.drop(record, "unwanted")
         else if (fate === "fail") out.fail(record, badRecord("failed", "this event failed"))
         else {
-          if (blob >= 0) await context.objects("phi").putIfAbsent(`blob/${blob}`, Buffer.from(String(blob)))
+          if (blob >= 0) await putBlob(context.objects("phi"), blob, Number(record.value!.id))
           out.emit("out", record, { ...record, key: account })
         }
       }
@@ -222,6 +247,9 @@ const join = defineStateful({
             blobs.map((blob) => `blob/${blob}`),
             1,
           )
+        for (const { input, value } of batch)
+          if (input === "left" && value!.blob >= 0)
+            await fetchBlob(context.objects("phi"), Number(value!.blob), Number(value!.id))
         const kept: typeof out =
           bugs.retractDropped === true
             ? { ...out, emit: (to, from, draft) => void (draft.op === "retract" || out.emit(to, from, draft)) }
@@ -254,6 +282,7 @@ const counter = defineStateful({
       await state.shared.lock(["all", `odd${batch.length % 2}`])
       const [all = 0] = await state.shared.get<number>([["all", "count"]])
       state.shared.put([["all", "count", all + batch.length]])
+      if (all % 4 === 1) await state.shared.scan([{ key: "all" }])
       for (const record of batch) {
         const count = counts.get(record.key)! + 1
         counts.set(record.key, count)
@@ -300,26 +329,23 @@ const inserter = defineSink({
     const { table, world, process, bugs } = around(context)
     return {
       delivery: "transactional",
-      async claim(topic, partition) {
-        await world.step(process, "sink claim", topic)
-        if (world.fault("sink claim")) throw retryable("unreachable", "the table is away")
-        return table.claim(topic, partition)
-      },
+      claim: (topic, partition) =>
+        perform(world, process, "sink.claim", topic, lost, () => table.claim(topic, partition)),
       async write(batch, at) {
         if (bugs.commitBeforeWrite === true) {
           await world.step(process, "sink write", "position first")
           table.check(at, process)
           table.move(at)
         }
-        await world.step(process, "sink write", at.topic)
-        if (world.fault("sink unreachable")) throw retryable("unreachable", "the table is away")
-        table.check(at, process)
-        const bad = batch.flatMap(({ value }, row) => (badTotal(value as never) ? [row] : []))
-        refuse(bad, new Map())
-        for (const { key, id, version } of batch) table.rows.push({ key, id, version })
-        table.move(at)
-        await world.step(process, "sink wrote", at.topic)
-        if (world.fault("sink answer lost")) throw retryable("unknown-outcome", "the answer was lost")
+        await perform(world, process, "sink.write", at.topic, lost, () => {
+          table.check(at, process)
+          refuse(
+            batch.flatMap(({ value }, row) => (badTotal(value as never) ? [row] : [])),
+            new Map(),
+          )
+          for (const { key, id, version } of batch) table.rows.push({ key, id, version })
+          table.move(at)
+        })
       },
       close: async () => {},
     }
@@ -336,27 +362,29 @@ const mapper = defineSink({
     return {
       delivery: "idempotent",
       async write(batch) {
-        await world.step(process, "sink write", "map")
-        if (world.fault("sink unreachable")) throw retryable("unreachable", "the map is away")
+        const mishap = world.befalls("map.write")
+        await world.step(process, "map.write", "", turnBefore(mishap))
+        if (mishap === "refused") throw lost()
         const bad = batch.flatMap(({ value }, row) => (badPair(value as PairValue | null) ? [row] : []))
         if (bad.length > 0 && batch.length === 1) throw badRecord("bad-row", "the only row")
-        for (const [row, { key, id, version, op }] of batch.entries()) {
-          if (bad.includes(row)) continue
-          // A part of the batch is written, and then no more of it.
-          if (row > 0 && world.fault("sink torn")) throw retryable("unreachable", "the map went away")
-          map.write(key, id, version, op)
-        }
-        const lost = batch.length > 1 && world.fault("sink partial")
-        refuse(bad, new Map(lost ? [[bad.includes(0) ? 1 : 0, retryable("busy", "the row is locked")]] : []))
-        await world.step(process, "sink wrote", "map")
-        if (world.fault("sink answer lost")) throw retryable("unknown-outcome", "the answer was lost")
+        // A part of the batch is written, and then no more of it.
+        const until = mishap === "torn" ? world.dice.below(batch.length) : batch.length
+        for (const [row, { key, id, version, op }] of batch.entries())
+          if (row < until && !bad.includes(row)) map.write(key, id, version, op)
+        if (mishap === "torn") throw lost()
+        if (mishap === "crash after") await world.step(process, "map.write", "", "crash")
+        if (mishap === "answer lost" && (batch.length === 1 || world.dice.chance(0.5))) throw lost()
+        const late = new Map<number, WeirError>()
+        if (mishap === "answer lost") late.set(bad.includes(0) ? 1 : 0, retryable("busy", "the row is locked"))
+        if (bad.length + late.size > 0) world.hit("partial failure")
+        refuse(bad, late)
       },
       close: async () => {},
     }
   },
 })
 
-const file = (partitions: number) => `
+const file = (partitions: number, sinks: Plan["sinks"]) => `
 name: torture
 topics:
   arrivals: { zone: phi, partitions: ${partitions} }
@@ -372,18 +400,19 @@ stages:
   join: { from: { left: kept, right: pushed }, through: [{ use: join }], to: pairs }
   count: { from: pairs, through: [{ use: counter }], to: totals }
 sinks:
-  table: { use: inserter, from: [totals] }
-  map: { use: mapper, from: [pairs] }
+${sinks === "map" ? "" : "  table: { use: inserter, from: [totals] }"}
+${sinks === "table" ? "" : "  map: { use: mapper, from: [pairs] }"}
 `
 
-const compiled = new Map<number, CompiledPipeline>()
+const compiled = new Map<string, CompiledPipeline>()
 
 /** The torture pipeline, with this many partitions in each topic. */
-export function torture(partitions: number): CompiledPipeline {
-  const known = compiled.get(partitions)
+export function torture({ partitions, sinks }: Pick<Plan, "partitions" | "sinks">): CompiledPipeline {
+  const slot = `${sinks}/${partitions}`
+  const known = compiled.get(slot)
   if (known !== undefined) return known
   const plugins = pluginSet([feed, push, sift, join, counter, inserter, mapper])
-  const pipeline = compile("torture.yaml", file(partitions), { plugins, environment: {} })
-  compiled.set(partitions, pipeline)
+  const pipeline = compile("torture.yaml", file(partitions, sinks), { plugins, environment: {} })
+  compiled.set(slot, pipeline)
   return pipeline
 }

@@ -1,4 +1,7 @@
 import { Dice } from "./dice.ts"
+import { Faults } from "./faults.ts"
+import type { FaultPlan } from "./faults.ts"
+import type { Mishap, Operation } from "./operations.ts"
 
 /** A process of the world. A dead one never hears of anything again; a stopped one (SIGSTOP) hears later. */
 export class SimProcess {
@@ -6,22 +9,33 @@ export class SimProcess {
   state: "running" | "stopped" | "dead" = "running"
   /** It stood still for longer than a session: what it does now, it does as one that was thought dead. */
   zombie = false
+  /** It never stands still for longer than this, ms. */
+  patience = Number.POSITIVE_INFINITY
+  /** How often it was stopped. */
+  stops = 0
+  /** Its run sleeps until it looks again whether everything is through. When it sleeps no more, it is about to end. */
+  looksAgain = false
   /** Called when it dies: what servers do when a connection breaks. */
   readonly onDeath = new Set<() => void>()
+  /** Called when it is stopped: what servers do, later, about one who is silent. */
+  readonly onStop = new Set<() => void>()
   constructor(name: string) {
     this.name = name
   }
 }
+
+/** What becomes of an operation when its turn has come, where that is more than to go on. */
+export type Turn = "crash" | "stop" | undefined
 
 /** What the simulated ports ask of their surroundings. */
 export interface World {
   readonly dice: Dice
   /** ms since 1970. */
   readonly now: number
-  /** Waits until the schedule goes on with this operation. `point` names its kind, `what` its subject. */
-  step(process: SimProcess, point: string, what?: string): Promise<void>
-  /** A fault is due here, and is counted under its name. */
-  fault(point: string, chance?: number): boolean
+  /** Decides what befalls an operation, and counts it. */
+  befalls(operation: Operation): Mishap | undefined
+  /** Waits until the schedule goes on with this. `point` names its kind, `what` its subject. */
+  step(process: SimProcess, point: string, what?: string, turn?: Turn): Promise<void>
   /** Calls back once the clock is there; returns how to take it back. */
   alarm(process: SimProcess | undefined, at: number, ring: () => void): () => void
   /** Counts that something worth seeing came about. */
@@ -29,10 +43,34 @@ export interface World {
   note(line: () => string): void
 }
 
-interface Operation {
+/** Does an operation that is done at once, or not at all, with whatever befalls it. */
+export async function perform<A>(
+  world: World,
+  process: SimProcess,
+  operation: Operation,
+  what: string,
+  failure: () => Error,
+  work: () => A | Promise<A>,
+): Promise<A> {
+  const mishap = world.befalls(operation)
+  await world.step(process, operation, what, turnBefore(mishap))
+  if (mishap === "refused") throw failure()
+  const result = await work()
+  if (mishap === "crash after") await world.step(process, operation, what, "crash")
+  if (mishap === "answer lost") throw failure()
+  return result
+}
+
+/** What becomes of an operation before it is done. */
+export const turnBefore = (mishap: Mishap | undefined): Turn =>
+  mishap === "crash before" ? "crash" : mishap === "zombie" ? "stop" : undefined
+
+interface Waiting {
   readonly process: SimProcess
   readonly point: string
   readonly what: string
+  readonly number: number
+  turn: Turn
   readonly resume: () => void
 }
 
@@ -42,65 +80,60 @@ interface Alarm {
   readonly ring: (() => void) | undefined
 }
 
-/** What the world may still do to its processes. */
-export interface Faults {
-  /** How many faults are left. */
-  budget: number
-  /** Chance of one at each operation. */
-  readonly rate: number
-  /** Chance that an operation comes at once, after the one before it, and is no place for others. */
-  readonly coarse: number
-  /** Faults that are passed over, by their number from 0: how a failing seed shrinks. */
-  readonly skip: ReadonlySet<number>
-}
-
 const traceLines = 50_000
+const begin = 1_000_000
 
 /** A seeded world: every operation on a port is a place where it may be put off, fail, or never come back, in an order that the
  * seed alone decides. Nothing waits for real time. */
 export class SimWorld implements World {
   readonly dice: Dice
   readonly faults: Faults
-  now = 1_000_000
+  now = begin
   steps = 0
-  /** How many faults were drawn, those that were passed over included. */
-  drawn = 0
+  /** Of everything that happened, in order: equal for equal schedules. */
+  digest = 0x811c9dc5
   /** What was hit how often. */
   readonly hits = new Map<string, number>()
   /** What happened, if anybody wants to know. */
   readonly trace: string[] | undefined
   /** A process that the schedule neglects. */
   slow: SimProcess | undefined
-  #waiting: Operation[] = []
-  #parked: Operation[] = []
+  /** Told of a process that died of a fault. */
+  onCrash: (process: SimProcess) => void = () => {}
+  readonly sessionMs: number
+  #waiting: Waiting[] = []
+  #parked: Waiting[] = []
   #alarms: Alarm[] = []
+  #number = 0
+  #newest = 0
 
-  constructor(seed: number, faults: Faults, traced: boolean) {
+  constructor(seed: number, plan: FaultPlan, sessionMs: number, traced: boolean) {
     this.dice = new Dice(seed)
-    this.faults = faults
+    this.sessionMs = sessionMs
+    this.faults = new Faults(plan, this.dice, (fault) => {
+      this.#digest(fault)
+      this.note(() => `fault ${this.faults.drawn - 1}: ${fault}`)
+    })
     this.trace = traced ? [] : undefined
   }
 
-  step(process: SimProcess, point: string, what = ""): Promise<void> {
-    if (process.state === "running" && this.dice.next() < this.faults.coarse) {
+  befalls(operation: Operation): Mishap | undefined {
+    const mishap = this.faults.befalls(operation)
+    if (mishap === "torn") this.hit("torn write")
+    return mishap
+  }
+
+  step(process: SimProcess, point: string, what = "", turn: Turn = undefined): Promise<void> {
+    if (turn === undefined && process.state === "running" && this.dice.next() < this.faults.plan.coarse) {
       this.note(() => `${process.name} ${point} ${what} (at once)`)
       return Promise.resolve()
     }
     return new Promise((resume) => {
       if (process.state === "dead") return
-      const operation = { process, point, what, resume }
-      if (process.state === "running") this.#waiting.push(operation)
-      else this.#parked.push(operation)
+      const waiting = { process, point, what, number: ++this.#number, turn, resume }
+      if (process.state === "running") this.#waiting.push(waiting)
+      else this.#parked.push(waiting)
     })
-  }
-
-  fault(point: string, chance = 1): boolean {
-    if (this.faults.budget <= 0 || !this.dice.chance(this.faults.rate * chance)) return false
-    this.faults.budget--
-    if (this.faults.skip.has(this.drawn++)) return false
-    this.hit(point)
-    this.note(() => `fault ${this.drawn - 1}: ${point}`)
-    return true
   }
 
   hit(point: string): void {
@@ -109,7 +142,7 @@ export class SimWorld implements World {
 
   note(line: () => string): void {
     if (this.trace !== undefined && this.trace.length < traceLines)
-      this.trace.push(`${this.steps} +${this.now - 1_000_000}ms ${line()}`)
+      this.trace.push(`${this.steps} +${this.now - begin}ms ${line()}`)
   }
 
   alarm(process: SimProcess | undefined, at: number, ring: () => void): () => void {
@@ -121,44 +154,59 @@ export class SimWorld implements World {
   kill(process: SimProcess): void {
     if (process.state === "dead") return
     this.note(() => `kill ${process.name}`)
-    for (const operation of [...this.#waiting, ...this.#parked])
-      if (operation.process === process) this.hit(`crash at ${operation.point}`)
+    this.hit("process killed")
+    for (const waiting of [...this.#waiting, ...this.#parked])
+      if (waiting.process === process) this.faults.count(waiting.point, "crash before")
     this.bury(process)
+    this.onCrash(process)
   }
 
   /** Ends a process for good: nothing of it goes on. */
   bury(process: SimProcess): void {
     process.state = "dead"
-    this.#waiting = this.#waiting.filter((operation) => operation.process !== process)
-    this.#parked = this.#parked.filter((operation) => operation.process !== process)
+    this.#waiting = this.#waiting.filter((waiting) => waiting.process !== process)
+    this.#parked = this.#parked.filter((waiting) => waiting.process !== process)
     this.#alarms = this.#alarms.filter((alarm) => alarm.process !== process)
     for (const each of process.onDeath) each()
     process.onDeath.clear()
   }
 
-  stop(process: SimProcess, forMs: number, sessionMs: number): void {
+  /** Stops a process for a while; when that is longer than a session, it comes back as a zombie. */
+  stop(process: SimProcess, ms: number): void {
     if (process.state !== "running") return
+    const forMs = Math.min(ms, process.patience)
     this.note(() => `stop ${process.name} for ${forMs}`)
     this.hit("process stopped")
     process.state = "stopped"
-    this.#parked.push(...this.#waiting.filter((operation) => operation.process === process))
-    this.#waiting = this.#waiting.filter((operation) => operation.process !== process)
+    process.stops++
+    const parked = this.#waiting.filter((waiting) => waiting.process === process)
+    if (forMs > this.sessionMs) for (const { point } of parked) this.faults.count(point, "zombie")
+    this.#parked.push(...parked)
+    this.#waiting = this.#waiting.filter((waiting) => waiting.process !== process)
+    for (const each of process.onStop) each()
     this.alarm(undefined, this.now + forMs, () => {
       if (process.state !== "stopped") return
       this.note(() => `continue ${process.name}`)
       process.state = "running"
-      if (forMs > sessionMs) {
+      if (forMs > this.sessionMs) {
         process.zombie = true
         this.hit("zombie continued")
       }
-      this.#waiting.push(...this.#parked.filter((operation) => operation.process === process))
-      this.#parked = this.#parked.filter((operation) => operation.process !== process)
+      this.#waiting.push(...this.#parked.filter((waiting) => waiting.process === process))
+      this.#parked = this.#parked.filter((waiting) => waiting.process !== process)
     })
+  }
+
+  /** How long a stopped process stands still that shall be thought dead, ms. */
+  pastSession(): number {
+    return this.sessionMs + 500 + this.dice.below(16_000)
   }
 
   /** Goes on until `done`; throws when nothing can happen any more, or after too many steps.
    * @param disturb called before each step: kills, stops and starts processes; true when it did */
   async run(done: () => boolean, disturb: () => boolean, limit: number): Promise<void> {
+    // From here on everything runs in microtasks, however this was called.
+    await undefined
     for (;;) {
       // Ticks come after microtasks: all that the last step set off has settled.
       await new Promise<void>((resolve) => process.nextTick(resolve))
@@ -178,12 +226,34 @@ export class SimWorld implements World {
     }
     let at = this.dice.below(waiting.length)
     if (waiting[at]!.process === this.slow && this.dice.chance(0.9)) at = this.dice.below(waiting.length)
-    const operation = waiting[at]!
+    this.#take(at)
+    return true
+  }
+
+  #take(at: number): void {
+    const waiting = this.#waiting
+    const one = waiting[at]!
+    const { process, turn } = one
+    this.note(() => `${process.name} ${one.point} ${one.what}${turn === undefined ? "" : `: ${turn}`}`)
+    this.#digest(one.point)
+    this.#digest(process.name)
+    if (turn === "crash") return this.kill(process)
+    if (turn === "stop") {
+      one.turn = undefined
+      return this.stop(process, this.pastSession())
+    }
     waiting[at] = waiting.at(-1)!
     waiting.pop()
-    this.note(() => `${operation.process.name} ${operation.point} ${operation.what}`)
-    operation.resume()
-    return true
+    if (one.number < this.#newest) this.hit("reordered")
+    else this.#newest = one.number
+    one.resume()
+  }
+
+  /** FNV-1a. */
+  #digest(text: string): void {
+    let digest = this.digest ^ this.now
+    for (let at = 0; at < text.length; at++) digest = Math.imul(digest ^ text.charCodeAt(at), 0x01000193)
+    this.digest = digest >>> 0
   }
 
   #earliest(): number | undefined {
@@ -207,6 +277,7 @@ export class SimWorld implements World {
   #ring(index: number): true {
     const [alarm] = this.#alarms.splice(index, 1)
     this.now = Math.max(this.now, alarm!.at)
+    this.#digest("ring")
     alarm!.ring!()
     return true
   }
