@@ -13,6 +13,7 @@ const { bug } = workerData as WorkerData
 /** Runs each seed that it is sent, and answers with its outcome. */
 parentPort!.on("message", (seed: number) => {
   runSeed(seed, bug === undefined ? {} : plantedBugs[bug]).then(
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker's port, not a window
     (outcome) => parentPort!.postMessage({ ...outcome, trace: [] }),
     (error: unknown) => {
       throw error

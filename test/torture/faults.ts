@@ -140,7 +140,12 @@ async function stopped(world: World, weir: Weir): Promise<string> {
   weir.service.note("stopped")
   const running = world.weirs.filter(({ service }) => service.running).length
   try {
-    await until("the others to take over", async () => (await world.settledWith(running - 1)) || undefined, evictedMs, 200)
+    await until(
+      "the others to take over",
+      async () => (await world.settledWith(running - 1)) || undefined,
+      evictedMs,
+      200,
+    )
   } catch (error) {
     if (!(error instanceof TimedOut)) throw error
   }
@@ -269,7 +274,8 @@ const clockJump: Strike = async (world, dice) => {
 async function roll(world: World): Promise<void> {
   for (const weir of world.weirs) {
     const { code, signal } = await weir.end()
-    if (code !== 0) world.died.push(`weir-${weir.process} drained badly: ${code ?? signal}; its log: ${weir.service.log}`)
+    if (code !== 0)
+      world.died.push(`weir-${weir.process} drained badly: ${code ?? signal}; its log: ${weir.service.log}`)
     restart(world, weir)
     await weir.ready()
   }
@@ -286,7 +292,6 @@ const upgrade: Strike = async (world) => {
   await roll(world)
   return { what: `release ${number + 1}` }
 }
-
 
 const strikes: Readonly<Record<FaultKind, Strike>> = {
   "kill weir": killWeir,

@@ -56,7 +56,10 @@ export class ObjectsSeen {
     const { sealed, files } = JSON.parse(Buffer.from(await objects.bytes(key)).toString()) as Manifest
     const ids: number[] = []
     for (const file of files) {
-      const lines = gunzipSync(await objects.bytes(file.key)).toString().split("\n").filter(Boolean)
+      const lines = gunzipSync(await objects.bytes(file.key))
+        .toString()
+        .split("\n")
+        .filter(Boolean)
       if (lines.length !== file.records) throw new Error(`${file.key} has ${lines.length} lines, not ${file.records}`)
       ids.push(...lines.map((line) => Number((JSON.parse(line) as { id: string }).id)))
     }

@@ -25,13 +25,16 @@ export async function onDatabase<T>(url: string, work: (client: Client) => Promi
 /** @param from events with lower ids are passed over */
 export const lookAtTables = (url: string, from: number): Promise<TablesSeen> =>
   onDatabase(url, async (client) => {
-    const rows = async <R extends object>(sql: string, ...values: unknown[]) => (await client.query<R>(sql, values)).rows
+    const rows = async <R extends object>(sql: string, ...values: unknown[]) =>
+      (await client.query<R>(sql, values)).rows
     const table = await rows<{ id: string }>("SELECT id FROM limited.counted WHERE id >= $1", from)
     const inserts = await rows<{ id: string; times: string }>(
       "SELECT id, count(*) AS times FROM insert_only.rows WHERE id::bigint >= $1 GROUP BY id",
       from,
     )
-    const labels = await rows<{ slot: string; sum: string; factor: string }>("SELECT slot, sum, factor FROM limited.labels")
+    const labels = await rows<{ slot: string; sum: string; factor: string }>(
+      "SELECT slot, sum, factor FROM limited.labels",
+    )
     return {
       table: new Set(table.map(({ id }) => Number(id))),
       inserts: new Map(inserts.map(({ id, times }) => [Number(id), Number(times)])),

@@ -95,7 +95,9 @@ export class Judge {
   async #inTables(passed: readonly Event[], factor: number): Promise<readonly string[]> {
     const { table, inserts, labels } = await lookAtTables(this.#places.postgres, this.#from)
     const due = passed.filter(({ id }) => id >= this.#from)
-    this.#doubled = [...inserts].filter(([, times]) => times > 1).map(([id, times]) => `inserts: event ${id} ${times} times`)
+    this.#doubled = [...inserts]
+      .filter(([, times]) => times > 1)
+      .map(([id, times]) => `inserts: event ${id} ${times} times`)
     const missing = due.flatMap(({ id }) => [
       ...(table.has(id) ? [] : [`event ${id} is not in the table`]),
       ...(inserts.has(id) ? [] : [`event ${id} is not among the inserts`]),

@@ -37,7 +37,9 @@ export async function oldStore(world: World, dice: Dice): Promise<{ readonly wha
     for (const weir of world.weirs) {
       const { code } = await weir.service.exit
       if (code === 0 || !weir.service.said.includes("the Store is older than the Log"))
-        world.died.push(`weir-${weir.process} did not say that the Store is old (${code}); its log: ${weir.service.log}`)
+        world.died.push(
+          `weir-${weir.process} did not say that the Store is old (${code}); its log: ${weir.service.log}`,
+        )
     }
   } finally {
     for (const weir of world.weirs) await weir.kill()

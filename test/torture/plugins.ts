@@ -96,7 +96,7 @@ const feed = defineSource({
           const events = parse(await readFile(join(folder, name), "utf8"))
           if (name !== last) line = 0
           last = name
-          for (; line < events.length && !signal.aborted; ) {
+          for (; line < events.length && !signal.aborted;) {
             const next = Math.min(events.length, line + linesAtOnce)
             await append("out", events.slice(line, next).map(draftOf), { file: name, line: String(next) })
             line = next

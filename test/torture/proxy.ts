@@ -69,7 +69,7 @@ export class Line {
 
   /** Cuts all connections. */
   cut(): void {
-    for (const link of [...this.#links]) link.end()
+    for (const link of this.#links) link.end()
   }
 
   /** Cuts all connections, and takes none as long as it is on. */
@@ -85,7 +85,7 @@ export class Line {
 
   /** Ends the connections that were lost. */
   sweep(): void {
-    for (const link of [...this.#links]) if (link.lost) link.end()
+    for (const link of this.#links) if (link.lost) link.end()
   }
 
   async close(): Promise<void> {
@@ -112,9 +112,11 @@ class Link {
     this.#client = client
     this.#upstream = upstream
     for (const each of [client, upstream]) {
-      each.on("error", () => {}).on("close", () => {
-        if (!this.lost) this.#close()
-      })
+      each
+        .on("error", () => {})
+        .on("close", () => {
+          if (!this.lost) this.#close()
+        })
     }
     client.on("data", (chunk) => {
       if (this.lost) return

@@ -68,7 +68,9 @@ export async function runRound(world: World, seed: number, round: number, plans:
   const recoveredMs = performance.now() - ended
   wrong.push(...world.died)
   if (stuck) wrong.push(`${verdict.missing.length} things are missing`, ...verdict.missing.slice(0, 20))
-  const outcome = stuck ? await lostOf(world, file, dice) : { lost: 0, stuck: wrong.length > 0 && world.died.length === 0 }
+  const outcome = stuck
+    ? await lostOf(world, file, dice)
+    : { lost: 0, stuck: wrong.length > 0 && world.died.length === 0 }
   wrong.push(...verdict.doubled.slice(0, 20))
   world.calm()
   await world.judge.look(world.release.factor).catch(() => {})

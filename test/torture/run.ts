@@ -40,7 +40,7 @@ const line = ({ round, struck, recoveredMs, ms, events, wrong }: RoundEnd): stri
 
 async function rounds(world: World, begun: Tally): Promise<Tally> {
   let tally = begun
-  for (let round = begun.rounds.length + 1; round <= wanted && !stopping; round++) {
+  for (let round = begun.rounds.length + 1; round <= wanted && !stop.aborted; round++) {
     if (round % wholeEvery === 0) await world.judge.forget()
     const plans = planRound(tally.seed, round, tally.rounds, world.disks === true, only[round % only.length])
     const end = await runRound(world, tally.seed, round, plans)
@@ -79,11 +79,12 @@ async function versionsOf(world: World) {
   return { node: process.versions.node, kafka: constant("kafka.ts"), postgres, s3: constant("s3.ts") }
 }
 
-let stopping = false
+const stopping = new AbortController()
+const stop = stopping.signal
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.on(signal, () => {
-    if (stopping) process.exit(130)
-    stopping = true
+    if (stop.aborted) process.exit(130)
+    stopping.abort()
     console.log("stopping after this round")
   })
 

@@ -119,7 +119,8 @@ async function makeKafka(
       const config = join(folder, `kafka-${node.id}.properties`)
       writeFileSync(config, brokerProperties(node, voters))
       const java = ["-cp", `${libs}/*`]
-      if (fresh) await run("java", ["-Xmx128m", ...java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", config])
+      if (fresh)
+        await run("java", ["-Xmx128m", ...java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", config])
       const service = new Service(() => ({
         name: `kafka-${node.id}`,
         mark: config,
@@ -154,11 +155,15 @@ function brokerProperties(node: Node, voters: string): string {
     "process.roles": "broker,controller",
     "node.id": node.id,
     "controller.quorum.voters": voters,
-    listeners: [...common, at("CONTROLLER", node.controller), ...listeners.map(([name, port]) => at(name, port))].join(","),
+    listeners: [...common, at("CONTROLLER", node.controller), ...listeners.map(([name, port]) => at(name, port))].join(
+      ",",
+    ),
     "advertised.listeners": [...common, ...listeners.map(([name, , proxy]) => at(name, proxy))].join(","),
     "inter.broker.listener.name": "INNER",
     "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": ["TEST", "INNER", "CONTROLLER", ...own].map((name) => `${name}:PLAINTEXT`).join(","),
+    "listener.security.protocol.map": ["TEST", "INNER", "CONTROLLER", ...own]
+      .map((name) => `${name}:PLAINTEXT`)
+      .join(","),
     "log.dirs": join(node.disk.path, "data"),
     "offsets.topic.replication.factor": brokers,
     "offsets.topic.num.partitions": 3,
@@ -262,4 +267,3 @@ async function makeS3(folder: string, disk: MakeDisk): Promise<S3> {
   }))
   return { service, disk: own, port, start: () => up(service, () => answers(port)) }
 }
-

@@ -139,6 +139,8 @@ export function s3Tap(): Tap {
               : undefined
       return [point === undefined ? { bytes, first: true } : { bytes, first: true, point, token: "answer" }]
     },
-    server: (bytes) => [bytes.toString("latin1", 0, 12).startsWith("HTTP/1.1 1") ? { bytes } : { bytes, token: "answer" }],
+    server: (bytes) => [
+      bytes.toString("latin1", 0, 12).startsWith("HTTP/1.1 1") ? { bytes } : { bytes, token: "answer" },
+    ],
   }
 }

@@ -32,8 +32,16 @@ export class Weir {
       log: join(folder, `${name}.log`),
       command: process.execPath,
       args: [
-        ...["--max-old-space-size=256", "--import", join(root, "test/torture/clock.ts")],
-        ...[join(root, "cli/bin.ts"), "run", file, "--log", "json", "--drain", String(drainSeconds)],
+        "--max-old-space-size=256",
+        "--import",
+        join(root, "test/torture/clock.ts"),
+        join(root, "cli/bin.ts"),
+        "run",
+        file,
+        "--log",
+        "json",
+        "--drain",
+        String(drainSeconds),
       ],
       options: {
         // Node keeps what it compiled, so that the next start is quicker.

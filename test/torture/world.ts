@@ -28,8 +28,13 @@ export interface Lines {
 /** The groups that the pipeline's sources, stages and sinks join. */
 const groups = [
   "feed.owner",
-  ...["sift", "count", "join"],
-  ...["table.counted", "table.labels", "inserts.counted", "files.counted"],
+  "sift",
+  "count",
+  "join",
+  "table.counted",
+  "table.labels",
+  "inserts.counted",
+  "files.counted",
 ].map((name) => `${pipelineName}.${name}`)
 
 /** Three Weir processes on real services, with a proxy on every way between them. */
@@ -86,10 +91,7 @@ export class World {
     const lines = Array.from({ length: processes }, (_, process): Lines => {
       const letters = new Set<string>()
       return {
-        kafka: Array.from(
-          { length: brokers },
-          () => new Line(process, gate, () => kafkaTap(pipelineName, letters)),
-        ),
+        kafka: Array.from({ length: brokers }, () => new Line(process, gate, () => kafkaTap(pipelineName, letters))),
         postgres: new Line(process, gate, postgresTap),
         s3: new Line(process, gate, s3Tap),
       }
@@ -222,7 +224,9 @@ export class World {
       s3.service.end("SIGTERM", 5000),
     ])
     for (const { disk } of [...kafka, postgres, s3]) disk.unmount()
-    await Promise.all(this.lines.flatMap((lines) => [...lines.kafka, lines.postgres, lines.s3]).map((line) => line.close()))
+    await Promise.all(
+      this.lines.flatMap((lines) => [...lines.kafka, lines.postgres, lines.s3]).map((line) => line.close()),
+    )
     this.remember()
     return complaints
   }

@@ -1,3 +1,4 @@
+import { groupBy } from "../../group-by.ts"
 import { createRequire } from "node:module"
 import type { Kafka, Message as KafkaMessage } from "kafkajs"
 import { Client } from "./client.ts"
@@ -156,11 +157,11 @@ export class Producer {
 }
 
 function byTopic(parts: readonly Part[]): { readonly topic: string; readonly partitions: readonly Part[] }[] {
-  return [...Map.groupBy(parts, ({ topic }) => topic)].map(([topic, partitions]) => ({ topic, partitions }))
+  return [...groupBy(parts, ({ topic }) => topic)].map(([topic, partitions]) => ({ topic, partitions }))
 }
 
 function byLeader(cluster: KafkaCluster, parts: readonly Part[]): Map<number, Part[]> {
-  return Map.groupBy(parts, ({ topic, partition }) => {
+  return groupBy(parts, ({ topic, partition }) => {
     const found = cluster.findTopicPartitionMetadata(topic).find(({ partitionId }) => partitionId === partition)
     if (found !== undefined && found.leader >= 0) return found.leader
     throw Object.assign(new Error("no leader is known"), { type: "LEADER_NOT_AVAILABLE", retriable: true })
