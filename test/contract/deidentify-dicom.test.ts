@@ -244,7 +244,7 @@ describe("deidentify-dicom", () => {
     const burned = slice("1.2.3.4.5.63", { tag: "00080008", vr: "CS", value: ["DERIVED", "SECONDARY"] })
     const done = await arrive(
       slice("1.2.3.4.5.61"),
-      slice("1.2.3.4.5.62", { tag: "60003000", vr: "OW", value: Uint8Array.of(1, 2) }),
+      slice("1.2.3.4.5.62", { tag: "60000100", vr: "US", value: 16 }),
       burned,
     )
     expect(codesOf(done)).toEqual(["refused.overlay", "refused.burned-in-text-risk"])
@@ -269,7 +269,7 @@ describe("deidentify-dicom", () => {
   })
 
   it("tells no free text of a refused instance in the study", async () => {
-    const overlay = { tag: "60003000", vr: "OW", value: Uint8Array.of(1, 2) }
+    const overlay = { tag: "60000100", vr: "US", value: 16 }
     const done = await arrive(
       slice("1.2.3.4.5.61", overlay, bodyPart("TESTPERSON"), { tag: "00080060", vr: "CS", value: "ALVA" }),
     )
