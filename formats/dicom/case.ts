@@ -28,7 +28,9 @@ export interface Case {
   /** Whether any option cleans texts: descriptors, structured content or graphics. */
   readonly cleaning: boolean
   readonly cleanText: CleanText
-  /** Whose texts they are; only asked for when a text is cleaned. */
+  /** The patient: what must be in no value that is kept. */
+  readonly patient: TextPerson
+  /** Whose texts they are, with all others who are named in the object; only asked for when a text is cleaned. */
   readonly whose: () => TextPerson
   /** Whether a value that an option would keep has an identifier of the person in it, as the search of the result would find. */
   readonly isHit: (text: string, vr: number) => boolean

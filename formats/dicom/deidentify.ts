@@ -167,6 +167,7 @@ class Deidentifier {
       safePrivate: options.includes("retain-safe-private"),
       cleaning: options.some((option) => option.startsWith("clean-")),
       cleanText: this.policy.cleanText ?? cleanDescriptor,
+      patient: { identifiers },
       whose: () => (whose ??= { identifiers: [...identifiers, ...namesIn(parsed)] }),
       isHit: (text, vr) => (isHit ??= hitsIn(identifiers))(text, vr),
       counts: noCounts(),

@@ -22,9 +22,9 @@ export const hasUid = (text: string): boolean => {
   return found !== undefined && !isRegisteredUid(found)
 }
 
-/** Whether a value speaks of its person. */
+/** Whether a value speaks of the patient. */
 export const speaksOfPerson = (its: Case, text: string, vr: number): boolean =>
-  its.isHit(text, vr) || mentions(text, its.whose())
+  its.isHit(text, vr) || mentions(text, its.patient)
 
 /** A value that is one UID and nothing else, mapped; undefined for all other texts. Text VRs may hold UIDs (PS3.3 C.12.1.1.1). */
 function mappedUid(its: Case, value: string): string | undefined {

@@ -15,7 +15,7 @@ import { ascii } from "./pseudonyms.ts"
 import { rawText } from "./raw-text.ts"
 import { refuse } from "./refusal.ts"
 import { isCurve, isOverlay, isPrivate, tagText } from "./tag.ts"
-import { cleanedText, mappedText } from "./text-treatment.ts"
+import { cleanedText, mappedText, speaksOfPerson } from "./text-treatment.ts"
 import { Values } from "./values.ts"
 import { AE, AS, charsetVrs, CS, DA, DT, numberWidth, OB, PN, SQ, UI, UN } from "./vr.ts"
 
@@ -159,7 +159,7 @@ export class Treatments {
     if (this.strange(element, vr) || (claims && element.vr !== vr)) return this.drop("removedUnknown")
     if (rule.option === "text") return this.cleaned(element, vr, basic)
     // What would be found in the result takes the basic action now, as one attribute must not cost the whole object.
-    const told = !isEmpty(element) && vr !== UI && this.its.isHit(this.values.text(element, vr), vr)
+    const told = charsetVrs.has(vr) && !isEmpty(element) && speaksOfPerson(this.its, this.values.text(element, vr), vr)
     return told ? this.act(element, basic) : "keep"
   }
 
