@@ -55,10 +55,11 @@ const rows = JSON.parse(text("ps315_tableE3.10-1_safe_private.json")) as {
 for (const { group, element, creator } of rows.rows) of(creator, group, element.slice(2)).standard = true
 
 /** The last private attribute of a path counts, wherever it stands; paths that end in a standard one say nothing. */
-const pattern = /\(([0-9a-f]{4}),\s*"?(.*?)"?,\s*([0-9a-f]{2})\)$/i
+const pattern = /^\(([0-9a-f]{4}),\s*"?(.*?)"?,\s*([0-9a-f]{2})\)$/i
+const lastOf = (path: string): string => path.slice(path.lastIndexOf("](") + 1)
 for (const line of text("TCIAPrivateTagKB-02-01-2024-formatted.csv").split(/\r?\n/).slice(1)) {
   const [path = "", , vr = "", disposition = ""] = fields(line)
-  const found = pattern.exec(path)
+  const found = pattern.exec(lastOf(path))
   if (found === null) continue
   const one = of(found[2]!, found[1]!, found[3]!)
   one.tcia.add(disposition.trim().toLowerCase())
@@ -101,7 +102,7 @@ const best = (vrs: ReadonlyMap<string, number>): string =>
 const out = [...said]
   .map(([key, one]) => [...key.split("|"), best(one.vrs), action(one)] as const)
   .filter((row): row is readonly [string, string, string, string, string] => row[4] !== undefined)
-  .filter(([creator, group]) => /^[^\\]+$/.test(creator) && parseInt(group, 16) % 2 === 1)
+  .filter(([creator, group]) => /^[^\\"]+$/.test(creator) && parseInt(group, 16) % 2 === 1)
   .sort((a, b) => (a.join("|") < b.join("|") ? -1 : 1))
 
 const about = {
