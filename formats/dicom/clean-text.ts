@@ -111,6 +111,7 @@ function closed(text: string): string {
   return text
     .replace(/\0(?:[\s\0,.;:_^/()'"#-]*\0)?/gu, gap)
     .replace(/([\s_^,-])\0(?=[\s_^,-]|$)/gu, "$1")
+    .replace(/\s+\0(?=[,.;:])/gu, "")
     .replaceAll(gap, "")
     .replace(/([\s_^])[\s_^]*\1/gu, "$1")
     .replace(/\(\s*\)/gu, "")
