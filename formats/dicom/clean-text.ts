@@ -110,8 +110,8 @@ function stays(token: string, known: Known): boolean {
 function closed(text: string): string {
   return text
     .replace(/\0(?:[\s\0,.;:_^/()'"#-]*\0)?/gu, gap)
-    .replace(/([\s_^,-])\0(?=[\s_^,-]|$)/gu, "$1")
     .replace(/\s+\0(?=[,.;:])/gu, "")
+    .replace(/([\s_^,-])\0(?=[\s_^,-]|$)/gu, "$1")
     .replaceAll(gap, "")
     .replace(/([\s_^])[\s_^]*\1/gu, "$1")
     .replace(/\(\s*\)/gu, "")

@@ -114,7 +114,9 @@ function pixelRefusal(parsed: Parsed, summary: Summary): Refused | undefined {
   if ((coding === "native") !== (pixelData.fragments === undefined))
     return refuse("unsupported-transfer-syntax", tagText(pixelData.tag))
   if (coding !== "native")
-    return framesAreClean(parsed.source, pixelData, coding) ? undefined : refuse("app-segment", tagText(pixelData.tag))
+    return framesAreClean(parsed.source, pixelData, coding, (summary.rows ?? 0) * (summary.columns ?? 0))
+      ? undefined
+      : refuse("app-segment", tagText(pixelData.tag))
   const expected = expectedBytes(summary)
   const length = pixelData.valueEnd - pixelData.valueStart
   if (expected === undefined || length > expected + (expected % 2))
