@@ -51,8 +51,16 @@ export function slice(...changes: readonly DataElement[]): readonly DataElement[
 export const build = (elements: readonly DataElement[], transferSyntax = explicitLittle): Uint8Array =>
   buildPart10(elements, { transferSyntax })
 
-export function verdictOn(bytes: Uint8Array, options: readonly ProfileOption[], more: Partial<Policy> = {}): Verdict {
-  return deidentifier({ options, faces: "refuse", ...more })({ header: bytes, size: bytes.length }, { person })
+export function verdictOn(
+  bytes: Uint8Array,
+  options: readonly ProfileOption[],
+  more: Partial<Policy> = {},
+  size = bytes.length,
+): Verdict {
+  return deidentifier({ options, faces: "refuse", ...more })(
+    { header: bytes, size },
+    { person, series: { risk: undefined } },
+  )
 }
 
 /** The de-identified file. */
