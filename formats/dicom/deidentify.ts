@@ -17,6 +17,7 @@ import { ascii, noCounts } from "./pseudonyms.ts"
 import type { Counts, Pseudonyms } from "./pseudonyms.ts"
 import { rewrite } from "./rewrite.ts"
 import type { Insertion } from "./rewrite.ts"
+import { isUidText } from "./treatment.ts"
 import { RefusedInside } from "./case.ts"
 import type { Case } from "./case.ts"
 import { cleanDescriptor } from "./clean-text.ts"
@@ -85,7 +86,8 @@ export type Verdict = Released | Refused | NeedMore
 export type Deidentify = (input: Input, context: InstanceContext) => Verdict
 
 function released(summary: Summary, person: Pseudonyms, retainUids: boolean): ReleasedSummary {
-  const uid = (value: string) => (retainUids || value === "" || isRegisteredUid(value) ? value : person.uid(value))
+  const stays = (value: string) => (retainUids && isUidText(value)) || value === "" || isRegisteredUid(value)
+  const uid = (value: string) => (stays(value) ? value : person.uid(value))
   const { accessionNumber, accessionIssuer } = summary
   return {
     transferSyntax: summary.transferSyntax,

@@ -53,6 +53,8 @@ const itemValues: ReadonlySet<number> = new Set([0x0040a120, 0x0040a121, 0x0040a
 const timeOfDay = /^(?:\d{2,6}(?:\.\d{1,9})?|\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)?$/
 
 const nothing = new Uint8Array(0)
+/** Text that is no UID may say anything: it is not kept as one. */
+export const isUidText = (text: string): boolean => /^[\d.\\\s]*$/.test(text)
 const isEmpty = (element: Element): boolean => element.valueEnd === element.valueStart
 const isDate = (vr: number): boolean => vr === DA || vr === DT
 const isOpaque = (element: Element): boolean => element.items !== undefined || element.fragments !== undefined
@@ -158,6 +160,7 @@ export class Treatments {
     const claims = element.vr === PN || element.vr === UI || isDate(element.vr)
     if (this.strange(element, vr) || (claims && element.vr !== vr)) return this.drop("removedUnknown")
     if (rule.option === "text") return this.cleaned(element, vr, basic)
+    if (vr === UI) return isUidText(this.text(element)) ? "keep" : this.uids(element, vr)
     // What would be found in the result takes the basic action now, as one attribute must not cost the whole object.
     const told = charsetVrs.has(vr) && !isEmpty(element) && speaksOfPerson(this.its, this.values.text(element, vr), vr)
     return told ? this.act(element, basic) : "keep"
@@ -219,7 +222,7 @@ export class Treatments {
   private uids(element: Element, vr: number): Treatment {
     if (element.items !== undefined) return "clean"
     if (element.fragments !== undefined || vr !== UI) return this.drop("removedUnknown")
-    if (this.its.retainUids) return "keep"
+    if (this.its.retainUids && isUidText(this.text(element))) return "keep"
     const values = this.text(element)
       .split("\\")
       .map((value) => value.trim())
@@ -314,7 +317,7 @@ export class Treatments {
     if (vr === SQ) return "dummies"
     const text = element.fragments === undefined ? this.text(element).trim() : ""
     if (vr === UI && text === "") return { vr, value: nothing }
-    if (vr === UI) return { vr, value: ascii(this.its.retainUids && /^[\d.]*$/.test(text) ? text : this.uid(text)) }
+    if (vr === UI) return { vr, value: ascii(this.its.retainUids && isUidText(text) ? text : this.uid(text)) }
     if (distinct.has(element.tag) && text !== "")
       return { vr, value: ascii(this.its.pseudonyms.identifier(tagText(element.tag), text)) }
     return { vr, value: dummyValue(vr) }

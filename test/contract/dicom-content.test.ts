@@ -192,6 +192,11 @@ describe("Clean Descriptors", () => {
     ["471147", ""],
   ])("%j becomes %j", (text, expected) => expect(cleanDescriptor(text, given)).toBe(expected))
 
+  it("knows a name with an error in it, also where that is a word", () => {
+    expect(cleanDescriptor("nodule of the lung", { identifiers: ["NODULA^ANNA"] })).toBe("of the lung")
+    expect(cleanDescriptor("nodule of the lung", { identifiers: ["NODUEL^ANNA"] })).toBe("of the lung")
+  })
+
   it("knows the names of others in the object, also where they are words", () => {
     const elements = [
       { tag: "00080090", vr: "PN", value: "STONE^LUNG" },

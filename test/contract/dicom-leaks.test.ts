@@ -210,6 +210,13 @@ describe("references", () => {
     expect([...out.values()].join()).not.toContain(uid)
   })
 
+  it("are retained where asked for, but not what is no UID", () => {
+    const of = (value: string) =>
+      textsOf(release(build(slice({ tag: "00200052", vr: "UI", value })), ["retain-uids"])).get("(0020,0052)")
+    expect(of("1.2.3.4.5.6")).toBe("1.2.3.4.5.6")
+    expect(of("1.2.3.JANE")).toBe(person.uid("1.2.3.JANE"))
+  })
+
   it("to what is registered stay", () => {
     const known = [
       "1.2.840.10008.1.4.1.1",

@@ -49,7 +49,7 @@ describe("Retain Safe Private", () => {
   it.each<[string, DataElement]>([
     ["a date in a text", { tag: "004310AA", vr: "LO", value: "scan of 20240229" }],
     ["the person", { tag: "004310AA", vr: "LO", value: "for doe" }],
-    ["the person, misspelt", { tag: "00431027", vr: "SH", value: "MRN-47111" }],
+    ["the person, misspelt", { tag: "00431027", vr: "SH", value: "778898" }],
     ["a name by its VR", { tag: "00431034", vr: "PN", value: "ROE^MAX" }],
     ["a text instead of a number", { tag: "00431034", vr: "IS", value: "Roe" }],
     ["a number that is a date", { tag: "00431034", vr: "IS", value: "20240229" }],

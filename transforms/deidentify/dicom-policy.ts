@@ -77,7 +77,9 @@ export class DicomPolicy {
 
   /** A UID of a record as objects have it. */
   uid(uid: string): string {
-    const stays = uid === "" || this.#options.includes("retain-uids") || isRegisteredUid(uid)
+    // What is no UID is not kept as one, as in objects.
+    const retained = this.#options.includes("retain-uids") && /^[\d.]*$/.test(uid)
+    const stays = uid === "" || retained || isRegisteredUid(uid)
     return stays ? uid : this.nameUid(uid)
   }
 
