@@ -20,6 +20,19 @@ const timeOfDay = /^(?:[0-2]\d[0-5]\d(?:[0-5]\d(?:\.\d{1,6})?)?\s*\\?)*$/
 /** Eight characters of a text, among bytes that should be none. */
 const readable = /[\w .,:;^@/-]{8}/
 
+/** Private attributes by the element that reserves their block; once for a data set, which may have a million. */
+function blocksOf({ elements }: DataSet): ReadonlyMap<number, readonly Element[]> {
+  const blocks = new Map<number, Element[]>()
+  for (const element of elements) {
+    const reserved = isPrivate(element.tag) ? creatorTag(element.tag) : undefined
+    if (reserved === undefined) continue
+    const block = blocks.get(reserved)
+    if (block === undefined) blocks.set(reserved, [element])
+    else block.push(element)
+  }
+  return blocks
+}
+
 /** Kept private attributes of one data set (Retain Safe Private, PS3.15 E.3.10). What the tables call safe is still read: it goes when
  * it is a date or a name, or speaks of the person, or is of another kind than its creator says. */
 export class PrivateTreatments {
@@ -28,6 +41,7 @@ export class PrivateTreatments {
   private readonly values: Values
   private readonly standard: OfStandard
   private readonly known = new Map<number, Treatment>()
+  private blocks: ReadonlyMap<number, readonly Element[]> | undefined
 
   constructor(its: Case, dataSet: DataSet, values: Values, standard: OfStandard) {
     this.its = its
@@ -46,8 +60,8 @@ export class PrivateTreatments {
   }
 
   private creator(tag: number): Treatment {
-    const inBlock = this.dataSet.elements.filter((one) => isPrivate(one.tag) && creatorTag(one.tag) === tag)
-    return inBlock.some((one) => this.of(one) !== "drop") ? "keep" : "drop"
+    this.blocks ??= blocksOf(this.dataSet)
+    return this.blocks.get(tag)?.some((one) => this.of(one) !== "drop") === true ? "keep" : "drop"
   }
 
   private attribute(element: Element): Treatment {

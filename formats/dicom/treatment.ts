@@ -17,7 +17,7 @@ import { refuse } from "./refusal.ts"
 import { isCurve, isOverlay, isPrivate, tagText } from "./tag.ts"
 import { cleanedText, mappedText, speaksOfPerson } from "./text-treatment.ts"
 import { Values } from "./values.ts"
-import { AE, AS, charsetVrs, CS, DA, DT, numberWidth, OB, PN, SQ, UI, UN } from "./vr.ts"
+import { AE, AS, charsetVrs, CS, DA, DS, DT, IS, numberWidth, OB, PN, SQ, TM, UI, UN } from "./vr.ts"
 
 const PATIENT_NAME = 0x00100010
 const PATIENT_ID = 0x00100020
@@ -53,6 +53,24 @@ const itemValues: ReadonlySet<number> = new Set([0x0040a120, 0x0040a121, 0x0040a
 const timeOfDay = /^(?:\d{2,6}(?:\.\d{1,9})?|\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)?$/
 
 const nothing = new Uint8Array(0)
+const OFFSET_FROM_UTC = 0x00080201
+const offsetFromUtc = /^(?:[+-]\d{4})?$/
+const dateTime = /^\d{4}(?:\d\d(?:\d\d(?:\d\d(?:\d\d(?:\d\d(?:\.\d{1,6})?)?)?)?)?)?(?:[+-]\d{4})?$/
+const kinds: ReadonlyMap<number, RegExp> = new Map([
+  [DA, /^(?:\d{8}|\d{4}\.\d\d\.\d\d)?$/],
+  [DT, dateTime],
+  [TM, timeOfDay],
+  [DS, /^[\d.+\-eE]{0,16}$/],
+  [IS, /^[+-]?\d{0,12}$/],
+  [CS, /^[A-Z\d_ ]{0,16}$/],
+])
+
+/** Whether each value is what its VR says; of VRs that may be any text, always. What is not of its kind may say anything. */
+function isOfKind(text: string, vr: number): boolean {
+  const kind = kinds.get(vr)
+  return kind === undefined || text.split("\\").every((value) => value.trim() === "" || kind.test(value.trim()))
+}
+
 /** Text that is no UID may say anything: it is not kept as one. */
 export const isUidText = (text: string): boolean => /^[\d.\\\s]*$/.test(text)
 const isEmpty = (element: Element): boolean => element.valueEnd === element.valueStart
@@ -160,7 +178,12 @@ export class Treatments {
     const claims = element.vr === PN || element.vr === UI || isDate(element.vr)
     if (this.strange(element, vr) || (claims && element.vr !== vr)) return this.drop("removedUnknown")
     if (rule.option === "text") return this.cleaned(element, vr, basic)
+    if (element.tag === OFFSET_FROM_UTC && !offsetFromUtc.test(this.text(element).trim()))
+      return this.unreadable(element, basic)
+    // A binary timestamp may be signed, with names in it; 8 bytes are a time and no more (PS3.3 C.34.1.2, NTP).
+    if (vr === OB && element.valueEnd - element.valueStart > 8) return this.act(element, basic)
     if (vr === UI) return isUidText(this.text(element)) ? "keep" : this.uids(element, vr)
+    if (!isEmpty(element) && !isOfKind(this.text(element), vr)) return this.unreadable(element, basic)
     // What would be found in the result takes the basic action now, as one attribute must not cost the whole object.
     const told = charsetVrs.has(vr) && !isEmpty(element) && speaksOfPerson(this.its, this.values.text(element, vr), vr)
     return told ? this.act(element, basic) : "keep"

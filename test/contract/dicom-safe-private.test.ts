@@ -106,4 +106,18 @@ describe("Retain Safe Private", () => {
     expect(out.get("(0008,1250)[0].(0043,1034)")).toBe("7")
     expect(out.has("(0008,1250)[1].(0043,1034)")).toBe(false)
   })
+
+  it("takes no longer for many creators than for many elements", () => {
+    const many: DataElement[] = []
+    for (let group = 0x0101; group < 0x0101 + 2 * 40; group += 2)
+      for (let block = 0x10; block < 0x10 + 100; block++) {
+        const hex = (value: number, width: number) => value.toString(16).padStart(width, "0").toUpperCase()
+        many.push(creator(`${hex(group, 4)}00${hex(block, 2)}`, "GEMS_PARM_01"))
+        many.push({ tag: `${hex(group, 4)}${hex(block, 2)}34`, vr: "IS", value: "7" })
+      }
+    const bytes = build(slice(...many))
+    const started = performance.now()
+    release(bytes, safe)
+    expect(performance.now() - started).toBeLessThan(2000)
+  })
 })
