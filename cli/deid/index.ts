@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises"
 import { fatal, identityKeyFrom } from "../../core/index.ts"
-import { policyFrom, profileOptions } from "../../transforms/deidentify/dicom-options.ts"
+import { optionsFault, profileOptions } from "../../formats/dicom/index.ts"
+import { policyFrom } from "../../transforms/deidentify/dicom-options.ts"
 import type { DicomOptions } from "../../transforms/deidentify/dicom-options.ts"
 import { deidentifyFiles } from "./deidentify.ts"
 import type { FileResult, Progress } from "./deidentify.ts"
@@ -101,6 +102,8 @@ function optionsOf({ options, faces, accessionIssuers = [] }: FolderGiven): Omit
       path: "options",
       hint: `there are ${profileOptions.join(", ")}`,
     })
+  const fault = optionsFault(options)
+  if (fault !== undefined) throw fatal("options-conflict", fault, { path: "options", hint: "name one of them" })
   return {
     ...Object.fromEntries(options.map((option) => [option, true])),
     faces,

@@ -3,11 +3,12 @@ import type { Coding } from "./element.ts"
 import { DicomFormatError } from "./errors.ts"
 import { isRegisteredUid } from "./dictionary.ts"
 import { writeFileMeta } from "./file-meta.ts"
-import { searchFor } from "./identifiers.ts"
+import { hitsIn, searchFor } from "./identifiers.ts"
 import { Output } from "./output.ts"
+import { clearedPixels, embeddedOverlay } from "./overlay-bits.ts"
 import { parse } from "./parse.ts"
 import type { Input, NeedMore, Parsed } from "./parse.ts"
-import { methodCodes, rulesFor } from "./profile.ts"
+import { optionsFault, rulesFor } from "./profile.ts"
 import type { ProfileOption, Rule } from "./profile.ts"
 import { refuse, refusalOf } from "./refusal.ts"
 import type { Refused } from "./refusal.ts"
@@ -16,8 +17,13 @@ import { ascii, noCounts } from "./pseudonyms.ts"
 import type { Counts, Pseudonyms } from "./pseudonyms.ts"
 import { rewrite } from "./rewrite.ts"
 import type { Insertion } from "./rewrite.ts"
-import { RefusedInside } from "./treatment.ts"
-import type { Case } from "./treatment.ts"
+import { isUidText } from "./treatment.ts"
+import { RefusedInside } from "./case.ts"
+import type { Case } from "./case.ts"
+import { cleanDescriptor } from "./clean-text.ts"
+import type { CleanText } from "./clean-text.ts"
+import { namesIn } from "./own-identifiers.ts"
+import { Unread } from "./source.ts"
 import { statements } from "./statements.ts"
 import { summaryOf } from "./summary.ts"
 import type { Summary } from "./summary.ts"
@@ -29,6 +35,8 @@ export interface Policy {
   readonly options: readonly ProfileOption[]
   /** What to do with series that could be rendered as a face: `allow` releases them and says so in the object. */
   readonly faces: "refuse" | "allow"
+  /** Takes identity out of texts that an option cleans; the built-in one keeps clinical words only. */
+  readonly cleanText?: CleanText
 }
 
 /** What is known of one instance from outside its bytes. */
@@ -78,7 +86,8 @@ export type Verdict = Released | Refused | NeedMore
 export type Deidentify = (input: Input, context: InstanceContext) => Verdict
 
 function released(summary: Summary, person: Pseudonyms, retainUids: boolean): ReleasedSummary {
-  const uid = (value: string) => (retainUids || value === "" || isRegisteredUid(value) ? value : person.uid(value))
+  const stays = (value: string) => (retainUids && isUidText(value)) || value === "" || isRegisteredUid(value)
+  const uid = (value: string) => (stays(value) ? value : person.uid(value))
   const { accessionNumber, accessionIssuer } = summary
   return {
     transferSyntax: summary.transferSyntax,
@@ -94,15 +103,23 @@ function released(summary: Summary, person: Pseudonyms, retainUids: boolean): Re
   }
 }
 
+const datesOf = (options: readonly ProfileOption[]): Case["dates"] => {
+  if (options.includes("retain-longitudinal-full-dates")) return "kept"
+  return options.includes("retain-longitudinal-modified-dates") ? "shifted" : "removed"
+}
+
 /** Where the pixel data stays in the input; a deflated data set has to be written whole. */
 function splice(parsed: Parsed, output: Output, bodyStart: number): Pick<Released, "prefix" | "copy" | "suffix"> {
   const pixelData = parsed.dataSet.elements.find(({ tag }) => isPixelData(tag))
   const suffix = new Uint8Array(0)
+  const cleared = pixelData !== undefined && embeddedOverlay(parsed) !== undefined
+  if (cleared) output.append(clearedPixels(parsed))
   if (!parsed.encoding.deflated) {
-    const copy = pixelData === undefined ? { from: 0, to: 0 } : { from: pixelData.start, to: pixelData.end }
+    const copied = pixelData !== undefined && !cleared
+    const copy = copied ? { from: pixelData.start, to: pixelData.end } : { from: 0, to: 0 }
     return { prefix: output.bytes(), copy, suffix }
   }
-  if (pixelData !== undefined) output.append(parsed.source.bytes(pixelData.start, pixelData.end))
+  if (pixelData !== undefined && !cleared) output.append(parsed.source.bytes(pixelData.start, pixelData.end))
   const whole = output.bytes()
   const body = deflateRawSync(whole.subarray(bodyStart))
   // PS3.5 A.5: a stream of odd length is padded.
@@ -114,15 +131,18 @@ class Deidentifier {
   private readonly policy: Policy
   private readonly rules: ReadonlyMap<number, Rule>
   private readonly retainUids: boolean
+  private readonly dates: Case["dates"]
   private readonly said = new Map<string, readonly Insertion[]>()
 
   constructor(policy: Policy) {
     const options = [...new Set(policy.options)].sort()
-    if (options.some((option) => !methodCodes.has(option))) throw new RangeError("an option is not known")
+    const fault = optionsFault(options)
+    if (fault !== undefined) throw new RangeError(fault)
     if (policy.faces !== "refuse" && policy.faces !== "allow") throw new RangeError("faces is refuse or allow")
     this.policy = { ...policy, options }
     this.rules = rulesFor(new Set(options))
     this.retainUids = options.includes("retain-uids")
+    this.dates = datesOf(options)
   }
 
   private statements(coding: Coding, facesAllowed: boolean): readonly Insertion[] {
@@ -134,24 +154,36 @@ class Deidentifier {
     return made
   }
 
-  private release(parsed: Parsed, summary: Summary, person: Pseudonyms, facesAllowed: boolean): Released {
-    const shifting = this.policy.options.includes("retain-longitudinal-modified-dates")
-    if (shifting && !(Number.isInteger(person.shiftDays) && person.shiftDays > 0))
-      throw new RangeError("shiftDays is a whole number of days, 1 or more")
-    const output = new Output(this.capacity(parsed))
-    const now = released(summary, person, this.retainUids)
-    writeFileMeta(output, now.sopClassUid, now.sopInstanceUid, now.transferSyntax)
-    const bodyStart = output.length
-    const counts = noCounts()
-    const its: Case = {
+  private caseOf(parsed: Parsed, summary: Summary, person: Pseudonyms, identifiers: readonly string[]): Case {
+    const { options } = this.policy
+    let whose: ReturnType<Case["whose"]> | undefined
+    let isHit: Case["isHit"] | undefined
+    return {
       source: parsed.source,
       rules: this.rules,
       sopClass: summary.sopClassUid,
       pseudonyms: person,
       retainUids: this.retainUids,
-      shiftDates: shifting,
-      counts,
+      dates: this.dates,
+      characteristics: options.includes("retain-patient-characteristics"),
+      safePrivate: options.includes("retain-safe-private"),
+      cleaning: options.some((option) => option.startsWith("clean-")),
+      cleanText: this.policy.cleanText ?? cleanDescriptor,
+      patient: { identifiers },
+      whose: () => (whose ??= { identifiers: [...identifiers, ...namesIn(parsed)] }),
+      isHit: (text, vr) => (isHit ??= hitsIn(identifiers))(text, vr),
+      counts: noCounts(),
     }
+  }
+
+  private release(parsed: Parsed, summary: Summary, its: Case, facesAllowed: boolean): Released {
+    const { pseudonyms: person, counts } = its
+    if (this.dates === "shifted" && !(Number.isInteger(person.shiftDays) && person.shiftDays > 0))
+      throw new RangeError("shiftDays is a whole number of days, 1 or more")
+    const output = new Output(this.capacity(parsed))
+    const now = released(summary, person, this.retainUids)
+    writeFileMeta(output, now.sopClassUid, now.sopInstanceUid, now.transferSyntax)
+    const bodyStart = output.length
     const { coding } = parsed.dataSet
     const identity: readonly Insertion[] = [
       { tag: 0x00100010, vr: PN, value: ascii(person.patientName()) },
@@ -168,7 +200,8 @@ class Deidentifier {
   }
 
   private decide(input: Input, context: InstanceContext): Verdict {
-    const parsed = parse(input, { skipPrivate: true })
+    const safePrivate = this.policy.options.includes("retain-safe-private")
+    const parsed = parse(input, { skipPrivate: true, safePrivate })
     if (parsed.kind === "more") return parsed
     const summary = summaryOf(parsed)
     const { person, series } = context
@@ -176,14 +209,17 @@ class Deidentifier {
     const refusal = refusalOf(parsed, summary, {
       hasPerson: person !== undefined,
       faces,
+      options: this.policy.options,
       ...(series === undefined ? {} : { series }),
     })
     if (refusal !== undefined) return refusal
     if (person === undefined) return refuse("no-person")
     const risk = series === undefined ? seriesRisk([summary]) : series.risk
     const facesAllowed = faces === "allow" && risk === "face-risk"
-    const verdict = this.release(parsed, summary, person, facesAllowed)
-    const left = searchFor([...this.own(summary), ...(context.identifiers ?? [])])(verdict)
+    const identifiers = [...this.own(summary), ...(context.identifiers ?? [])]
+    const its = this.caseOf(parsed, summary, person, identifiers)
+    const verdict = this.release(parsed, summary, its, facesAllowed)
+    const left = searchFor(identifiers)(verdict)
     return left.length === 0 ? verdict : refuse("identifier-left", left[0])
   }
 
@@ -198,6 +234,7 @@ class Deidentifier {
     try {
       return this.decide(input, context)
     } catch (thrown) {
+      if (thrown instanceof Unread) return thrown.need
       if (thrown instanceof DicomFormatError) return refuse("unparsable", thrown.path, thrown.code)
       if (thrown instanceof RefusedInside) return thrown.refused
       throw thrown

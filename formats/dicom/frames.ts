@@ -112,14 +112,47 @@ function* images(source: Source, fragments: readonly Fragment[], start: number):
   if (parts.length > 0) yield join()
 }
 
+/** Reads the header of an RLE frame and the runs of its segments (PS3.5 annex G) up to as many bytes as a segment decodes to; false when
+ * anything but padding follows them, or lies between. */
+function cleanRle(bytes: Buffer, decoded: number): boolean {
+  if (bytes.length < 64) return false
+  const count = bytes.readUInt32LE(0)
+  if (count < 1 || count > 15) return false
+  const starts = Array.from({ length: 15 }, (_, at) => bytes.readUInt32LE(4 + 4 * at))
+  if (starts[0] !== 64 || starts.slice(count).some((start) => start !== 0)) return false
+  for (let at = 0; at < count; at++) {
+    const end = at + 1 < count ? starts[at + 1]! : bytes.length
+    if (starts[at]! > end || end > bytes.length || !cleanSegment(bytes, starts[at]!, end, decoded)) return false
+  }
+  return true
+}
+
+function cleanSegment(bytes: Buffer, from: number, to: number, decoded: number): boolean {
+  let [at, made] = [from, 0]
+  while (made < decoded && at < to) {
+    const run = bytes.readInt8(at)
+    made += run >= 0 ? run + 1 : run === -128 ? 0 : 1 - run
+    at += run >= 0 ? run + 2 : run === -128 ? 1 : 2
+  }
+  // Encoders end with no-ops, zeros, or the odd byte of a run that goes past the end.
+  for (; at < to; at++) if (bytes[at] !== 0 && bytes[at] !== 0x80 && bytes[at] !== 0xff) return false
+  return true
+}
+
 /** Whether all frames are pictures and nothing else. JPEG and JPEG 2000 frames are read for segments that carry text or EXIF data;
- * native and RLE frames have no place for any. */
-export function framesAreClean(source: Source, pixelData: Element, coding: FrameCoding): boolean {
+ * RLE frames
+ * for what follows their runs; native frames have no place for any.
+ * @param samples of a frame in one plane: rows times columns */
+export function framesAreClean(source: Source, pixelData: Element, coding: FrameCoding, samples: number): boolean {
   if (coding === "native") return pixelData.fragments === undefined
   if (pixelData.fragments === undefined || pixelData.fragments.length < 2) return false
   const offsets = pixelData.fragments[0]!
   if (offsets.to - offsets.from > 4 * (pixelData.fragments.length - 1)) return false
-  if (coding === "rle") return true
+  if (coding === "rle")
+    return pixelData.fragments.slice(1).every(({ from, to }) => {
+      const bytes = source.bytes(from, to)
+      return cleanRle(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), samples)
+    })
   const isClean = coding === "jpeg" ? cleanJpeg : cleanJpeg2000
   for (const image of images(source, pixelData.fragments, starts[coding])) if (!isClean(image)) return false
   return true

@@ -139,6 +139,12 @@ export function searchFor(
   }
 }
 
+/** Whether a value of a VR would be a hit of {@link searchFor}. */
+export function hitsIn(identifiers: readonly string[]): (text: string, vr: number) => boolean {
+  const wanted = needles(identifiers)
+  return (text, vr) => hits(text, vr, wanted)
+}
+
 /** The tag paths at which a file, or the header of one, still holds any of a person's identifiers; see {@link searchFor}. */
 export const findIdentifiers = (header: Uint8Array, identifiers: readonly string[]): readonly string[] =>
   searchFor(identifiers)({ prefix: header })

@@ -3,11 +3,13 @@ import { lookup } from "./dictionary.ts"
 import type { DataSet } from "./element.ts"
 import { find } from "./element.ts"
 import { DicomFormatError } from "./errors.ts"
+import { rawText } from "./raw-text.ts"
 import { Source, Unread } from "./source.ts"
 import type { Input, NeedMore } from "./source.ts"
 import { encodingOf, explicitBigEndian, explicitLittleEndian, implicitLittleEndian } from "./transfer-syntax.ts"
 import type { Encoding } from "./transfer-syntax.ts"
-import { knownVrs } from "./vr.ts"
+import { creatorOf, safeAttribute } from "./safe-private.ts"
+import { knownVrs, SQ } from "./vr.ts"
 import { Walker } from "./walk.ts"
 import type { WalkOptions } from "./walk.ts"
 
@@ -37,6 +39,8 @@ export interface ParseOptions {
   readonly stopAtPixelData?: boolean
   /** Passes over private sequences of defined length, whose bytes are then not checked. */
   readonly skipPrivate?: boolean
+  /** But reads those that are kept under Retain Safe Private, also where their VR is not written. */
+  readonly safePrivate?: boolean
   /** Most bytes that a deflated data set may inflate to; 256 MiB unless said. */
   readonly maxInflated?: number
 }
@@ -89,19 +93,6 @@ function readMeta(source: Source, at: number): { readonly meta: DataSet; readonl
   return { meta, end: walker.end }
 }
 
-/** Without spaces and NULs at the end; a loop, as a pattern would take quadratic time on hostile padding. */
-export function withoutPadding(text: string): string {
-  let end = text.length
-  while (end > 0 && (text.charCodeAt(end - 1) === 0x20 || text.charCodeAt(end - 1) === 0)) end--
-  return end === text.length ? text : text.slice(0, end)
-}
-
-/** Text of a value without padding, byte for byte. */
-export function rawText(source: Source, element: { readonly valueStart: number; readonly valueEnd: number }): string {
-  const bytes = source.bytes(element.valueStart, element.valueEnd)
-  return withoutPadding(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1"))
-}
-
 /** The stated transfer syntax, unless it is missing or the first element cannot be read with it. */
 function transferSyntaxOf(source: Source, meta: DataSet | undefined, at: number): string {
   const element = meta === undefined ? undefined : find(meta, 0x00020010)
@@ -130,6 +121,14 @@ function inflate(source: Source, at: number, limit: number): Source {
   }
 }
 
+/** Whether a private attribute is a sequence by what is known of its creator. */
+const safeSequence =
+  (source: Source): NonNullable<WalkOptions["isPrivateSequence"]> =>
+  (dataSet, tag) => {
+    const creator = creatorOf(source, dataSet, tag)
+    return creator !== undefined && safeAttribute(creator, tag)?.vr === SQ
+  }
+
 function read(input: Input, options: ParseOptions): Parsed {
   const metaSource = new Source(input)
   const { header, size } = input
@@ -143,6 +142,7 @@ function read(input: Input, options: ParseOptions): Parsed {
   const walking: WalkOptions = {
     stopAtPixelData: options.stopAtPixelData ?? false,
     skipPrivate: options.skipPrivate ?? false,
+    ...(options.safePrivate === true ? { isPrivateSequence: safeSequence(source) } : {}),
   }
   const walker = new Walker(source, walking)
   const dataSet = walker.walk(encoding.deflated ? 0 : end, encoding)

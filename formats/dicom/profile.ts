@@ -1,8 +1,24 @@
 import table from "./data/table-e1-1.json" with { type: "json" }
 import { attributeType } from "./attribute-type.ts"
+import type { AttributeType } from "./attribute-type.ts"
 
-/** Options of PS3.15 E.3 that can be asked for; each is off unless named. */
-export type ProfileOption = "retain-longitudinal-modified-dates" | "retain-patient-characteristics" | "retain-uids"
+/** Options of PS3.15 E.3 by their titles, in the order of Table E.1-1's columns; each is off unless named. Clean Pixel Data and Clean
+ * Recognizable Visual Features are no columns of the table. */
+export const profileOptions = [
+  "retain-safe-private",
+  "retain-uids",
+  "retain-device-identity",
+  "retain-institution-identity",
+  "retain-patient-characteristics",
+  "retain-longitudinal-full-dates",
+  "retain-longitudinal-modified-dates",
+  "clean-descriptors",
+  "clean-structured-content",
+  "clean-graphics",
+] as const
+
+/** An option of PS3.15 E.3 that can be asked for. */
+export type ProfileOption = (typeof profileOptions)[number]
 
 /** Edition of PS3.15 whose Table E.1-1 is applied. */
 export const profileEdition = table.edition
@@ -13,66 +29,94 @@ export const methodCodes: ReadonlyMap<ProfileOption | "basic", readonly [code: s
   readonly [string, string]
 >([
   ["basic", ["113100", "Basic Application Confidentiality Profile"]],
+  ["clean-graphics", ["113103", "Clean Graphics Option"]],
+  ["clean-structured-content", ["113104", "Clean Structured Content Option"]],
+  ["clean-descriptors", ["113105", "Clean Descriptors Option"]],
+  ["retain-longitudinal-full-dates", ["113106", "Retain Longitudinal Temporal Information Full Dates Option"]],
   ["retain-longitudinal-modified-dates", ["113107", "Retain Longitudinal Temporal Information Modified Dates Option"]],
   ["retain-patient-characteristics", ["113108", "Retain Patient Characteristics Option"]],
+  ["retain-device-identity", ["113109", "Retain Device Identity Option"]],
   ["retain-uids", ["113110", "Retain UIDs Option"]],
+  ["retain-safe-private", ["113111", "Retain Safe Private Option"]],
+  ["retain-institution-identity", ["113112", "Retain Institution Identity Option"]],
 ])
+
+/** What is wrong with a set of options; undefined when nothing is. Full and modified dates exclude each other (PS3.15 E.3.6). */
+export function optionsFault(options: readonly string[]): string | undefined {
+  const unknown = options.find((option) => !(profileOptions as readonly string[]).includes(option))
+  if (unknown !== undefined) return "an option is not known"
+  return options.includes("retain-longitudinal-full-dates") && options.includes("retain-longitudinal-modified-dates")
+    ? "retain-longitudinal-full-dates and retain-longitudinal-modified-dates exclude each other"
+    : undefined
+}
 
 /** Action codes of PS3.15 Table E.1-1a that stand for one action: remove, zero length, dummy, replaced UID. */
 export type BasicAction = "X" | "Z" | "D" | "U"
 
-/** What is to be done with an attribute: an action, or what an option keeps. `clean` is to keep a sequence and treat its items. */
-export type Action = BasicAction | "date" | "age" | "keep" | "clean"
+/** What is to be done with an attribute where an option says so: `keep` it, `age` keep up to 90 years, `date` shift it, `text` clean
+ * it (C) by its VR. Sequences are kept under each of them, and their items treated. */
+export type OptionAction = "keep" | "age" | "date" | "text"
 
 /** A row of Table E.1-1 under the options that were asked for. */
 export interface Rule {
   /** As in the table, with alternatives: `X/Z/D`. */
   readonly basic: string
   /** What an option asks for instead; undefined when none does. */
-  readonly option: Action | undefined
+  readonly option: OptionAction | undefined
 }
 
-/** Whether a rule's action depends on the attribute's type in the IOD. */
-const alternatives: ReadonlyMap<string, (required: boolean, present: boolean) => BasicAction> = new Map<
-  string,
-  (required: boolean, present: boolean) => BasicAction
->([
-  ["X/Z", (_, present) => (present ? "Z" : "X")],
-  ["X/D", (_, present) => (present ? "D" : "X")],
-  ["Z/D", (required) => (required ? "D" : "Z")],
-  ["X/Z/D", (required, present) => (required ? "D" : present ? "Z" : "X")],
-  ["X/Z/U*", (required, present) => (required ? "U" : present ? "Z" : "X")],
+/** What the attribute's type in the IOD leaves of alternatives; `undefined` is the type of what is not known. */
+type Choice = (type: AttributeType | undefined) => BasicAction
+
+const required = (type: AttributeType | undefined): boolean => type === undefined || type.startsWith("1")
+const present = (type: AttributeType | undefined): boolean => type !== "3"
+
+/** UIDs of references are mapped where the sequence may not go (types 1 and 2), as what else refers to them stays. */
+const alternatives: ReadonlyMap<string, Choice> = new Map<string, Choice>([
+  ["X/Z", (type) => (present(type) ? "Z" : "X")],
+  ["X/D", (type) => (present(type) ? "D" : "X")],
+  ["Z/D", (type) => (required(type) ? "D" : "Z")],
+  ["X/Z/D", (type) => (required(type) ? "D" : present(type) ? "Z" : "X")],
+  ["X/Z/U*", (type) => (present(type) ? "U" : "X")],
 ])
 
-/** The action of the basic profile; of alternatives the one that the attribute's type in the IOD leaves (PS3.15 Table E.1-1a):
- * the strongest for type 3, zero length for 2 and 2C, a value for 1 and 1C. */
+/** The action of the basic profile; of alternatives the one that the attribute's type in the IOD leaves (PS3.15 Table E.1-1a): the
+ * strongest for type 3, zero length for 2 and 2C, a value for 1 and 1C, and where the IOD is not known. */
 export function basicAction(basic: string, sopClass: string, parent: number, tag: number): BasicAction {
   const choose = alternatives.get(basic)
-  if (choose === undefined) return basic as BasicAction
-  const type = attributeType(sopClass, parent, tag)
-  return choose(type.startsWith("1"), type !== "3")
+  return choose === undefined ? (basic as BasicAction) : choose(attributeType(sopClass, parent, tag))
 }
 
 const columns = table.columns.split(", ")
-const uidColumn = columns.indexOf("rtnUIDsOpt")
-const characteristicsColumn = columns.indexOf("rtnPatCharsOpt")
-const datesColumn = columns.indexOf("rtnLongModifDatesOpt")
-const patientAge = "00101010"
-const selectorAge = "0072005F"
+const column = (name: string): number => columns.indexOf(name)
+/** Columns of the table by option, those of dates apart. */
+const optionColumns: readonly (readonly [ProfileOption, number])[] = [
+  ["retain-uids", column("rtnUIDsOpt")],
+  ["retain-device-identity", column("rtnDevIdOpt")],
+  ["retain-institution-identity", column("rtnInstIdOpt")],
+  ["retain-patient-characteristics", column("rtnPatCharsOpt")],
+  ["retain-longitudinal-full-dates", column("rtnLongFullDatesOpt")],
+  ["clean-descriptors", column("cleanDescOpt")],
+  ["clean-structured-content", column("cleanStructContOpt")],
+  ["clean-graphics", column("cleanGraphOpt")],
+]
+const modifiedDates = column("rtnLongModifDatesOpt")
+const ages: ReadonlySet<string> = new Set(["00101010", "0072005F"])
 const offsetFromUtc = "00080201"
 
-function optionAction(row: readonly string[], options: ReadonlySet<ProfileOption>): Action | undefined {
-  if (options.has("retain-uids") && row[uidColumn] === "K") return "keep"
-  if (options.has("retain-patient-characteristics") && row[characteristicsColumn] === "K")
-    return row[0] === patientAge || row[0] === selectorAge ? "age" : "keep"
-  // An offset changes with summer time, so beside a shifted date it would tell the true season.
-  const isDate = row[datesColumn] === "C" && row[0] !== offsetFromUtc
-  if (options.has("retain-longitudinal-modified-dates") && isDate) return "date"
-  return undefined
+/** C wins over K: what one option keeps as it is and another cleans is cleaned. */
+function optionAction(row: readonly string[], options: ReadonlySet<ProfileOption>): OptionAction | undefined {
+  if (options.has("retain-longitudinal-modified-dates") && row[modifiedDates] === "C") {
+    // An offset changes with summer time, so beside a shifted date it would tell the true season.
+    return row[0] === offsetFromUtc ? undefined : "date"
+  }
+  const said = new Set(optionColumns.filter(([option]) => options.has(option)).map(([, at]) => row[at]))
+  if (said.has("C")) return "text"
+  if (!said.has("K")) return undefined
+  return ages.has(row[0]!) ? "age" : "keep"
 }
 
-/** The rows of Table E.1-1 for single attributes, under options. Attributes that an option asks to be cleaned (C) but that are not
- * dates take the basic action: their text cannot be cleaned yet. */
+/** The rows of Table E.1-1 for single attributes, under options. */
 export function rulesFor(options: ReadonlySet<ProfileOption>): ReadonlyMap<number, Rule> {
   const rules = new Map<number, Rule>()
   for (const row of table.rows as string[][])

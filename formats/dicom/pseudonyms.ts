@@ -28,6 +28,10 @@ export interface Counts {
   uidsMapped: number
   datesShifted: number
   agesCapped: number
+  /** Texts out of which something was taken. */
+  textsCleaned: number
+  /** Private attributes that were kept, being known to be safe. */
+  keptPrivate: number
   /** Private attributes that were removed. */
   removedPrivate: number
   /** Standard-group attributes in neither table nor dictionary, or with a value of another kind, that were removed. */
@@ -43,6 +47,8 @@ export const noCounts = (): Counts => ({
   uidsMapped: 0,
   datesShifted: 0,
   agesCapped: 0,
+  textsCleaned: 0,
+  keptPrivate: 0,
   removedPrivate: 0,
   removedUnknown: 0,
   unreadableDates: 0,

@@ -1,13 +1,16 @@
+import { find } from "./element.ts"
 import type { DataSet, Element } from "./element.ts"
 import { framesAreClean } from "./frames.ts"
 import type { Parsed } from "./parse.ts"
 import { seriesRisk } from "./region.ts"
-import { isRefusal, showingOf } from "./sop-class.ts"
+import { canClear, embeddedOverlay } from "./overlay-bits.ts"
+import type { ProfileOption } from "./profile.ts"
+import { rawText } from "./raw-text.ts"
+import { cleanedBy, isRefusal, mediaDirectory, showingOf } from "./sop-class.ts"
 import type { ClassRefusal, Showing } from "./sop-class.ts"
 import type { Summary } from "./summary.ts"
-import { isCurve, isOverlay, isPixelData, tagText } from "./tag.ts"
+import { isPixelData, tagText } from "./tag.ts"
 import { frameCoding } from "./transfer-syntax.ts"
-import { Values } from "./values.ts"
 
 /** Why an instance is not released. */
 export type RefusalReason =
@@ -16,7 +19,6 @@ export type RefusalReason =
   | "unsupported-transfer-syntax"
   | "missing-uid"
   | "overlay"
-  | "curve"
   | "unexpected-pixel-data"
   | "app-segment"
   | "burned-in-text-risk"
@@ -84,19 +86,6 @@ const captureDevice = (tag: number): boolean => tag >= 0x00181010 && tag <= 0x00
 
 const hasValue = (element: Element): boolean => element.valueEnd > element.valueStart
 
-/** Overlay planes with data of their own, or in unused bits of the pixel data (PS3.3 C.9.2). */
-function overlay(parsed: Parsed, values: Values): Element | undefined {
-  const { elements, coding } = parsed.dataSet
-  return elements.find((element) => {
-    const low = element.tag & 0xffff
-    if (!isOverlay(element.tag) || !hasValue(element)) return false
-    if (low === 0x3000) return true
-    if (low === 0x0100) return values.u16(element, coding.bigEndian) !== 1
-    if (low === 0x0102) return values.u16(element, coding.bigEndian) !== 0
-    return low === 0x0010 && !elements.some(({ tag }) => tag === ((element.tag & 0xffff0000) | 0x3000) >>> 0)
-  })
-}
-
 /** Pixel data besides the one element that is spliced through, and coefficient and variable pixel data (retired). */
 function unexpectedPixels(dataSet: DataSet): Element | undefined {
   const pixels = dataSet.elements.filter(({ tag }) => isPixelData(tag))
@@ -125,7 +114,9 @@ function pixelRefusal(parsed: Parsed, summary: Summary): Refused | undefined {
   if ((coding === "native") !== (pixelData.fragments === undefined))
     return refuse("unsupported-transfer-syntax", tagText(pixelData.tag))
   if (coding !== "native")
-    return framesAreClean(parsed.source, pixelData, coding) ? undefined : refuse("app-segment", tagText(pixelData.tag))
+    return framesAreClean(parsed.source, pixelData, coding, (summary.rows ?? 0) * (summary.columns ?? 0))
+      ? undefined
+      : refuse("app-segment", tagText(pixelData.tag))
   const expected = expectedBytes(summary)
   const length = pixelData.valueEnd - pixelData.valueStart
   if (expected === undefined || length > expected + (expected % 2))
@@ -133,11 +124,10 @@ function pixelRefusal(parsed: Parsed, summary: Summary): Refused | undefined {
   return undefined
 }
 
-function dataSetRefusal(parsed: Parsed): Refused | undefined {
-  const found = overlay(parsed, new Values(parsed.source, parsed.dataSet))
-  if (found !== undefined) return refuse("overlay", tagText(found.tag))
-  const curve = parsed.dataSet.elements.find((element) => isCurve(element.tag) && hasValue(element))
-  return curve === undefined ? undefined : refuse("curve", tagText(curve.tag))
+/** Overlays in bits of the pixel data that cannot be cleared; those with data of their own are removed. */
+function overlayRefusal(parsed: Parsed): Refused | undefined {
+  const found = embeddedOverlay(parsed)
+  return found === undefined || canClear(parsed) ? undefined : refuse("overlay", tagText(found.tag))
 }
 
 function missingUid(summary: Summary): Refused | undefined {
@@ -149,16 +139,29 @@ function missingUid(summary: Summary): Refused | undefined {
 export interface RefusalContext {
   readonly hasPerson: boolean
   readonly faces: "refuse" | "allow"
+  readonly options: readonly ProfileOption[]
   /** What `seriesRisk` said of the whole series; decided by the instance alone when not given. */
   readonly series?: { readonly risk: ReturnType<typeof seriesRisk> }
 }
 
+/** The directory of a medium has its class in the file meta information alone, or shows by its own attributes (PS3.3 F.3). */
+function classOf(parsed: Parsed, summary: Summary): Showing | ClassRefusal {
+  const { dataSet, meta, metaSource } = parsed
+  const stored = meta === undefined ? undefined : find(meta, 0x00020002)
+  const isDirectory =
+    (stored !== undefined && rawText(metaSource, stored) === mediaDirectory) || find(dataSet, 0x00041220) !== undefined
+  return isDirectory ? "media-directory" : showingOf(summary.sopClassUid)
+}
+
+const isCleaned = (refusal: ClassRefusal, { options }: RefusalContext): boolean =>
+  cleanedBy[refusal] !== undefined && options.includes(cleanedBy[refusal])
+
 /** The first reason that applies not to release an instance; undefined when none does. */
 export function refusalOf(parsed: Parsed, summary: Summary, context: RefusalContext): Refused | undefined {
-  const showing = showingOf(summary.sopClassUid)
-  const byClass = isRefusal(showing) ? refuse(showing, "(0008,0016)") : undefined
+  const showing = classOf(parsed, summary)
+  const byClass = isRefusal(showing) && !isCleaned(showing, context) ? refuse(showing, "(0008,0016)") : undefined
   if (byClass !== undefined && showing !== "burned-in-text-risk") return byClass
-  const early = missingUid(summary) ?? dataSetRefusal(parsed) ?? pixelRefusal(parsed, summary)
+  const early = missingUid(summary) ?? overlayRefusal(parsed) ?? pixelRefusal(parsed, summary)
   if (early !== undefined || byClass !== undefined) return early ?? byClass
   const text = showing === "data" || isRefusal(showing) ? undefined : textRisk(summary, showing)
   if (text !== undefined) return refuse("burned-in-text-risk", undefined, text)

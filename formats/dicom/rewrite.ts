@@ -2,7 +2,7 @@ import type { Coding, DataSet, Element } from "./element.ts"
 import type { Output } from "./output.ts"
 import { isPixelData } from "./tag.ts"
 import { Treatments } from "./treatment.ts"
-import type { Case, Replacement, Treatment } from "./treatment.ts"
+import type { Case, Replacement, Treatment } from "./case.ts"
 import { SQ, UI, UN } from "./vr.ts"
 
 /** An element that the output has whatever the input has. */
@@ -20,12 +20,12 @@ class Rewriter {
   private runFrom = 0
   private runTo = 0
 
-  constructor(its: Case, output: Output, dataSet: DataSet, parent: number) {
+  constructor(its: Case, output: Output, dataSet: DataSet, parent: number, around?: Treatments) {
     this.its = its
     this.output = output
     this.dataSet = dataSet
     this.isTop = parent === 0
-    this.treatments = new Treatments(its, dataSet, parent)
+    this.treatments = new Treatments(its, dataSet, parent, around)
   }
 
   /** All elements but the pixel data of the top level, and the insertions, in order of tags. */
@@ -97,7 +97,7 @@ class Rewriter {
     for (const item of items) {
       output.append(source.bytes(item.start, item.valueStart))
       const itemStart = output.length
-      body(new Rewriter(this.its, output, item, element.tag))
+      body(new Rewriter(this.its, output, item, element.tag, this.treatments))
       if (item.undefinedLength) output.append(source.bytes(item.valueEnd, item.end))
       else output.patchLength(itemStart, item.coding.bigEndian)
     }

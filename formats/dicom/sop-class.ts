@@ -1,3 +1,5 @@
+import type { ProfileOption } from "./profile.ts"
+
 /** What an object of a SOP class can show, as far as the de-identifier must know (PS3.4 table B.5-1).
  * `volume`: slices, voxels or surfaces that can be rendered; `photo`: visible light, where people and screens may be seen;
  * `projection`: X-ray and nuclear images; `slide`: whole-slide microscopy; `data`: no pictures of a patient. */
@@ -5,7 +7,19 @@ export type Showing = "volume" | "photo" | "projection" | "slide" | "data"
 
 /** Why no object of a SOP class can be passed on. */
 export type ClassRefusal =
-  "encapsulated-document" | "structured-report" | "presentation-state" | "burned-in-text-risk" | "unsupported-sop-class"
+  | "encapsulated-document"
+  | "structured-report"
+  | "presentation-state"
+  | "audio"
+  | "media-directory"
+  | "burned-in-text-risk"
+  | "unsupported-sop-class"
+
+/** Options of the profile that a class of objects can be passed on under, as they clean what it is made of. */
+export const cleanedBy: Readonly<Partial<Record<ClassRefusal, ProfileOption>>> = {
+  "structured-report": "clean-structured-content",
+  "presentation-state": "clean-graphics",
+}
 
 const root = "1.2.840.10008.5.1.4.1.1."
 
@@ -27,27 +41,52 @@ const showing: ReadonlyMap<string, Showing> = new Map<string, Showing>([
     (uid) => [uid, "photo"] as const,
   ),
   ["77.1.6", "slide"],
+  // electrocardiograms and other signals
+  ...[
+    "9.1.1",
+    "9.1.2",
+    "9.1.3",
+    "9.1.4",
+    "9.2.1",
+    "9.3.1",
+    "9.5.1",
+    "9.6.1",
+    "9.6.2",
+    "9.7.1",
+    "9.7.2",
+    "9.7.3",
+    "9.7.4",
+    "9.8.1",
+  ].map((uid) => [uid, "data"] as const),
+  // measurements of eyes and lenses
+  ...["78.1", "78.2", "78.3", "78.4", "78.5", "78.6", "78.7", "78.8", "79.1"].map((uid) => [uid, "data"] as const),
   // spectroscopy, registrations, fiducials, real world values, RT dose, plans and treatment records
   ...["4.2", "66.1", "66.2", "66.3", "67", "481.2", "481.4", "481.5", "481.6", "481.7", "481.8", "481.9"].map(
     (uid) => [uid, "data"] as const,
   ),
 ])
 
-const documents = new Set(["104.1", "104.2", "104.3", "104.4", "104.5"])
+/** Media Storage Directory Storage (PS3.10 8.6): a DICOMDIR, which is no instance. */
+export const mediaDirectory = "1.2.840.10008.1.3.10"
+const documents = new Set(["104.1", "104.2", "104.3", "104.4", "104.5", "104.6"])
 /** Ultrasound and secondary capture, in all their forms, the retired ones too. */
 const captures = /^(?:3|3\.1|6|6\.[1-9]|7|7\.[1-9])$/
 
 /** What objects of a class can show, or why none can be passed on; unknown classes cannot. */
 export function showingOf(sopClass: string): Showing | ClassRefusal {
+  if (sopClass === mediaDirectory) return "media-directory"
   if (!sopClass.startsWith(root)) return "unsupported-sop-class"
   const leaf = sopClass.slice(root.length)
   const known = showing.get(leaf)
   if (known !== undefined) return known
   if (documents.has(leaf)) return "encapsulated-document"
+  if (leaf.startsWith("9.4.")) return "audio"
   if (leaf.startsWith("88.")) return "structured-report"
   if (leaf.startsWith("11.")) return "presentation-state"
   return captures.test(leaf) ? "burned-in-text-risk" : "unsupported-sop-class"
 }
 
+const shown: ReadonlySet<string> = new Set<Showing>(["volume", "photo", "projection", "slide", "data"])
+
 /** Whether what `showingOf` said is a refusal. */
-export const isRefusal = (showing: Showing | ClassRefusal): showing is ClassRefusal => showing.includes("-")
+export const isRefusal = (showing: Showing | ClassRefusal): showing is ClassRefusal => !shown.has(showing)

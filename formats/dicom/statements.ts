@@ -32,7 +32,9 @@ export function statements(
   coding: Coding,
   facesAllowed: boolean,
 ): readonly Insertion[] {
-  const dates = options.includes("retain-longitudinal-modified-dates") ? "MODIFIED" : "REMOVED"
+  const modified = options.includes("retain-longitudinal-modified-dates")
+  const full = options.includes("retain-longitudinal-full-dates")
+  const dates = modified ? "MODIFIED" : full ? "UNMODIFIED" : "REMOVED"
   return [
     { tag: 0x00120062, vr: CS, value: latin1("YES") },
     { tag: 0x00120063, vr: LO, value: latin1(methodText(options, facesAllowed)) },

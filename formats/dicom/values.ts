@@ -2,7 +2,7 @@ import { charsetOf, decodeText, defaultCharset } from "./charset.ts"
 import type { Charset } from "./charset.ts"
 import { find } from "./element.ts"
 import type { DataSet, Element } from "./element.ts"
-import { rawText, withoutPadding } from "./parse.ts"
+import { rawText, withoutPadding } from "./raw-text.ts"
 import type { Source } from "./source.ts"
 import { charsetVrs, singleTextVrs } from "./vr.ts"
 
@@ -15,6 +15,11 @@ export class Values {
     this.source = source
     const own = find(dataSet, 0x00080005)
     this.charset = own === undefined ? inherited : charsetOf(rawText(source, own).split("\\"))
+  }
+
+  /** The bytes of a value. */
+  bytes(element: Element): Uint8Array {
+    return this.source.bytes(element.valueStart, element.valueEnd)
   }
 
   /** Text without padding at its end; of charset VRs in Specific Character Set, else byte for byte. */

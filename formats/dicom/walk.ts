@@ -29,6 +29,8 @@ export interface WalkOptions {
   readonly stopAtPixelData?: boolean
   /** Passes over private sequences of defined length. */
   readonly skipPrivate?: boolean
+  /** But not over those that this names, by what its data set holds so far; also where the VR is not written. */
+  readonly isPrivateSequence?: (dataSet: Pick<DataSet, "elements" | "sorted">, tag: number) => boolean
   /** Walks only elements of this group, and ends before the first of another. */
   readonly onlyGroup?: number
 }
@@ -243,17 +245,28 @@ export class Walker extends Cursor {
     if (!open && element.end > frame.bound)
       this.fail(frame.bound >= this.source.size ? "truncated" : "length-overflow", tag)
     if (this.stack.length === 1 && isPixelData(tag)) this.passPixelData(element, frame)
-    else if (this.isSequence(element)) this.openSequence(element, frame)
+    else if (this.isSequence(element, frame)) this.openSequence(element, frame)
     else if (open) this.passFragments(element, frame)
     else this.passValue(element)
     return element
   }
 
   /** A sequence by its VR, by the dictionary where the VR is UN (CP-246), or by an undefined length without another meaning. */
-  private isSequence(element: OpenElement): boolean {
+  private isSequence(element: OpenElement, frame: Frame): boolean {
     if (element.undefinedLength) return element.vr === SQ || element.vr === UN || !encapsulated.has(element.vr)
-    if (this.options.skipPrivate === true && isPrivate(element.tag)) return false
+    if (isPrivate(element.tag) && (element.vr === SQ || element.vr === UN)) {
+      if (this.options.isPrivateSequence?.(frame.dataSet!, element.tag) === true) return this.beginsItem(element, frame)
+      if (this.options.skipPrivate === true) return false
+    }
     return element.vr === SQ || (element.vr === UN && lookup(element.tag)?.vr === SQ)
+  }
+
+  /** Whether a value is empty or begins like an item, in the coding that it would have. */
+  private beginsItem(element: OpenElement, frame: Frame): boolean {
+    if (element.valueEnd === element.valueStart) return element.vr === SQ
+    if (element.valueEnd - element.valueStart < 8) return false
+    this.require(element.valueStart + 8, this.source.size)
+    return this.readTag(element.valueStart, element.vr === UN ? false : frame.coding.bigEndian) === ITEM
   }
 
   private openSequence(element: OpenElement, frame: Frame): void {

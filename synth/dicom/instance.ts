@@ -34,9 +34,9 @@ function quirkElements({ plan, instance }: InstanceContext): readonly DataElemen
     el("60000011", "US", 64),
     el("60000040", "CS", "G"),
     el("60000050", "SS", [1, 1]),
-    el("60000100", "US", 1),
+    // In a bit of the samples, the retired form: nothing can take it out without reading the picture.
+    el("60000100", "US", 16),
     el("60000102", "US", 0),
-    el("60003000", "OW", new Uint8Array(512).fill(0x5a)),
   ]
 }
 

@@ -33,7 +33,7 @@ describe("de-identifying a folder out of stream", () => {
 
   it("gives each file one fate, in name order, and names outputs by pseudonym and content", async () => {
     await put("testperson/a.dcm", slice("1.2.3.4.5.61"))
-    await put("testperson/b.dcm", slice("1.2.3.4.5.62", { tag: "60003000", vr: "OW", value: Uint8Array.of(1, 2) }))
+    await put("testperson/b.dcm", slice("1.2.3.4.5.62", { tag: "60000100", vr: "US", value: 16 }))
     await put("empty", "")
     await put("notes.txt", "Testperson Alva brought a CD".repeat(20))
     const cut = slice("1.2.3.4.5.63")

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
-import { pseudonymizer, retryable } from "../../core/index.ts"
+import { Schema, pseudonymizer, retryable } from "../../core/index.ts"
 import type { Rec } from "../../core/index.ts"
 import { findIdentifiers, parseWhole, summarize } from "../../formats/dicom/index.ts"
 import { memoryState, runStateful } from "../kit/index.ts"
 import type { MemoryState } from "../kit/index.ts"
+import { deidentifyDicom } from "../../transforms/deidentify/dicom.ts"
 import { dicomText } from "./synth-hospital.ts"
 import {
   TestBorder,
@@ -244,7 +245,7 @@ describe("deidentify-dicom", () => {
     const burned = slice("1.2.3.4.5.63", { tag: "00080008", vr: "CS", value: ["DERIVED", "SECONDARY"] })
     const done = await arrive(
       slice("1.2.3.4.5.61"),
-      slice("1.2.3.4.5.62", { tag: "60003000", vr: "OW", value: Uint8Array.of(1, 2) }),
+      slice("1.2.3.4.5.62", { tag: "60000100", vr: "US", value: 16 }),
       burned,
     )
     expect(codesOf(done)).toEqual(["refused.overlay", "refused.burned-in-text-risk"])
@@ -269,7 +270,7 @@ describe("deidentify-dicom", () => {
   })
 
   it("tells no free text of a refused instance in the study", async () => {
-    const overlay = { tag: "60003000", vr: "OW", value: Uint8Array.of(1, 2) }
+    const overlay = { tag: "60000100", vr: "US", value: 16 }
     const done = await arrive(
       slice("1.2.3.4.5.61", overlay, bodyPart("TESTPERSON"), { tag: "00080060", vr: "CS", value: "ALVA" }),
     )
@@ -527,6 +528,19 @@ describe("deidentify-dicom", () => {
     })
     const outputs = { studies: { topic: "a", zone: "clean" }, instances: { topic: "b", zone: "limited" } } as const
     await expect(border.create({}, { outputs })).rejects.toMatchObject({ code: "zones-differ" })
+  })
+
+  it("keeps true dates only for outputs in zone limited, and never beside modified ones", async () => {
+    const full = { "retain-longitudinal-full-dates": true }
+    const clean = { studies: { topic: "a", zone: "clean" }, instances: { topic: "b", zone: "clean" } } as const
+    await expect(border.create(full, { outputs: clean })).rejects.toMatchObject({ code: "profile-not-limited" })
+    const both = { ...full, "retain-longitudinal-modified-dates": true }
+    await expect(border.create(both)).rejects.toMatchObject({ code: "options-conflict" })
+    expect(Schema.decodeUnknownExit(deidentifyDicom.options)({ key: "k", ...both })).toMatchObject({ _tag: "Failure" })
+    expect(Schema.decodeUnknownExit(deidentifyDicom.options)({ key: "k", ...full })).toMatchObject({ _tag: "Success" })
+    options = full
+    const done = await arrive(slice("1.2.3.4.5.61"))
+    expect(instancesOf(done)[0]!.value).toMatchObject({ profile: expect.stringContaining("full-dates") as string })
   })
 
   it("keeps UIDs where that is asked for, but not in the names of objects", async () => {

@@ -407,7 +407,9 @@ describe("refusals: fail closed, each with its reason", () => {
     ["presentation-state", "1.2.840.10008.5.1.4.1.1.11.1"],
     ["burned-in-text-risk", "1.2.840.10008.5.1.4.1.1.7"],
     ["burned-in-text-risk", "1.2.840.10008.5.1.4.1.1.6.1"],
-    ["unsupported-sop-class", "1.2.840.10008.5.1.4.1.1.9.1.1"],
+    ["audio", "1.2.840.10008.5.1.4.1.1.9.4.1"],
+    ["media-directory", "1.2.840.10008.1.3.10"],
+    ["unsupported-sop-class", "1.2.840.10008.5.1.4.1.1.200.2"],
     ["unsupported-sop-class", "1.2.3.4"],
     ["unsupported-sop-class", ""],
   ])("%s: SOP class %s", (expected, uid) => {
@@ -415,10 +417,8 @@ describe("refusals: fail closed, each with its reason", () => {
   })
 
   it.each<[string, DataElement]>([
-    ["overlay", { tag: "60003000", vr: "OW", value: [1, 2] }],
     ["overlay", { tag: "60000100", vr: "US", value: 16 }],
     ["overlay", { tag: "60020010", vr: "US", value: 512 }],
-    ["curve", { tag: "50003000", vr: "OW", value: [1, 2] }],
     ["burned-in-text-risk", { tag: "00280301", vr: "CS", value: "YES" }],
     ["burned-in-text-risk", { tag: "00280301", vr: "CS", value: "MAYBE" }],
     ["burned-in-text-risk", { tag: "00080008", vr: "CS", value: ["DERIVED", "SECONDARY"] }],

@@ -31,7 +31,7 @@ const changes: Record<Exclude<Kind, "left">, readonly DataElement[]> = {
   nowhere: [bodyPart()],
   head: [bodyPart("HEAD")],
   burned: [{ tag: "00280301", vr: "CS", value: "YES" }],
-  overlay: [{ tag: "60003000", vr: "OW", value: Uint8Array.of(1, 2) }],
+  overlay: [{ tag: "60000100", vr: "US", value: 16 }],
 }
 
 interface Event {

@@ -159,13 +159,21 @@ describe("DICOM, for all files", () => {
         fc.array(fc.constantFrom(...sequences.map(({ tag }) => tag)), { maxLength: 6 }),
         fc.constantFrom(...syntaxes),
         fc.boolean(),
-        fc.subarray(["retain-longitudinal-modified-dates"] as const),
-        (elements, depth, syntax, open, options) => {
-          const { text } = release(file([...elements, nested(elements, depth)], syntax, open), [...options])
+        fc.subarray([
+          "retain-safe-private",
+          "clean-descriptors",
+          "clean-structured-content",
+          "clean-graphics",
+        ] as const),
+        fc.subarray(["retain-longitudinal-modified-dates", "retain-longitudinal-full-dates"] as const, {
+          maxLength: 1,
+        }),
+        (elements, depth, syntax, open, options, dates) => {
+          const { text } = release(file([...elements, nested(elements, depth)], syntax, open), [...options, ...dates])
           expect(text).not.toContain(canary)
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 600 },
     )
   })
 

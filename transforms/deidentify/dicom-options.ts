@@ -1,4 +1,5 @@
 import { Schema } from "../../core/index.ts"
+import { optionsFault, profileOptions } from "../../formats/dicom/index.ts"
 import type { ProfileOption } from "../../formats/dicom/index.ts"
 import { clockOf, timeZoneOption } from "./local-time.ts"
 import { DicomPolicy } from "./dicom-policy.ts"
@@ -6,16 +7,36 @@ import { DicomPolicy } from "./dicom-policy.ts"
 const flag = (description: string) => Schema.optionalKey(Schema.Boolean.annotate({ description }))
 const days = (description: string) => Schema.Int.annotate({ description })
 
+const askedFor = (given: Readonly<Record<string, unknown>>): readonly ProfileOption[] =>
+  profileOptions.filter((option) => given[option] === true)
+
 /** The options of deidentify-dicom. */
 export const options = Schema.Struct({
   key: Schema.String.annotate({ description: "name of the secret that holds the project key, 32 bytes or more" }),
-  "retain-longitudinal-modified-dates": flag(
-    "keeps dates, shifted by the person's days (PS3.15 E.3.6); without it they are removed (default false)",
+  "retain-safe-private": flag(
+    "keeps private attributes that are known to be safe (PS3.15 E.3.10, TCIA's and CTP's tables; default false)",
   ),
+  "retain-uids": flag("keeps UIDs as they are (PS3.15 E.3.9; default false)"),
+  "retain-device-identity": flag("keeps serial numbers and other identity of devices (PS3.15 E.3.8; default false)"),
+  "retain-institution-identity": flag("keeps names and addresses of institutions (PS3.15 E.3.11; default false)"),
   "retain-patient-characteristics": flag(
     "keeps sex, size, weight and age, ages capped at 90 (PS3.15 E.3.7; default false)",
   ),
-  "retain-uids": flag("keeps UIDs as they are (PS3.15 E.3.9; default false)"),
+  "retain-longitudinal-full-dates": flag(
+    "keeps true dates, but for birth dates (PS3.15 E.3.6); only for outputs in zone limited (default false)",
+  ),
+  "retain-longitudinal-modified-dates": flag(
+    "keeps dates, shifted by the person's days (PS3.15 E.3.6); without it they are removed (default false)",
+  ),
+  "clean-descriptors": flag(
+    "keeps descriptions with what identifies taken out of them (PS3.15 E.3.5); without it they are removed (default false)",
+  ),
+  "clean-structured-content": flag(
+    "keeps structured content, and structured reports, cleaned (PS3.15 E.3.4); without it reports are refused (default false)",
+  ),
+  "clean-graphics": flag(
+    "keeps graphic annotations, and presentation states, cleaned (PS3.15 E.3.3); without it the states are refused (default false)",
+  ),
   faces: Schema.optionalKey(
     Schema.Literals(["refuse", "allow"]).annotate({
       description:
@@ -35,22 +56,15 @@ export const options = Schema.Struct({
     }),
   ),
   "time-zone": timeZoneOption,
-})
+}).check(Schema.makeFilter((given: Readonly<Record<string, unknown>>) => optionsFault(askedFor(given))))
 export type DicomOptions = typeof options.Type
-
-/** Options of the profile (PS3.15 E.3) that can be asked for by name. */
-export const profileOptions: readonly ProfileOption[] = [
-  "retain-longitudinal-modified-dates",
-  "retain-patient-characteristics",
-  "retain-uids",
-]
 
 /** The policy that options ask for; throws as {@link DicomPolicy} does. */
 export function policyFrom(given: Omit<DicomOptions, "key">, projectKey: Uint8Array): DicomPolicy {
   const { shift } = given
   return new DicomPolicy({
     projectKey,
-    options: profileOptions.filter((option) => given[option as keyof typeof given] === true),
+    options: askedFor(given),
     faces: given.faces ?? "refuse",
     ...(shift === undefined ? {} : { shift: { minDays: shift["min-days"], maxDays: shift["max-days"] } }),
     accessionIssuers: given["accession-issuers"] ?? [],

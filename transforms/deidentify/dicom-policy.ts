@@ -1,6 +1,6 @@
 import { defaultShift, fatal, pseudonymizer } from "../../core/index.ts"
 import type { Pseudonymizer, ShiftRange } from "../../core/index.ts"
-import { deidentifier, isRegisteredUid, profileEdition } from "../../formats/dicom/index.ts"
+import { deidentifier, isRegisteredUid, optionsFault, profileEdition } from "../../formats/dicom/index.ts"
 import type { Deidentify, ProfileOption, Pseudonyms } from "../../formats/dicom/index.ts"
 import type { LocalTime } from "../../formats/fhir/deidentify/index.ts"
 import { shiftTime } from "./record-dates.ts"
@@ -30,7 +30,7 @@ export interface Person {
 const mostKept = 10_000
 
 /** The de-identification of a project's images: one policy, for the stream and for `weir deid` alike.
- * Throws fatal `key-too-short`, `shift-range`. */
+ * Throws fatal `key-too-short`, `shift-range`, `options-conflict`. */
 export class DicomPolicy {
   readonly deidentify: Deidentify
   readonly faces: "refuse" | "allow"
@@ -44,7 +44,7 @@ export class DicomPolicy {
 
   constructor(given: PolicyGiven) {
     this.#shift = given.shift ?? defaultShift
-    check(given.projectKey, this.#shift)
+    check(given.projectKey, this.#shift, given.options)
     this.#options = [...new Set(given.options)].sort()
     this.faces = given.faces
     this.#clock = given.clock
@@ -77,7 +77,9 @@ export class DicomPolicy {
 
   /** A UID of a record as objects have it. */
   uid(uid: string): string {
-    const stays = uid === "" || this.#options.includes("retain-uids") || isRegisteredUid(uid)
+    // What is no UID is not kept as one, as in objects.
+    const retained = this.#options.includes("retain-uids") && /^[\d.]*$/.test(uid)
+    const stays = uid === "" || retained || isRegisteredUid(uid)
     return stays ? uid : this.nameUid(uid)
   }
 
@@ -97,6 +99,7 @@ export class DicomPolicy {
 
   /** A time (ms since 1970, UTC) as it may be told below; undefined where dates are removed, or it cannot be told. */
   time(ms: number, { shiftDays }: Person): number | undefined {
+    if (this.#options.includes("retain-longitudinal-full-dates")) return ms
     return this.#options.includes("retain-longitudinal-modified-dates")
       ? shiftTime(ms, shiftDays, this.#clock?.local)
       : undefined
@@ -118,7 +121,9 @@ export class DicomPolicy {
   }
 }
 
-function check(key: Uint8Array, { minDays, maxDays }: ShiftRange): void {
+function check(key: Uint8Array, { minDays, maxDays }: ShiftRange, asked: readonly ProfileOption[]): void {
+  const fault = optionsFault(asked)
+  if (fault !== undefined) throw fatal("options-conflict", fault, { hint: "name one of them" })
   if (key.length < 32)
     throw fatal("key-too-short", "the project key has less than 32 bytes", {
       path: "key",

@@ -19,13 +19,21 @@ function zoneBelow(context: Context): Zone {
   return zone
 }
 
-/** The border of a stage. Throws fatal `zones-differ`, `key-too-short`, `shift-range`. */
-export const borderOf = (given: DicomOptions, context: Context): Border => ({
-  policy: policyFrom(given, context.secret(given.key)),
-  from: context.objects(context.inputs["instances"]?.zone ?? "phi"),
-  to: context.objects(zoneBelow(context)),
-  count: context.count,
-})
+/** The border of a stage. Throws fatal `zones-differ`, `profile-not-limited`, `key-too-short`, `shift-range`. */
+export function borderOf(given: DicomOptions, context: Context): Border {
+  const zone = zoneBelow(context)
+  if (given["retain-longitudinal-full-dates"] === true && zone !== "limited")
+    throw fatal("profile-not-limited", "true dates (retain-longitudinal-full-dates) need outputs in zone limited", {
+      path: "retain-longitudinal-full-dates",
+      hint: "put the outputs into zone limited, or take retain-longitudinal-modified-dates",
+    })
+  return {
+    policy: policyFrom(given, context.secret(given.key)),
+    from: context.objects(context.inputs["instances"]?.zone ?? "phi"),
+    to: context.objects(zone),
+    count: context.count,
+  }
+}
 
 /** De-identifies images: PS3.15 basic profile and the options named. An instance waits for the study that lists it; then each
  * series is decided on as a whole, and what is released is written to the bucket of the outputs' zone; what cannot be cleaned is

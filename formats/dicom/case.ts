@@ -1,0 +1,47 @@
+import type { CleanText, TextPerson } from "./clean-text.ts"
+import type { Rule } from "./profile.ts"
+import type { Counts, Pseudonyms } from "./pseudonyms.ts"
+import type { Refused } from "./refusal.ts"
+import type { Source } from "./source.ts"
+
+/** What becomes of an element: `keep` as it stands, `drop`, `clean` a sequence item by item, `dummies` for all that its first item
+ * holds, or another value. */
+export type Treatment = "keep" | "drop" | "clean" | "dummies" | Replacement
+
+export interface Replacement {
+  readonly vr: number
+  /** Of any length; padded when written. */
+  readonly value: Uint8Array
+}
+
+/** One instance on its way: what is the same for all its data sets. */
+export interface Case {
+  readonly source: Source
+  readonly rules: ReadonlyMap<number, Rule>
+  readonly sopClass: string
+  readonly pseudonyms: Pseudonyms
+  readonly retainUids: boolean
+  /** What dates become: moved by the person's days, kept, or gone. */
+  readonly dates: "shifted" | "kept" | "removed"
+  readonly characteristics: boolean
+  readonly safePrivate: boolean
+  /** Whether any option cleans texts: descriptors, structured content or graphics. */
+  readonly cleaning: boolean
+  readonly cleanText: CleanText
+  /** The patient: what must be in no value that is kept. */
+  readonly patient: TextPerson
+  /** Whose texts they are, with all others who are named in the object; only asked for when a text is cleaned. */
+  readonly whose: () => TextPerson
+  /** Whether a value that an option would keep has an identifier of the person in it, as the search of the result would find. */
+  readonly isHit: (text: string, vr: number) => boolean
+  readonly counts: Counts
+}
+
+/** Thrown to unwind when something inside a sequence must not pass. */
+export class RefusedInside extends Error {
+  readonly refused: Refused
+  constructor(refused: Refused) {
+    super(refused.reason)
+    this.refused = refused
+  }
+}

@@ -1,0 +1,133 @@
+import { isClinicalWord } from "./vocabulary.ts"
+
+/** Whose text is cleaned, as far as the object and its caller know. */
+export interface TextPerson {
+  /** Names (also as components, `DOE^JANE`), ids, accession numbers, birth dates, and the names of others in the object. */
+  readonly identifiers: readonly string[]
+}
+
+/** Takes identity out of a text and keeps what is clinical; gives the same text when there is nothing to take out, and an empty one
+ * when nothing is left. Has to be pure, and must give no character that the text does not have. */
+export type CleanText = (text: string, person: TextPerson) => string
+
+/** Upper case, without accents. */
+const normal = (text: string): string => text.normalize("NFKD").replace(/\p{M}/gu, "").toUpperCase()
+
+/** What stands for something that was taken out, until the text is put together again. */
+const gap = "\0"
+
+const month = "(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|SEPT|OCT|NOV|DEC|MRZ|MAI|OKT|DEZ)[A-ZÄ]*"
+const name = String.raw`[\p{L}'’.-]+`
+const cased = (words: string): string =>
+  words
+    .split(" ")
+    .flatMap((word) => [word, word.toLowerCase(), word[0]! + word.slice(1).toLowerCase()])
+    .join("|")
+/** MR, MS and SR are modalities and units unless written as titles are. */
+const titles = `${cased("DR PROF MRS MISS SIR HERR FRAU MME SRA TECH PHYSICIAN RADIOLOGIST DOCTOR OPERATOR ATTENDING NURSE")}|Mr|Ms|Sr|MR(?=\\.)|MS(?=\\.)|SR(?=\\.)`
+/** Shapes that identify wherever they stand. What has a title before it, or a degree after it, is a name. */
+const shapes: readonly RegExp[] = [
+  /\S+@\S+/gu,
+  /\b(?:HTTPS?|FTP|WWW|URN)[:.]\S+/giu,
+  new RegExp(
+    String.raw`\b(?:${titles})\b[.:\s]\s*(?:med\.?\s+)?${name}(?:\s+\p{Lu}(?:\.|\p{Ll}[\p{L}'’-]*)){0,2}`,
+    "gu",
+  ),
+  new RegExp(String.raw`${name}(?:\s+${name})?,?\s+(?:M\.?D\.?|PH\.?D\.?|R\.?N\.?|R\.?T\.?\(R\))(?![\p{L}])`, "gu"),
+  new RegExp(String.raw`\b\d{1,2}(?:ST|ND|RD|TH|\.)?[\s-]*${month}[\s,.-]*(?:\d{2,4})?`, "giu"),
+  new RegExp(String.raw`\b${month}[\s,.-]+\d{1,4}(?:ST|ND|RD|TH)?(?:[\s,.-]+\d{4})?`, "giu"),
+  // dates, phone numbers and ids of several parts
+  /\d{1,4}([-/.])\d{1,2}\1\d{1,4}(?!\d)/gu,
+  /\+?\(?\d[\d\s()/.-]{5,}\d/gu,
+  /\b\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?(?:\s*[AP]M)?/giu,
+  /\b\d{1,2}\/\d{1,4}\b(?!\s*(?:MM|CM))/giu,
+  /\d{1,3}(?:\.\d+){2,}/gu,
+]
+
+/** What separates the parts of a chain of numbers that is no id: matrices and the like. */
+const measures =
+  /^\d{1,3}(?:[.,]\d{1,3})?$|^\d{1,4}(?:[.,]\d{1,3})?(?:MM|CM|ML|MG|KV|KVP|MA|MAS|MS|S|SEC|MIN|HZ|MHZ|T|X|DEG|GY|CGY|MBQ|MCI)$/
+const scannerTerm =
+  /^(?:\d{1,4}X\d{1,4}(?:X\d{1,4})?|[234]D|\d{1,2}(?:ST|ND|RD|TH)|[CTLS]\d{1,2}|T[12][WC]?|T2STAR|TE\d{1,3}|TR\d{1,4}|TI\d{1,4}|B\d{1,4}|[BHUTDIJQ]R?\d{2}[SFHD]?|FS\d|P\d|MRI?\d|V\d|SE\d{1,3})$/
+const letters = new Set("ACILOPRSTWX")
+
+/** One change of a letter, or two neighbours changed: what a typing error does to a name. */
+function isNear(a: string, b: string): boolean {
+  if (Math.abs(a.length - b.length) > 1) return false
+  let at = 0
+  while (at < a.length && a[at] === b[at]) at++
+  const [left, right] = [a.slice(at), b.slice(at)]
+  if (left.slice(1) === right.slice(1) || left === right.slice(1) || left.slice(1) === right) return true
+  return left[0] === right[1] && left[1] === right[0] && left.slice(2) === right.slice(2)
+}
+
+interface Known {
+  readonly words: ReadonlySet<string>
+  /** Words that are long enough to be recognised with an error in them. */
+  readonly long: readonly string[]
+}
+
+const remembered = new WeakMap<TextPerson, Known>()
+
+function knownOf(person: TextPerson): Known {
+  const known = remembered.get(person)
+  if (known !== undefined) return known
+  const words = new Set<string>()
+  for (const identifier of person.identifiers) {
+    const parts = normal(identifier).match(/[\p{L}\p{N}]+/gu) ?? []
+    for (const part of parts) if (part.length > 1) words.add(part)
+    if (parts.length > 1) words.add(parts.join(""))
+  }
+  const made = { words, long: [...words].filter((word) => word.length > 4) }
+  remembered.set(person, made)
+  return made
+}
+
+/** A person's word, one with an error in it, or one that has a person's longer word inside. */
+function isOwn(word: string, { words, long }: Known): boolean {
+  if (words.has(word)) return true
+  if (word.length < 4) return false
+  return long.some((own) => isNear(own, word) || word.includes(own))
+}
+
+/** Whether a text has a word of a person in it, also with a typing error; what a name of less than four letters may mean by chance
+ * counts as one. */
+export function mentions(text: string, person: TextPerson): boolean {
+  const known = knownOf(person)
+  return (normal(text).match(/[\p{L}\p{N}]+/gu) ?? []).some((word) => isOwn(word, known))
+}
+
+function stays(token: string, known: Known): boolean {
+  const word = normal(token)
+  if (isOwn(word, known)) return false
+  // eslint-disable-next-line no-control-regex
+  if (/[^\x00-\x7f]/.test(token)) return false
+  if (word.length === 1) return letters.has(word) || /\d/.test(word)
+  return isClinicalWord(word) || measures.test(word) || scannerTerm.test(word)
+}
+
+/** Several gaps and what separates them become one, and none at the ends. */
+function closed(text: string): string {
+  return text
+    .replace(/\0(?:[\s\0,.;:_^/()'"#-]*\0)?/gu, gap)
+    .replace(/\s+\0(?=[,.;:])/gu, "")
+    .replace(/([\s_^,-])\0(?=[\s_^,-]|$)/gu, "$1")
+    .replaceAll(gap, "")
+    .replace(/([\s_^])[\s_^]*\1/gu, "$1")
+    .replace(/\(\s*\)/gu, "")
+    .replace(/^[\s,.;:_^/#-]+|[\s,;:_^/#-]+$/gu, "")
+}
+
+/** A {@link CleanText} that keeps only what is known to be harmless: clinical words, small numbers and measures, terms of scanners.
+ * The person's own identifiers (also with a typing error, or run together), dates and times, numbers of five digits and more, titles
+ * with the names after them, addresses of mail and the web, and every word that is not known go. */
+export const cleanDescriptor: CleanText = (text, person) => {
+  const known = knownOf(person)
+  let shaped = text
+  for (const shape of shapes) shaped = shaped.replace(shape, gap)
+  // eslint-disable-next-line no-control-regex
+  const kept = shaped.replace(/\d+[.,]\d+\p{L}*|[\p{L}\p{M}\p{N}]+|[^\x00-\x7f]/gu, (token) =>
+    stays(token, known) ? token : gap,
+  )
+  return kept === text ? text : closed(kept)
+}

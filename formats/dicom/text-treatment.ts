@@ -1,0 +1,66 @@
+import type { Case, Treatment } from "./case.ts"
+import { charsetAs, encodeText } from "./charset.ts"
+import { mentions } from "./clean-text.ts"
+import { isRegisteredUid } from "./dictionary.ts"
+import type { Element } from "./element.ts"
+import type { Values } from "./values.ts"
+import { singleTextVrs } from "./vr.ts"
+
+const uidText = /^(?:0|[12])(?:\.(?:0|[1-9]\d*)){4,}$/
+const someUid = /(?<![\d.])[012](?:\.(?:0|[1-9]\d*)){6,}(?![\d.]*\d)/
+
+/** A day of this or the last century, in the forms in which machines write it, alone or inside other text. */
+const dateLike =
+  /(?<!\d)(?:19|20)\d\d(?:([-/. ]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01]))(?!\d)|(?<!\d)(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{4,6}(?!\d)|(?<!\d)\d{1,2}([-/.])\d{1,2}\2(?:19|20)?\d\d(?!\d)/
+
+/** Whether a text has a date in it, or is one. */
+export const hasDate = (text: string): boolean => dateLike.test(text)
+
+/** Whether a text is a UID that is not registered, or has one in it. */
+export const hasUid = (text: string): boolean => {
+  const found = uidText.test(text.trim()) ? text.trim() : someUid.exec(text)?.[0]
+  return found !== undefined && !isRegisteredUid(found)
+}
+
+/** Whether a value speaks of the patient. */
+export const speaksOfPerson = (its: Case, text: string, vr: number): boolean =>
+  its.isHit(text, vr) || mentions(text, its.patient)
+
+/** A value that is one UID and nothing else, mapped; undefined for all other texts. Text VRs may hold UIDs (PS3.3 C.12.1.1.1). */
+function mappedUid(its: Case, value: string): string | undefined {
+  if (!uidText.test(value) || isRegisteredUid(value)) return undefined
+  return its.retainUids ? value : its.pseudonyms.uid(value)
+}
+
+/** Longest values of VRs that have an upper bound near a UID's length, characters (PS3.5 6.2). */
+const longest = 64
+
+/** A text with what identifies taken out of each of its values, in its own character set; undefined when nothing harmless is left, or
+ * it cannot be written. */
+export function cleanedText(its: Case, element: Element, vr: number, values: Values): Treatment | undefined {
+  const text = values.text(element, vr)
+  const parts = singleTextVrs.has(vr) ? [text] : text.split("\\")
+  const cleaned = parts.map((part) => mappedUid(its, part.trim()) ?? its.cleanText(part, its.whose()))
+  if (cleaned.every((part, at) => part === parts[at])) return "keep"
+  const joined = cleaned.join("\\")
+  if (joined.replaceAll("\\", "").trim() === "") return undefined
+  const value = encodeText(joined, charsetAs(values.bytes(element), values.charset))
+  if (value === undefined) return undefined
+  its.counts.textsCleaned++
+  return { vr, value }
+}
+
+/** UIDs in values of text VRs, mapped where a value is one; `keep` where there is none, undefined where one stands inside other text
+ * or does not fit. */
+export function mappedText(its: Case, element: Element, vr: number, values: Values): Treatment | undefined {
+  if (its.retainUids || element.valueEnd - element.valueStart < 9) return "keep"
+  const text = values.text(element, vr)
+  if (!hasUid(text)) return "keep"
+  const parts = (singleTextVrs.has(vr) ? [text] : text.split("\\")).map((part) => mappedUid(its, part.trim()) ?? part)
+  const tooLong = parts.some((part) => part.length > longest) || vr === 0x5348
+  if (tooLong || parts.some(hasUid)) return undefined
+  const value = encodeText(parts.join("\\"), charsetAs(values.bytes(element), values.charset))
+  if (value === undefined) return undefined
+  its.counts.uidsMapped++
+  return { vr, value }
+}
