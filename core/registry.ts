@@ -16,7 +16,10 @@ interface SchemaRow {
 interface TopicRow {
   readonly zone: string
   readonly key: string
+  /** What is written now. */
   readonly schema: number
+  /** All that it was ever written with, if more. */
+  readonly past?: readonly number[]
 }
 
 /** What registering gives: the schema id of each topic, and every schema by id. */
@@ -60,7 +63,7 @@ async function registerOnce(log: Log, topics: readonly CompiledTopic[]): Promise
       ids.set(topic.name, id)
       const before = table.get<TopicRow>(`topic/${topic.name}`)
       if (before !== undefined) check(topic, before, id, [...schemas.values()])
-      if (before?.schema !== id) added.push([`topic/${topic.name}`, { zone: topic.zone, key: topic.key, schema: id }])
+      if (before?.schema !== id) added.push([`topic/${topic.name}`, rowOf(topic, id, before)])
     }
     if (added.length > 0) await writer.transact([table.append(added)])
     return { ids, schemas: new Map([...schemas.values()].map(({ id, schema }) => [id, schema])) }
@@ -68,6 +71,11 @@ async function registerOnce(log: Log, topics: readonly CompiledTopic[]): Promise
     await table.close()
     await writer.close()
   }
+}
+
+function rowOf({ zone, key }: CompiledTopic, schema: number, before: TopicRow | undefined): TopicRow {
+  const past = before === undefined ? [] : [...new Set([...(before.past ?? []), before.schema])]
+  return { zone, key, schema, ...(past.length === 0 ? {} : { past }) }
 }
 
 function check(topic: CompiledTopic, before: TopicRow, id: number, schemas: readonly SchemaRow[]): void {
@@ -88,14 +96,19 @@ function check(topic: CompiledTopic, before: TopicRow, id: number, schemas: read
       },
     )
   if (before.schema === id) return
-  const written = schemas.find((row) => row.id === before.schema)
-  const problems = written === undefined ? [] : compatible(topicSchema(topic.type), written.schema)
+  // Records of every version may still be there, and one that can be read by the next need not be by the one after it.
+  const written = new Set([before.schema, ...(before.past ?? [])])
+  const problems = schemas
+    .filter((row) => written.has(row.id))
+    .flatMap((row) => compatible(topicSchema(topic.type), row.schema))
+    .map((problem) => problem.replace(/^value\./, "field "))
   if (problems.length > 0)
     throw fatal(
       "schema-incompatible",
-      `topic ${topic.name}: the new schema cannot read what is there: ${problems.join("; ")}`,
+      `topic ${topic.name}: its record type ${topic.type.name} cannot read what is there: ${[...new Set(problems)].join("; ")}`,
       {
-        hint: "give new fields a default, or name a new topic",
+        path: `topics.${topic.name}`,
+        hint: "make new fields optional and leave the types of others, or write to a new topic",
       },
     )
 }

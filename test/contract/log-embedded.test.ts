@@ -1,5 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
+import type { FileHandle } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
@@ -463,6 +464,92 @@ describe("the disk", () => {
     expect(await textsOf(log, "t")).toEqual(["0", "1", "2"])
     await log.close()
     await using(dir, async (again) => expect(await textsOf(again, "t")).toEqual(["0", "1", "2"]))
+  })
+})
+
+/** A disk as kernels have it: after a failed sync the pages count as clean, the next sync passes them over and succeeds, and a crash
+ * shows that they were never written. */
+class ForgetfulDisk implements Disk {
+  readonly #fails: boolean[]
+  #fresh: { readonly inode: number; readonly from: number; readonly to: number }[] = []
+  readonly #lost: { readonly inode: number; readonly from: number; readonly to: number }[] = []
+
+  /** @param fails whether each sync fails, in turn; later ones do not */
+  constructor(fails: readonly boolean[]) {
+    this.#fails = [...fails]
+  }
+
+  async write(file: FileHandle, bytes: readonly Buffer[], position: number): Promise<void> {
+    const { ino: inode } = await file.stat()
+    await file.writev([...bytes], position)
+    this.#fresh.push({ inode, from: position, to: position + bytes.reduce((sum, { length }) => sum + length, 0) })
+  }
+
+  async sync(file: FileHandle): Promise<void> {
+    const { ino } = await file.stat()
+    const mine = this.#fresh.filter(({ inode }) => inode === ino)
+    this.#fresh = this.#fresh.filter(({ inode }) => inode !== ino)
+    if (this.#fails.shift() !== true) return
+    this.#lost.push(...mine)
+    throw Object.assign(new Error("input/output error"), { code: "EIO" })
+  }
+
+  /** What a crash would leave of a folder: nothing of what a failed sync was to write, and all else. */
+  crash(dir: string): string {
+    const copy = copyOf(dir)
+    for (const name of segments(dir)) {
+      const { ino } = statSync(join(dir, name))
+      const bytes = readFileSync(join(copy, name))
+      for (const { inode, from, to } of this.#lost) if (inode === ino) bytes.subarray(from, to).fill(0)
+      writeFileSync(join(copy, name), bytes)
+    }
+    return copy
+  }
+}
+
+describe("a disk that forgets what it failed to write", () => {
+  it("costs nothing that was acknowledged, for a file whose sync failed is not appended to again", async () => {
+    const run = async (fails: readonly boolean[]) => {
+      const [dir, disk] = [folder(), new ForgetfulDisk([false, false, ...fails])]
+      const log = await open(dir, { disk })
+      await log.ensureTopics([{ name: "t", partitions: 1 }])
+      const [acknowledged, unknown]: [string[], string[]] = [[], []]
+      for (let i = 0; i < 12; i++) {
+        const writer = await log.writer("w").catch(() => undefined)
+        if (writer === undefined) continue
+        try {
+          await writer.transact([{ topic: "t", partition: 0, messages: messages(i, 1) }])
+          acknowledged.push(String(i))
+        } catch (error) {
+          const { code } = error as { code: string }
+          expect(["disk-failed", "unknown-outcome"]).toContain(code)
+          if (code === "unknown-outcome") unknown.push(String(i))
+        }
+        await writer.close()
+        await using(disk.crash(dir), async (again) => {
+          const found = await textsOf(again, "t")
+          expect(found.filter((each) => !unknown.includes(each))).toEqual(acknowledged)
+        })
+      }
+      await log.close()
+    }
+    const schedules = fc.array(fc.boolean(), { minLength: 1, maxLength: 16 })
+    const examples: [boolean[]][] = [[[true]], [[true, true]], [[true, true, true]], [[false, true, false, true]]]
+    await fc.assert(fc.asyncProperty(schedules, run), { numRuns: 25, examples })
+  })
+
+  it("that fails for good takes nothing more, and gives back all that was acknowledged", async () => {
+    const [dir, disk] = [folder(), new ForgetfulDisk([false, false, false, ...Array<boolean>(100).fill(true)])]
+    const log = await open(dir, { disk })
+    await log.ensureTopics([{ name: "t", partitions: 1 }])
+    const writer = await log.writer("w")
+    for (let i = 0; i < 5; i++)
+      await expect(writer.transact([{ topic: "t", partition: 0, messages: messages(i, 1) }])).rejects.toMatchObject({
+        code: expect.stringMatching(/^(disk-failed|unknown-outcome)$/),
+      })
+    expect(await textsOf(log, "t")).toEqual([])
+    await using(disk.crash(dir), async (again) => expect(await textsOf(again, "t")).toEqual([]))
+    await log.close()
   })
 })
 

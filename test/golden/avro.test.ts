@@ -6,6 +6,10 @@ import { AvroFault, compatible, envelopeCodec, keyCodec } from "../../formats/av
 import type { Envelope } from "../../formats/avro/index.ts"
 
 const note = (fields: readonly unknown[]) => ({ type: "record", name: "Note", fields })
+const list = (x: string) => ({
+  type: "array",
+  items: { type: "record", name: "Part", fields: [{ name: "x", type: x }] },
+})
 const first = note([
   { name: "words", type: "string" },
   { name: "pages", type: ["null", "long"], default: null },
@@ -110,10 +114,29 @@ test("a row's message key holds the key and the id, so that compaction keeps row
   expect(keyCodec.encode({ key: "ab", id: "c" })).not.toEqual(keyCodec.encode({ key: "a", id: "bc" }))
 })
 
+test.each([
+  [
+    "a field that is new",
+    [
+      { name: "words", type: "string" },
+      { name: "n", type: "long" },
+    ],
+    "value.n: is new, and has no default",
+  ],
+  ["a type", [{ name: "words", type: ["null", "long"] }], "value.words: may hold string, which is no longer read"],
+  ["a field in a list", [{ name: "list", type: list("string"), default: [] }], "value.list[].x: was long, is string"],
+])("what is incompatible is named by its path: %s", (_, fields, problem) => {
+  const writer = note([
+    { name: "words", type: "string" },
+    { name: "list", type: list("long") },
+  ])
+  expect(compatible(envelopeCodec(note(fields)).schema, envelopeCodec(writer).schema)).toEqual([problem])
+})
+
 test("schemas are compatible when the newer one reads what the older one wrote", () => {
   const [older, newer] = [envelopeCodec(first).schema, envelopeCodec(second).schema]
   expect(compatible(newer, older)).toEqual([])
   const narrowed = note([{ name: "words", type: "int" }])
-  expect(compatible(envelopeCodec(narrowed).schema, older)).not.toEqual([])
+  expect(compatible(envelopeCodec(narrowed).schema, older)).toEqual(["value.words: was string, is int"])
   expect(compatible(envelopeCodec(label.avro).schema, envelopeCodec(label.avro).schema)).toEqual([])
 })

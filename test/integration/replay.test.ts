@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
+import { Schema, defineTransform, port } from "../../core/index.ts"
 import { weirVersion } from "../../core/package-version.ts"
 import { temporaryPostgres } from "../oracle/postgres.ts"
-import { World } from "./world.ts"
+import { World, reading } from "./world.ts"
 
 const pipeline = (sink = "{ use: postgres, from: [kept, late] }") => `
 name: again
@@ -80,6 +81,75 @@ describe("replaying dead letters", { timeout: 60_000 }, () => {
       { n: 200, v: 1 },
     ])
     expect((await world.letters()).every(({ state }) => state === "fixed")).toBe(true)
+  })
+
+  it("are chosen by code and by time, and replayed alone", async () => {
+    world = await World.open(pipeline(), server)
+    world.count = 100
+    world.faults = (plugin, number) =>
+      ({ checked: number === 7 ? "fail" : undefined, again: number === 50 ? "throw" : undefined })[plugin] as never
+    await world.run()
+    world.faults = () => undefined
+    const [day, tomorrow] = [0, 86_400_000].map((ms) => new Date(Date.now() + ms).toISOString())
+    const list = async (...by: string[]) =>
+      (
+        JSON.parse((await world.weir("dead-letters", "list", world.file, "--json", ...by)).out) as { code: string }[]
+      ).map(({ code }) => code)
+    expect(await list("--code", "thrown")).toEqual(["thrown"])
+    expect((await list("--since", day!.slice(0, 10))).sort()).toEqual(["failed", "thrown"])
+    expect(await list("--since", tomorrow!)).toEqual([])
+    const none = await world.weir("dead-letters", "replay", world.file, "--since", tomorrow!)
+    expect(none.out).toContain("no open dead letters were chosen")
+    await world.weir("dead-letters", "replay", world.file, "--code", "thrown")
+    await world.run()
+    expect((await world.letters()).map(({ code, state }) => `${code} ${state}`).sort()).toEqual([
+      "failed open",
+      "thrown fixed",
+    ])
+    expect(await world.rows(count)).toEqual([{ n: 99 }])
+  })
+
+  it("are one for each output of an input that failed, by ordinal, and their input comes again once", async () => {
+    const twice = `
+name: again
+topics: { raw: { zone: phi, partitions: 2 }, kept: { zone: phi, partitions: 2 } }
+sources: { feed: { use: numbers, to: raw } }
+stages: { check: { from: raw, through: [{ use: doubled }, { use: checked }], to: kept } }
+sinks: { table: { use: postgres, from: kept } }
+`
+    world = await World.open(twice, server)
+    world.count = 20
+    const number = (record: { readonly value: unknown }) => (record.value as { number: number }).number
+    const doubled = defineTransform({
+      name: "doubled",
+      summary: "Gives each number, and its negative.",
+      options: Schema.Struct({}),
+      inputs: { in: port(reading, "key") },
+      outputs: { out: port(reading, "key") },
+      create: async () => ({
+        apply: (batch, out) => {
+          for (const record of batch)
+            for (const sign of [1, -1]) {
+              const value = { name: `n${sign * number(record)}`, number: sign * number(record) }
+              out.emit("out", record, { ...record, id: value.name, value })
+            }
+        },
+      }),
+    })
+    world.builtIns = [...world.plugins, doubled]
+    world.faults = (plugin, at) => (plugin === "checked" && Math.abs(at) === 7 ? "fail" : undefined)
+    await world.run()
+    const letters = await world.letters()
+    expect(letters.map(({ key }) => key!.split("|").at(-1)).sort()).toEqual(["0", "1"])
+    expect(new Set(letters.map(({ input }) => input)).size).toBe(1)
+    world.faults = () => undefined
+    expect((await world.weir("dead-letters", "replay", world.file)).out).toMatch(/check +pending +2/)
+    await world.run()
+    expect((await world.letters()).map(({ state }) => state)).toEqual(["fixed", "fixed"])
+    // 0 and its negative are one row.
+    expect(await world.rows("select count(*)::int as n, max(_version)::int as v from phi.kept")).toEqual([
+      { n: 39, v: 1 },
+    ])
   })
 
   it("tells what failed again, as a dead letter of its own that can be replayed like the first", async () => {

@@ -269,6 +269,33 @@ function transactionsContract(log: () => Log, open: OpenLog): void {
     await writer.close()
   })
 
+  it("takes two writers of a partition at the same time: all of both, each in its order, at offsets of its own", async () => {
+    const name = await newTopic(log())
+    const elsewhere = await open()
+    const writers = [await log().writer(unique("w")), await elsewhere.writer(unique("w"))]
+    const ends: bigint[] = []
+    const write = async (i: number) => {
+      for (let n = 0; n < 12; n++) {
+        await writers[i]!.transact([
+          { topic: name, partition: 0, messages: [message(`${i}.${n}.a`), message(`${i}.${n}.b`)] },
+        ])
+        ends.push((await log().bounds(name))[0]!.end)
+      }
+    }
+    await Promise.all([write(0), write(1)])
+    const read = await toHead(await log().reader(name, 0, 0n))
+    expect(new Set(read.map(({ offset }) => offset)).size).toBe(48)
+    expect(read.map(({ offset }) => offset)).toEqual(read.map(({ offset }) => offset).toSorted((a, b) => Number(a - b)))
+    for (const i of [0, 1])
+      expect(read.map(text).filter((each) => each.startsWith(`${i}.`))).toEqual(
+        Array.from({ length: 12 }, (_, n) => [`${i}.${n}.a`, `${i}.${n}.b`]).flat(),
+      )
+    // What is told of the end never goes back.
+    expect(ends).toEqual(ends.toSorted((a, b) => Number(a - b)))
+    for (const writer of writers) await writer.close()
+    await elsewhere.close()
+  })
+
   it("shows others what was committed, and nothing else", async () => {
     const name = await newTopic(log())
     const elsewhere = await open()

@@ -19,11 +19,13 @@ export interface Login {
   readonly password: string
 }
 
-/** Starts a new cluster of Apache Kafka (KRaft) in a folder of its own, one broker unless more are asked for. */
+/** Starts a new cluster of Apache Kafka (KRaft) in a folder of its own, one broker unless more are asked for.
+ * @param settings of the brokers, instead of those of tests */
 export async function startKafka(
   folder: string,
   count = 1,
   login?: Login,
+  settings: Readonly<Record<string, string | number | boolean>> = {},
 ): Promise<{ readonly address: string; readonly brokers: readonly Broker[] }> {
   const libs = await kafkaLibraries()
   const nodes: Node[] = []
@@ -37,7 +39,7 @@ export async function startKafka(
     })
   // A first character "-" would be taken for an option.
   const cluster = `w${randomBytes(16).toString("base64url").slice(1)}`
-  await Promise.all(nodes.map((node) => format(libs, node, nodes, cluster, login)))
+  await Promise.all(nodes.map((node) => format(libs, node, nodes, cluster, settings, login)))
   const brokers = await Promise.all(nodes.map((node) => start(libs, node)))
   return { address: nodes.map(({ port }) => `127.0.0.1:${port}`).join(","), brokers }
 }
@@ -80,15 +82,22 @@ async function start(libs: string, node: Node): Promise<Broker> {
 const propertiesOf = (node: Node) => join(node.folder, "server.properties")
 const logOf = (node: Node) => join(node.folder, "log.txt")
 
-async function format(libs: string, node: Node, nodes: readonly Node[], cluster: string, login?: Login): Promise<void> {
+async function format(
+  libs: string,
+  node: Node,
+  nodes: readonly Node[],
+  cluster: string,
+  settings: object,
+  login?: Login,
+): Promise<void> {
   mkdirSync(node.folder, { recursive: true })
-  writeFileSync(propertiesOf(node), properties(node, nodes, login !== undefined))
+  writeFileSync(propertiesOf(node), properties(node, nodes, settings, login !== undefined))
   const tool = ["-Xmx128m", "-cp", `${libs}/*`, "kafka.tools.StorageTool"]
   const scram = login && ["--add-scram", `SCRAM-SHA-512=[name=${login.username},password=${login.password}]`]
   await run("java", [...tool, "format", "-t", cluster, "-c", propertiesOf(node), ...(scram ?? [])])
 }
 
-function properties(node: Node, nodes: readonly Node[], secure: boolean): string {
+function properties(node: Node, nodes: readonly Node[], settings: object, secure: boolean): string {
   const replicas = Math.min(3, nodes.length)
   const inSync = Math.max(1, replicas - 1)
   return Object.entries({
@@ -119,6 +128,7 @@ function properties(node: Node, nodes: readonly Node[], secure: boolean): string
     // A broker that was killed is usable again after 4 s, not 12.
     "broker.session.timeout.ms": 1000,
     "broker.heartbeat.interval.ms": 200,
+    ...settings,
   })
     .map(([name, value]) => `${name}=${value}\n`)
     .join("")

@@ -4,6 +4,7 @@ import { Findings } from "../../ports/finding.ts"
 import type { Finding } from "../../ports/finding.ts"
 import type { TopicSpec } from "../../ports/log.ts"
 import { patiently } from "./client.ts"
+import { askCoordinator } from "./coordinator.ts"
 import { faultOf, kafkaError } from "./errors.ts"
 import { newKafka } from "./kafkajs.ts"
 import { SESSION } from "./member.ts"
@@ -36,9 +37,11 @@ export async function checkKafka(options: KafkaLogOptions, use: KafkaUse): Promi
     const { brokers, controller } = await admin.describeCluster()
     found.ok(`Kafka answers: ${brokers.length} ${brokers.length === 1 ? "broker" : "brokers"}`)
     const topics = await checkTopics(admin, options, use, brokers.length)
-    await checkBroker(admin, String(controller ?? brokers[0]!.nodeId), brokers.length, found)
-    await checkGroups(admin, use, found)
-    await checkWriter(options, use, found)
+    const node = controller ?? brokers[0]!.nodeId
+    await checkBroker(admin, String(node), brokers.length, found)
+    const ask = (kind: "group" | "transactional id", id: string) => askCoordinator(kafka, node, kind, id)
+    await checkGroups(admin, use, found, ask)
+    await checkWriter(options, use, found, ask)
     return [...found.all, ...topics]
   } catch (error) {
     refused(found, error, "it cannot be reached")
@@ -237,8 +240,11 @@ function checkRetention(found: Findings, compact: boolean, retention: number | u
     found.failed(`retention.ms is ${kept}, the pipeline asks for ${retention}`, `set it to ${retention}`)
 }
 
-async function checkGroups(admin: Admin, { groups }: KafkaUse, found: Findings): Promise<void> {
+type Ask = (kind: "group" | "transactional id", id: string) => Promise<void>
+
+async function checkGroups(admin: Admin, { groups }: KafkaUse, found: Findings, ask: Ask): Promise<void> {
   try {
+    for (const group of groups) await ask("group", group)
     // A cluster that has just started makes the coordinators' topic at the first question.
     if (groups.length > 0) await patiently("consumer groups", () => admin.describeGroups([...groups]))
     found.ok("consumer groups may be joined")
@@ -248,8 +254,9 @@ async function checkGroups(admin: Admin, { groups }: KafkaUse, found: Findings):
 }
 
 /** A transactional writer needs permission, and a coordinator that works. */
-async function checkWriter(options: KafkaLogOptions, { pipeline }: KafkaUse, found: Findings): Promise<void> {
+async function checkWriter(options: KafkaLogOptions, { pipeline }: KafkaUse, found: Findings, ask: Ask): Promise<void> {
   try {
+    await ask("transactional id", `${pipeline}.check`)
     const log = await openKafkaLog(options)
     try {
       await (await log.writer(`${pipeline}.check`)).close()

@@ -26,6 +26,7 @@ export interface ProtocolRequest<T> {
 /** The calls of a kafkajs broker that this driver makes (kafkajs 2.2.4, `src/broker`). */
 export interface KafkaBroker {
   readonly connectionPool: { send<T>(request: ProtocolRequest<T>): Promise<T> }
+  findGroupCoordinator(request: { groupId: string; coordinatorType: 0 | 1 }): Promise<unknown>
   joinGroup(request: {
     groupId: string
     sessionTimeout: number
