@@ -18,7 +18,8 @@ import type { Bounds } from "./start.ts"
 import { SinkWriter } from "./sink-write.ts"
 import { checkOwned, endKey, inputTopics } from "./task.ts"
 
-const batchRecords = 5000
+/** More make no faster writes, and outlive the collector's young generation: a fifth more CPU at 5000 records of 1 KB. */
+const batchRecords = 2000
 
 /** Where the task stands in one of the topics that it reads. */
 interface Lane {

@@ -20,6 +20,9 @@ export interface Prepared {
 
 type Columns = readonly (readonly [field: string, column: Column])[]
 
+/** Where a row's version is among its cells. */
+const versionAt = 2
+
 function cellsOf(record: Rec, columns: Columns): Cell[] {
   const retracted = record.op === "retract"
   const cells: Cell[] = [
@@ -39,7 +42,7 @@ function cellsOf(record: Rec, columns: Columns): Cell[] {
  * is a bad record does not depend on where batches are cut.
  * @param from offset below which records are passed over */
 export function prepare(batch: readonly Rec[], columns: Columns, from: bigint): Prepared {
-  const newest = new Map<string, { readonly version: bigint; readonly row: Row }>()
+  const newest = new Map<string, Row>()
   const failed = new Map<number, WeirError>()
   for (const [index, record] of batch.entries()) {
     if (record.at.offset < from) continue
@@ -47,14 +50,13 @@ export function prepare(batch: readonly Rec[], columns: Columns, from: bigint): 
       const cells = cellsOf(record, columns)
       const name = `${record.key}\0${record.id}`
       const known = newest.get(name)
-      if (known === undefined || record.version > known.version)
-        newest.set(name, { version: record.version, row: { index, cells } })
+      if (known === undefined || record.version > (known.cells[versionAt] as bigint)) newest.set(name, { index, cells })
     } catch (thrown) {
       if (!(thrown instanceof WeirError && thrown.meaning === "bad-record")) throw thrown
       failed.set(index, thrown)
     }
   }
-  return { rows: [...newest.values()].map(({ row }) => row), failed }
+  return { rows: [...newest.values()], failed }
 }
 
 const sliceChars = 8_000_000
