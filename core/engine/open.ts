@@ -120,6 +120,8 @@ export const openRuntime = (
     const untilIdle = options.untilIdle === true
     const { asOf } = options
     const elapsed = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+    const services = yield* Effect.context<never>()
+    const turn = () => Effect.runPromiseWith(services)(Effect.yieldNow)
     const pauseTable = yield* opened("pauses", logger, async () => new LogTable(log, pauseTopic(pipeline.name)))
     const pauses = yield* PauseRows.start({ pipeline, log, logger, now }, pauseTable)
     const shown = {
@@ -129,7 +131,7 @@ export const openRuntime = (
       tracing: options.traced === true ? new Tracing(yield* Effect.tracer, clock) : undefined,
     }
     const ports = { log, store, objects, codecs, secrets, table }
-    return { pipeline, ...ports, ...shown, logger, now, elapsed, calendar, asOf, untilIdle }
+    return { pipeline, ...ports, ...shown, logger, now, elapsed, turn, calendar, asOf, untilIdle }
   })
 
 const arrivalTopics = ({ topics }: CompiledPipeline): readonly string[] =>

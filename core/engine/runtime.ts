@@ -34,6 +34,8 @@ export interface Runtime {
   now(): number
   /** A clock that only goes forward, ms. */
   elapsed(): number
+  /** Resolves when everything else in the process had its turn. */
+  turn(): Promise<void>
   /** --as-of, if it was given. */
   readonly asOf: number | undefined
   /** Whether the run ends when there is nothing more to do. */

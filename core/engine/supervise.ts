@@ -5,6 +5,8 @@ import type { Standing } from "./standing.ts"
 
 const firstMs = 100
 const capMs = 15_000
+/** How often a task is begun again, without coming further, for what no waiting mends. A batch is halved to one record in fewer. */
+const budget = 20
 
 /** How long to wait before an attempt, ms: exponential from 100 ms, at most 15 s, jittered by half. There is no last attempt: an
  * outage is waited out, and shown. */
@@ -45,13 +47,16 @@ export interface Supervised {
 }
 
 /** Runs a task for as long as it is owned. One way back from every error: claim again. Fatal errors, and what nobody
- * classified, end it with the error; a lost partition ends it in silence. */
+ * classified, end it with the error; so does a record that cannot be written, when the budget of restarts is used up. An outage has no
+ * last attempt. A lost partition ends it in silence. */
 export const supervise = (task: Supervised): Effect.Effect<void, WeirError> =>
   Effect.gen(function* () {
     let attempt = 0
+    let futile = 0
     for (;;) {
       const progress = () => {
         attempt = 0
+        futile = 0
         task.standing.progress()
       }
       const outcome = yield* Effect.result(stoppable((signal) => task.run(signal, progress)))
@@ -64,7 +69,10 @@ export const supervise = (task: Supervised): Effect.Effect<void, WeirError> =>
         return yield* Effect.fail(located(task, error))
       }
       // A bad record that threw is being searched for by halving the batch: no reason to wait.
-      if (error.meaning === "bad-record") continue
+      if (error.meaning === "bad-record") {
+        if (++futile > budget) return yield* Effect.fail(located(task, error, `tried ${futile} times: `))
+        continue
+      }
       const waitMs = yield* backOffMs(attempt++)
       task.standing.paused(error, waitMs)
       yield* Effect.sleep(waitMs)
@@ -83,7 +91,7 @@ const stillOwned = (task: Supervised): Effect.Effect<boolean> =>
     }
   })
 
-const located = (task: Supervised, error: WeirError): WeirError => {
+const located = (task: Supervised, error: WeirError, tried = ""): WeirError => {
   const detail = {
     cause: error.cause ?? error,
     ...(error.path === undefined ? {} : { path: error.path }),
@@ -92,7 +100,9 @@ const located = (task: Supervised, error: WeirError): WeirError => {
   return new WeirError(
     "fatal",
     error.code,
-    error.message.includes(task.name) ? error.message : `${task.name}/${task.partition}: ${error.message}`,
+    error.message.includes(task.name)
+      ? `${tried}${error.message}`
+      : `${task.name}/${task.partition}: ${tried}${error.message}`,
     detail,
   )
 }

@@ -100,7 +100,7 @@ export class StageWork {
     this.partition = partition
     this.writer = `stage/${stage.name}/${partition}`
     this.inputs = inputTopics(runtime, stage.inputs.keys())
-    this.pace = new Pace(() => runtime.elapsed())
+    this.pace = new Pace(runtime.elapsed, runtime.turn)
   }
 
   /** As metrics and spans name what it does. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { setImmediate as turn } from "node:timers/promises"
 import { Client } from "pg"
 import { topicCodec, topicSchema } from "../../core/codec.ts"
 import { openEmbeddedLog } from "../../core/drivers/log-embedded/index.ts"
@@ -145,7 +146,10 @@ async function stageFigure(): Promise<Figure> {
   const steps = async (): Promise<ChainStep[]> => [
     { plugin: thrower, instance: (await thrower.create({}, testContext())) as never },
   ]
-  const pace = new Pace(() => performance.now())
+  const pace = new Pace(
+    () => performance.now(),
+    () => turn(),
+  )
   for (let number = 0; number < batches * 2; number++)
     for (const at of [0, 1]) {
       const messages = messagesOf(batchOf("bench.stage", number, at === 1).slice(0, 1000))

@@ -34,7 +34,7 @@ class Slow {
   constructor(computes: number, waits: number) {
     this.#computes = computes
     this.#waits = waits
-    this.#pace = new Pace(() => this.#now)
+    this.#pace = new Pace(() => this.#now, turn)
   }
 
   run(batch: readonly Rec[], bad: string | undefined = undefined) {
