@@ -43,12 +43,17 @@ export interface Plan {
   readonly processes: number
 }
 
+/** Where it matters most that who was thought dead is kept out. */
+const writesOfZombies = cells.filter(
+  ([operation, mishap]) => mishap === "zombie" && /commit|transact|sink\.write|refresh|count/.test(operation),
+)
+
 /** The plan of a seed: mostly small histories, some larger. */
 export function planOf(seed: number): Plan {
   const dice = new Dice(Math.imul(seed, 0x9e3779b1))
   const size = dice.next()
   const target = (): Target => {
-    const [operation, mishap] = dice.pick(cells)
+    const [operation, mishap] = dice.pick(dice.chance(0.25) ? writesOfZombies : cells)
     return { operation, mishap, call: 1 + dice.below(dice.pick([2, 8, 40])) }
   }
   const events = size < 0.82 ? 5 + dice.below(8) : size < 0.98 ? 14 + dice.below(16) : 40 + dice.below(40)
@@ -62,7 +67,7 @@ export function planOf(seed: number): Plan {
     rate: dice.pick([0.006, 0.012, 0.03]),
     slow: dice.chance(0.25),
     coarse: dice.pick([0, 0.5, 0.8]),
-    targets: Array.from({ length: dice.below(4) }, target),
+    targets: Array.from({ length: dice.below(5) }, target),
     sinks: dice.pick(["table", "map", "both"] as const),
     until: dice.chance(0.2) ? "last" : "first",
     processes: dice.chance(0.5) ? 2 : 1,

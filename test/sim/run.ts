@@ -60,6 +60,8 @@ export interface Outcome {
 const maxSteps = 40_000
 /** Objects that nothing refers to are swept when they are older. */
 const sweptAfterMs = 600_000
+/** How long a process is watched that comes back when all is done. */
+const zombieSteps = 40
 /** The session timeout of groups, ms. */
 const sessionMs = 6000
 
@@ -80,6 +82,7 @@ class Run {
   readonly #bugs: Bugs
   readonly #running = new Map<SimProcess, AbortController>()
   #finished = false
+  #until = 0
   #last: End | undefined
   #started = 0
   #sweeps = 0
@@ -140,6 +143,10 @@ class Run {
   #over(): boolean {
     if (!this.#finished) return false
     if (this.plan.until === "last") return this.#running.size === 0 && this.#last === "finished"
+    // Who stands still comes back once more, when others have done all that it was about to do.
+    const { steps } = this.world
+    if ([...this.#running.keys()].some(({ state }) => state === "stopped")) this.#until = steps + zombieSteps
+    if (steps < this.#until) return false
     for (const process of Array.from(this.#running.keys())) this.#ended(process, "killed")
     return true
   }
