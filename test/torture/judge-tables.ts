@@ -1,5 +1,6 @@
 import { Client } from "pg"
 import type { Label } from "./events.ts"
+import { within } from "./service.ts"
 
 /** What is in the tables above an event's id. */
 export interface TablesSeen {
@@ -14,11 +15,15 @@ export interface TablesSeen {
 export async function onDatabase<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 5000, query_timeout: 30_000 })
   client.on("error", () => {})
-  await client.connect()
   try {
-    return await work(client)
+    return await within(
+      "PostgreSQL",
+      20_000,
+      client.connect().then(() => work(client)),
+    )
   } finally {
-    await client.end().catch(() => {})
+    // Of a connection that was lost it never resolves.
+    void client.end().catch(() => {})
   }
 }
 

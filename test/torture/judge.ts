@@ -4,6 +4,7 @@ import { TopicsSeen } from "./judge-topics.ts"
 import { insertedRows, lookAtTables } from "./judge-tables.ts"
 import { ObjectsSeen } from "./judge-objects.ts"
 import type { Ledger } from "./ledger.ts"
+import { within } from "./service.ts"
 import { TopicWatch } from "./topic-watch.ts"
 
 /** What a look at all the places gave: ids and names, never what they hold. */
@@ -20,6 +21,9 @@ export interface Places {
   readonly postgres: string
   readonly s3: string
 }
+
+/** How long one look at one place may take, ms. */
+const lookMs = 30_000
 
 /** Compares what was promised with what is there. Events that were found whole in all places are not looked for again, until
  * `forget`. */
@@ -65,7 +69,7 @@ export class Judge {
   /** @param factor of the labels' definition */
   async look(factor: number): Promise<Verdict> {
     const topics = this.#topics
-    await topics.look()
+    await within("reading topics", lookMs, topics.look())
     const due = [...this.#ledger.events.values()].filter(
       (event) => this.#ledger.promised(event) || topics.pushed.has(event.id),
     )
@@ -114,7 +118,7 @@ export class Judge {
   }
 
   async #inObjects(passed: readonly Event[]): Promise<readonly string[]> {
-    const times = await this.#objects.look()
+    const times = await within("reading objects", lookMs, this.#objects.look())
     this.#doubled.push(
       ...[...times].filter(([, count]) => count > 1).map(([id, count]) => `objects: event ${id} ${count} times`),
     )

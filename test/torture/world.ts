@@ -2,17 +2,17 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Kafka, logLevel } from "kafkajs"
 import type { Started } from "../services/cache.ts"
-import { freePort } from "../services/processes.ts"
 import { mountable } from "./disk.ts"
 import { Judge } from "./judge.ts"
 import { Ledger } from "./ledger.ts"
 import { pipelineName } from "./pipeline.ts"
 import type { Release } from "./pipeline.ts"
 import { Gate } from "./points.ts"
+import { ownPort } from "./ports.ts"
 import { Line } from "./proxy.ts"
 import { brokers, makeServers, processes } from "./servers.ts"
 import type { Servers } from "./servers.ts"
-import { endLeftover } from "./service.ts"
+import { endLeftover, until } from "./service.ts"
 import type { Service } from "./service.ts"
 import { kafkaTap, postgresTap, s3Tap } from "./taps.ts"
 import { Traffic } from "./traffic.ts"
@@ -114,7 +114,7 @@ export class World {
     const died: string[] = []
     const weirs = await Promise.all(
       proxies.map(async ({ kafka, postgres, s3 }, process) => {
-        const addresses = { process, brokers: kafka, postgres, s3, push: await freePort(), http: await freePort() }
+        const addresses = { process, brokers: kafka, postgres, s3, push: await ownPort(), http: await ownPort() }
         return new Weir(folder, addresses, (what) => void died.push(what))
       }),
     )
@@ -140,11 +140,15 @@ export class World {
     const admin = this.#admin()
     try {
       await admin.connect()
-      for (;;) {
-        const { brokers: known } = await admin.describeCluster()
-        if (known.length === brokers) return
-        await new Promise((resolve) => setTimeout(resolve, 100))
-      }
+      await until(
+        "three brokers",
+        async () => {
+          const lost = this.servers.brokers.find(({ service }) => !service.running)
+          if (lost !== undefined) throw new Error(`${lost.service.name} ended at once; its log: ${lost.service.log}`)
+          return (await admin.describeCluster()).brokers.length === brokers || undefined
+        },
+        60_000,
+      )
     } finally {
       await admin.disconnect()
     }
