@@ -80,7 +80,9 @@ const usable = ({ tag, vr }: Row) =>
 const identifying = rows.filter((row) => usable(row) && inTable.has(row.tag) && !refused.test(row.tag))
 const named = new Set(core.map(({ tag }) => tag))
 const removed = /^(?:0010003[34]|0040(?:100[67]|200[67]|4073|E010)|00081190)/
-const judged = /^(?:0012006|002803|00280008|0008(?:0064|103E|1030)|001810|00187004|00080005|7FE0|00181030|FFF|04000500)/
+// Free text of reports and drawings is always taken out, though the table names only the sequences around it.
+const judged =
+  /^(?:0040A160|00700006|0012006|002803|00280008|0008(?:0064|103E|1030)|001810|00187004|00080005|7FE0|00181030|FFF|04000500)/
 const dated = new Set(["DA", "DT", "PN", "UI", "SQ", ""])
 /** Attributes that no rule names and that decide nothing. */
 const neutral = rows.filter(
