@@ -82,15 +82,10 @@ export function maskOf(folded: string): number {
   return mask
 }
 
-/** How many bits are set. */
-export function bits(mask: number): number {
-  let left = mask
-  let count = 0
-  while (left !== 0) {
-    left &= left - 1
-    count++
-  }
-  return count
+/** Whether more than two bits are set. */
+export function moreThanTwoBits(mask: number): boolean {
+  const one = mask & (mask - 1)
+  return (one & (one - 1)) !== 0
 }
 
 /** A filter before a table: false means that no word of that hash is in it. */

@@ -1,4 +1,4 @@
-import { bits } from "./fold.ts"
+import { moreThanTwoBits } from "./fold.ts"
 import type { Fuzzy, OwnName } from "./person.ts"
 
 /** Whether two folded words are one edit apart, or the same: a letter put in, left out, replaced, or two neighbours swapped. */
@@ -17,7 +17,7 @@ export function mayBeFuzzy(names: readonly Fuzzy[], mask: number, length: number
   for (let at = 0; at < names.length; at++) {
     const { mask: own, folded } = names[at]!
     const off = folded.length - length
-    if (off >= -1 && off <= 1 && bits(own ^ mask) <= 2) return true
+    if (off >= -1 && off <= 1 && !moreThanTwoBits(own ^ mask)) return true
   }
   return false
 }

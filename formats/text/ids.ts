@@ -12,7 +12,7 @@ const shortest = 4
 export class OwnIds {
   readonly #surrogates = new Map<string, string>()
   readonly #pattern: RegExp | undefined
-  readonly #first = new Set<number>()
+  readonly #first = new Uint8Array(256)
 
   constructor(ids: readonly TextId[]) {
     const patterns: string[] = []
@@ -25,14 +25,18 @@ export class OwnIds {
       const core = bare.replace(/^0+(?=\w{4})/, "")
       if (surrogate !== undefined) this.#surrogates.set(core, surrogate)
       patterns.push(`0*${[...core].map(escaped).join("[-\\s./_]?")}`)
-      for (const first of `0${core[0]!}`) this.#first.add(first.charCodeAt(0)).add(first.toUpperCase().charCodeAt(0))
+      for (const first of `0${core[0]!}`)
+        this.#first[first.charCodeAt(0) & 0xff] = this.#first[first.toUpperCase().charCodeAt(0) & 0xff] = 1
     }
     if (patterns.length > 0) this.#pattern = new RegExp(`(?:${patterns.join("|")})(?![\\p{L}\\p{N}])`, "iyu")
   }
 
+  /** Whether an own identifier may begin with a character. */
+  mayBegin = (code: number): boolean => this.#first[code & 0xff] === 1
+
   /** The end of an own identifier that begins here; 0 when none does. */
   endAt(text: string, at: number): number {
-    if (this.#pattern === undefined || !this.#first.has(text.charCodeAt(at))) return 0
+    if (this.#pattern === undefined || !this.mayBegin(text.charCodeAt(at))) return 0
     this.#pattern.lastIndex = at
     return this.#pattern.test(text) ? this.#pattern.lastIndex : 0
   }

@@ -60,8 +60,13 @@ function timesOf(drafts: readonly Draft[], at: Day | undefined): Times {
     newest,
     yearAt(position) {
       if (at !== undefined) return at.year
-      const before = dated.findLast(({ start }) => start < position)
-      return (before ?? dated[0])?.day?.year ?? anyYear
+      let [low, high] = [0, dated.length]
+      while (low < high) {
+        const middle = (low + high) >> 1
+        if (dated[middle]!.start < position) low = middle + 1
+        else high = middle
+      }
+      return (dated[low - 1] ?? dated[0])?.day?.year ?? anyYear
     },
   }
 }

@@ -259,10 +259,8 @@ export class NumberRules {
     if (kindOf[text.charCodeAt(start - 1)] === kinds.digit) return 0
     const own = this.#scan.known.ids.endAt(text, start)
     if (own > 0) return this.#id(start, own)
-    const named = dayNamed(text, start, wordEnd)
-    if (named) return 0
     const end = numberEnd.mixed(text, start)
-    return end > wordEnd ? this.#shape("id", start, end) : 0
+    return end > wordEnd && !dayNamed(text, start, wordEnd) ? this.#shape("id", start, end) : 0
   }
 
   /** What stands after a label of identifiers. */

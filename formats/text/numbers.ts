@@ -8,8 +8,6 @@ const uid = /[0-2](?:\.(?:0|[1-9]\d*)){4,}(?!\d)/y
 const labelled =
   /(?=[A-Za-z0-9./_-]*\d)[A-Za-z0-9](?:[A-Za-z0-9]|[-./_](?=[A-Za-z0-9]))*(?:(?: \d{3,4}){2,}(?![\d./]))?/y
 const labelledPhone = /[+(]?\d(?:[\d]|[-./() ]{1,3}(?=\d))*(?!\d)(?:\s?(?:x|ext\.?|extension)\s?\d{1,6})?/iy
-const mixed =
-  /[A-Za-z]{1,8}(?:[-_/]?[A-Za-z0-9]+)*\d{6,}[A-Za-z0-9-]*|[A-Za-z]{1,8}[-_](?:\d{2,}[-_])+\d{3,}|[A-Za-z]{1,5}[-_]\d{5,}(?:[-_]\d+)*/y
 const digits = /\d{7,}[A-Za-z]{0,2}(?![\p{L}\d])/uy
 const between = /(?:[ \t]*(?:#|no\.?|num(?:ber)?|nr\.?|id|code|is|was|n°|º)){0,2}[ \t]*[:#=]?[ \t]*[(#]?/iy
 const strict =
@@ -18,6 +16,28 @@ const strict =
 function endOf(pattern: RegExp, text: string, at: number): number {
   pattern.lastIndex = at
   return pattern.test(text) ? pattern.lastIndex : 0
+}
+
+/** Longest identifier of letters and digits that is read. */
+const longestCode = 48
+const isAlphanumeric = (code: number): boolean =>
+  (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122)
+
+/** By hand and not by a pattern: what may end anywhere would be tried at each of its letters. */
+function codeEnd(text: string, start: number): number {
+  let [at, digits, run, longest, groups] = [start, 0, 0, 0, 1]
+  for (const end = Math.min(text.length, start + longestCode); at < end; at++) {
+    const code = text.charCodeAt(at)
+    if (code >= 48 && code <= 57) {
+      digits++
+      longest = Math.max(longest, ++run)
+    } else if (isAlphanumeric(code)) run = 0
+    else if ((code === 0x2d || code === 0x5f) && isAlphanumeric(text.charCodeAt(at + 1))) {
+      run = 0
+      groups++
+    } else break
+  }
+  return longest >= 6 || (groups > 1 && (longest >= 5 || (groups > 2 && digits >= 6))) ? at : 0
 }
 
 /** The ends of numbers that begin at a place; 0 when there is none. */
@@ -31,7 +51,7 @@ export const numberEnd = {
   labelled: (text: string, at: number) => endOf(labelled, text, at),
   labelledPhone: (text: string, at: number) => endOf(labelledPhone, text, at),
   /** Letters and so many digits that they are no code. */
-  mixed: (text: string, at: number) => endOf(mixed, text, at),
+  mixed: codeEnd,
   /** Digits alone, so many that they are no measure. */
   digits: (text: string, at: number) => endOf(digits, text, at),
   /** From a label to its value: a colon, number sign, "no." or nothing. */

@@ -17,20 +17,26 @@ import { isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./
 import type { Word } from "./word-at.ts"
 
 const streetName = String.raw`(?:(?:[NSEW]|[NS][EW]|North|South|East|West)\.?\s+)?(?:(?:\p{Lu}[\p{L}'’.-]*|\d{1,3}(?:st|nd|rd|th))\s+){1,4}`
-const unit = String.raw`(?:,?\s+(?:apt|apartment|suite|ste|unit|floor|fl|room|rm|#)\.?\s*#?\s*[\p{L}\d-]{1,6})?`
+const unit = String.raw`(?:,?\s+(?:[Aa]pt|[Aa]partment|[Ss]uite|[Ss]te|[Uu]nit|[Ff]loor|[Ff]l|[Rr]oom|[Rr]m|APT|SUITE|STE|UNIT|#)\.?\s*#?\s*[\p{L}\d-]{1,6})?`
+const anyCase = (words: string): string =>
+  words
+    .split(" ")
+    .flatMap((word) => [word, word[0]!.toUpperCase() + word.slice(1), word.toUpperCase()])
+    .join("|")
+// Capitals count, so these patterns cannot ignore case.
 const american = new RegExp(
-  String.raw`(\d{1,6}[A-Za-z]?\s+${streetName}(?:${streets.split(" ").join("|")})\b\.?)${unit}`,
-  "iyu",
+  String.raw`(\d{1,6}[A-Za-z]?\s+${streetName}(?:${anyCase(streets)})(?![\p{L}\d])\.?)${unit}`,
+  "yu",
 )
 const townRest =
-  /,?[ \t]*(?:\r?\n)?[ \t]*((?:\p{Lu}[\p{L}'’.-]*[ ]?){1,4}),?[ \t]+([A-Z]{2})\.?[ \t]+(\d{5}(?:-\d{4})?)(?!\d)/uy
+  /,?[ \t]*(?:\r?\n)?[ \t]*(\p{Lu}[\p{L}'’.-]*(?:[ ]\p{Lu}[\p{L}'’.-]*){0,3}),?[ \t]+([A-Z]{2})\.?[ \t]+(\d{5}(?:-\d{4})?)(?!\d)/uy
 const europeanTown =
   /,?[ \t]*(?:\r?\n)?[ \t]*(?:[A-Z]{1,2}-)?(\d{4,5})[ ](\p{Lu}[\p{L}'’-]+(?:[ -]\p{Lu}[\p{L}'’-]+){0,2})/uy
 const germanStreet =
   /(\p{Lu}[\p{L}-]*(?:stra(?:ß|ss)e|str\.|weg|platz|gasse|allee|ring|damm|ufer))\s+(\d{1,4}\s?[a-z]?)(?![\p{L}\d])/uy
 const firstStreet = new RegExp(
-  String.raw`(?:${streetsFirst.split(" ").join("|")})\.?\s+(?:(?:de|du|des|la|le|les|los|las|del|della|dei|di|da|do|l['’]|d['’])\s*){0,3}(?:\p{Lu}[\p{L}'’.-]+\s?){1,4}(?:,?\s*(?:n[º°.]?\s*)?\d{1,4}[a-z]?)?`,
-  "iyu",
+  String.raw`(?:${anyCase(streetsFirst)})\.?\s+(?:(?:de|du|des|la|le|les|los|las|del|della|dei|di|da|do|l['’]|d['’])\s*){0,3}\p{Lu}[\p{L}'’.-]+(?:\s\p{Lu}[\p{L}'’.-]+){0,3}(?:,?\s*(?:n[º°.]?\s*)?\d{1,4}[a-z]?)?`,
+  "yu",
 )
 const box = /(?:P\.?\s?O\.?\s?)?Box\s+\d{1,6}/iy
 const zipLabel = /(?:zip|zipcode|postcode|postal|plz)(?:\s?code)?[ :#]*/iy

@@ -72,11 +72,16 @@ export class Scan {
     return this.drafts
   }
 
-  /** A run of letters: its hash and mask are made on the way. */
+  /** A run of letters: its hash and mask are made on the way, and nothing is allocated for a word that is none of ours. */
   #word(first: number): void {
     const { text, known } = this
+    const { length } = text
     const start = this.#at
-    let [at, hash, mask, letters, code] = [start, 0, 0, 0, first]
+    let at = start
+    let hash = 0
+    let mask = 0
+    let letters = 0
+    let code = first
     for (;;) {
       const kind = kindOf[code]
       if (kind === kinds.letter) {
@@ -85,39 +90,37 @@ export class Scan {
         mask |= bitOf(folded)
         letters++
       } else if (kind !== kinds.mark) break
-      if (++at >= text.length) break
-      code = text.charCodeAt(at)
+      code = ++at < length ? text.charCodeAt(at) : 0
     }
     this.#at = at
     if (first >= firstUnspaced && known.names.needles.length > 0) this.#names.unspaced(start, at)
-    const next = at < text.length ? kindOf[text.charCodeAt(at)] : kinds.other
-    const mayBeCode = next === kinds.digit || text[at] === "-" || text[at] === "_" || text[at] === "/"
-    if (mayBeCode || known.ids.endAt(text, start) > 0) {
-      const end = this.#numbers.code(start, at)
-      if (end > 0) {
-        this.#at = end
-        return
-      }
-      if (next === kinds.digit) this.#names.misread(start)
-    }
-    if (letters > 5 && text[at] === " " && kindOf[text.charCodeAt(at + 1)] === kinds.digit && isCapital(text[start]!)) {
-      const end = this.#places.word({ start, end: at, text: "", folded: "" })
-      if (end > 0) {
-        this.#at = end
-        return
-      }
-    }
-    const mayBeCue = cueFilter.may(hash)
-    const mayBeOwn = known.names.filter.may(hash)
+    const isDigitNext = kindOf[code] === kinds.digit
     if (
-      !mayBeCue &&
-      !mayBeOwn &&
-      letters > 1 &&
-      !(letters >= leastFuzzy && mayBeFuzzy(known.names.fuzzy, mask, letters))
+      (isDigitNext || code === 0x2d || code === 0x5f || known.ids.mayBegin(first)) &&
+      this.#code(start, at, isDigitNext)
     )
       return
+    if (code === 0x20 && letters > 4 && this.#germanStreet(start, at)) return
+    const isRare = letters === 1 || cueFilter.may(hash) || known.names.filter.may(hash)
+    if (!isRare && (letters < leastFuzzy || !mayBeFuzzy(known.names.fuzzy, mask, letters))) return
     const source = text.slice(start, at)
     this.#told({ start, end: at, text: source, folded: fold(source) }, letters)
+  }
+
+  /** Whether a code of letters and digits begins here; the scan has passed it then. */
+  #code(start: number, wordEnd: number, isDigitNext: boolean): boolean {
+    const end = this.#numbers.code(start, wordEnd)
+    if (end > 0) this.#at = end
+    else if (isDigitNext) this.#names.misread(start)
+    return end > 0
+  }
+
+  /** Whether a street with its number begins here; the scan has passed it then. */
+  #germanStreet(start: number, wordEnd: number): boolean {
+    if (kindOf[this.text.charCodeAt(wordEnd + 1)] !== kinds.digit || !isCapital(this.text[start]!)) return false
+    const end = this.#places.word({ start, end: wordEnd, text: "", folded: "" })
+    if (end > 0) this.#at = end
+    return end > 0
   }
 
   #told(word: Word, letters: number): void {
