@@ -139,14 +139,22 @@ export function dayFirstDate(text: string, at: number): DateText | undefined {
   )
 }
 
-/** Of languages that share a word, German has capitals. */
+/** Of languages that share a word: English and German write months with a capital, the others with a small letter. */
 function wordIn(words: readonly CalendarWord[], name: string, text: string, at: number): CalendarWord {
   const capital = name[0] !== name[0]!.toLowerCase()
   const spanish = / de \d{4}/.test(text.slice(at, at + 40))
   const fits = words.find(({ language }) =>
-    spanish ? language === "es" || language === "pt" : !capital || language === "en" || language === "de",
+    spanish ? language === "es" || language === "pt" : capital === (language === "en" || language === "de"),
   )
-  return fits ?? words[0]!
+  return formIn(words, fits ?? words[0]!, name, text, at)
+}
+
+/** May is its own short form: between hyphens or figures it stands for a short one. */
+function formIn(words: readonly CalendarWord[], word: CalendarWord, name: string, text: string, at: number): CalendarWord {
+  const start = text.indexOf(name, at)
+  const isTight = /[-\d]/.test(text[start - 1] ?? "") || /[-\d]/.test(text[start + name.length] ?? "")
+  const short = words.find(({ language, form }) => language === word.language && form === "short")
+  return isTight && short !== undefined ? short : word
 }
 
 /** A date that begins with the name of its month, as March 4, 2019 or Mar 2019. */

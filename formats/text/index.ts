@@ -4,6 +4,7 @@ import { dayNumber } from "./calendar.ts"
 import type { DateOrder } from "./date-text.ts"
 import { fold } from "./fold.ts"
 import { OwnIds } from "./ids.ts"
+import { learned } from "./learned.ts"
 import { OwnNames } from "./person.ts"
 import type { TextPerson } from "./person.ts"
 import { Scan } from "./scan.ts"
@@ -99,7 +100,8 @@ export function textCleaner(person: TextPerson, surrogates: Surrogates, options:
     order: options.dates ?? "month-first",
   }
   return (text, at = options.at) => {
-    const drafts = settled(new Scan(text, known).run())
+    const scanned = new Scan(text, known).run()
+    const drafts = settled([...scanned, ...learned(text, scanned, names.has, known.maker)])
     if (drafts.length === 0) return { text, findings: [] }
     const times = timesOf(drafts, dayIn(at))
     const findings: Finding[] = []
