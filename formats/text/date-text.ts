@@ -28,21 +28,21 @@ export interface DateText {
 /** How dates of digits are read where both orders are possible. */
 export type DateOrder = "month-first" | "day-first"
 
-const yearFirst = /(?<year>\d{4})(?<sep>[-/.])(?<month>\d{1,2})\k<sep>(?<day>\d{1,2})(?![\d]|\.\d)/dy
+const yearFirst = /(?<year>\d{4})(?<sep>[-/.])(?<month>\d{1,2})\k<sep>(?<day>\d{1,2})(?![\d]|\.\d)/y
 const yearLast =
-  /(?<a>\d{1,2})(?<gap>\s?)(?<sep>[-/.])\k<gap>(?<b>\d{1,2})\k<gap>\k<sep>\k<gap>(?<year>\d{4}|'?\d{2})(?![\d]|[./-]\d)/dy
+  /(?<a>\d{1,2})(?<gap>\s?)(?<sep>[-/.])\k<gap>(?<b>\d{1,2})\k<gap>\k<sep>\k<gap>(?<year>\d{4}|'?\d{2})(?![\d]|[./-]\d)/y
 const compact =
-  /(?<year>(?:18|19|20)\d\d)(?<month>0[1-9]|1[0-2])(?<day>0[1-9]|[12]\d|3[01])(?=(?:[T ]?(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d(?:\.\d+)?)?)?(?:[+-]\d{4}|Z)?(?!\d))/dy
+  /(?<year>(?:18|19|20)\d\d)(?<month>0[1-9]|1[0-2])(?<day>0[1-9]|[12]\d|3[01])(?=(?:[T ]?(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d(?:\.\d+)?)?)?(?:[+-]\d{4}|Z)?(?!\d))/y
 const dayName =
   /(?<day>\d{1,2})(?<ordinal>st|nd|rd|th|er|º|ª|\.)?(?:\s?[-–]\s?(?<last>\d{1,2})(?:st|nd|rd|th|\.)?)?(?:\s+(?:day\s+)?(?:of|de|do)\s+|\s*[-/.,]?\s*)(?<name>\p{L}{3,11})(?!\p{L})\.?(?:(?:\s+(?:of|de|do|del)\s+|\s*[-/.,]?\s*)(?<year>\d{4}(?!\d)|'\d\d(?!\d)|(?<=[-/]|\d\p{L}{3})\d\d(?!\d)|(?<=\d[ ]\p{L}{3}[ ])\d\d(?![\d:.,/-]|\s?(?:mm|cm|ml|mg|%))))?/duy
 const nameDay =
   /(?<name>\p{L}{3,11})\.?(?:\s*[-/]\s*|\s+)(?<day>\d{1,2})(?<ordinal>st|nd|rd|th)?(?![\d:]|\.\d)(?:\s?(?:[-–]|to|through|and|&)\s?(?<last>\d{1,2})(?:st|nd|rd|th)?(?![\d:/]))?(?:(?:\s*,\s*|\s*[-/]\s*|\s+(?:of\s+)?)(?<year>\d{4}(?!\d)|'\d\d(?!\d)|(?<=[-/])\d\d(?!\d)))?/duy
 const nameYear =
   /(?<name>\p{L}{3,11})\.?(?:\s+(?:of|de|do|del)\s+|\s*[-/,]?\s*)(?<year>(?:18|19|20)\d\d(?!\d)|'\d\d(?!\d))/duy
-const monthYear = /(?<month>0?[1-9]|1[0-2])(?<sep>[-/])(?<year>(?:19|20)\d\d)(?![\d]|[./-]\d)/dy
-const yearMonth = /(?<year>(?:19|20)\d\d)-(?<month>0[1-9]|1[0-2])(?![\d]|[./-]\d|\s?(?:mm|cm|ml))/dy
-const noYear = /(?<a>\d{1,2})\/(?<b>\d{1,2})(?![\d/]|\.\d|-\d{3})/dy
-const germanNoYear = /(?<day>\d{1,2})\.\s?(?<month>\d{1,2})\.(?!\d)/dy
+const monthYear = /(?<month>0?[1-9]|1[0-2])(?<sep>[-/])(?<year>(?:19|20)\d\d)(?![\d]|[./-]\d)/y
+const yearMonth = /(?<year>(?:19|20)\d\d)-(?<month>0[1-9]|1[0-2])(?![\d]|[./-]\d|\s?(?:mm|cm|ml))/y
+const noYear = /(?<a>\d{1,2})\/(?<b>\d{1,2})(?![\d/]|\.\d|-\d{3})/y
+const germanNoYear = /(?<day>\d{1,2})\.\s?(?<month>\d{1,2})\.(?!\d)/y
 
 function run(pattern: RegExp, text: string, at: number): RegExpExecArray | null {
   pattern.lastIndex = at
@@ -63,12 +63,17 @@ function found(
   given: Partial<DateText> & { readonly month: number },
   as: Readonly<Record<string, Part>>,
 ): DateText {
-  const groups = match.indices!.groups!
-  const pieces = Object.entries(as)
-    .flatMap(([group, part]) =>
-      groups[group] === undefined ? [] : [{ part, from: groups[group][0], to: groups[group][1] }],
-    )
-    .sort((a, b) => a.from - b.from)
+  const groups = match.groups!
+  const pieces: Piece[] = []
+  // Groups are given in the order in which they stand, and what stands between them is none of them.
+  let at = 0
+  for (const group in as) {
+    const text = groups[group]
+    if (text === undefined) continue
+    at = match[0].indexOf(text, at)
+    pieces.push({ part: as[group]!, from: match.index + at, to: match.index + at + text.length })
+    at += text.length
+  }
   const year = match.groups!["year"]
   return {
     start: match.index,
@@ -93,23 +98,42 @@ function ordered(match: RegExpExecArray, order: DateOrder): DateText | undefined
 
 /** A date of digits with its year, at a place where a number begins. */
 export function numericDate(text: string, at: number, order: DateOrder): DateText | undefined {
-  let match = run(yearFirst, text, at)
+  const figures = figuresAt(text, at)
   const plain = { year: "year", month: "month", day: "day" } as const
+  if (figures >= 8) {
+    const match = run(compact, text, at)
+    return match === null
+      ? undefined
+      : found(match, { month: Number(match.groups!["month"]), day: Number(match.groups!["day"]) }, plain)
+  }
+  if (figures === 4) return yearBefore(text, at)
+  if (figures > 2) return undefined
+  const match = run(yearLast, text, at)
+  if (match !== null && isWritten(match)) return ordered(match, match.groups!["sep"] === "." ? "day-first" : order)
+  const short = run(monthYear, text, at)
+  return short === null
+    ? undefined
+    : found(short, { month: Number(short.groups!["month"]) }, { month: "month", year: "year" })
+}
+
+function figuresAt(text: string, start: number): number {
+  let at = start
+  for (let code = text.charCodeAt(at); code >= 48 && code <= 57; code = text.charCodeAt(at)) at++
+  return at - start
+}
+
+/** 2019-03-04, 2019-03. */
+function yearBefore(text: string, at: number): DateText | undefined {
+  const match = run(yearFirst, text, at)
   if (match !== null && plausible(match.groups!["year"]!)) {
     const [month, day] = [Number(match.groups!["month"]), Number(match.groups!["day"])]
-    if (isDay(month, day)) return found(match, { month, day }, plain)
+    if (isDay(month, day)) return found(match, { month, day }, { year: "year", month: "month", day: "day" })
     if (isDay(day, month)) return found(match, { month: day, day: month }, { year: "year", month: "day", day: "month" })
   }
-  match = run(yearLast, text, at)
-  if (match !== null && isWritten(match)) return ordered(match, match.groups!["sep"] === "." ? "day-first" : order)
-  match = run(compact, text, at)
-  if (match !== null)
-    return found(match, { month: Number(match.groups!["month"]), day: Number(match.groups!["day"]) }, plain)
-  for (const pattern of [monthYear, yearMonth]) {
-    match = run(pattern, text, at)
-    if (match !== null) return found(match, { month: Number(match.groups!["month"]) }, { year: "year", month: "month" })
-  }
-  return undefined
+  const short = run(yearMonth, text, at)
+  return short === null
+    ? undefined
+    : found(short, { month: Number(short.groups!["month"]) }, { year: "year", month: "month" })
 }
 
 const plausible = (year: string): boolean => /^(?:18|19|20|21)/.test(year)
@@ -143,14 +167,21 @@ export function dayFirstDate(text: string, at: number): DateText | undefined {
 function wordIn(words: readonly CalendarWord[], name: string, text: string, at: number): CalendarWord {
   const capital = name[0] !== name[0]!.toLowerCase()
   const spanish = / de \d{4}/.test(text.slice(at, at + 40))
-  const fits = words.find(({ language }) =>
-    spanish ? language === "es" || language === "pt" : capital === (language === "en" || language === "de"),
-  )
+  const fits =
+    words.find(
+      ({ language }) => spanish === /^(?:es|pt)$/.test(language) && capital === /^(?:en|de)$/.test(language),
+    ) ?? words.find(({ language }) => capital === /^(?:en|de)$/.test(language))
   return formIn(words, fits ?? words[0]!, name, text, at)
 }
 
 /** May is its own short form: between hyphens or figures it stands for a short one. */
-function formIn(words: readonly CalendarWord[], word: CalendarWord, name: string, text: string, at: number): CalendarWord {
+function formIn(
+  words: readonly CalendarWord[],
+  word: CalendarWord,
+  name: string,
+  text: string,
+  at: number,
+): CalendarWord {
   const start = text.indexOf(name, at)
   const isTight = /[-\d]/.test(text[start - 1] ?? "") || /[-\d]/.test(text[start + name.length] ?? "")
   const short = words.find(({ language, form }) => language === word.language && form === "short")

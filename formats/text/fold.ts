@@ -90,14 +90,21 @@ export function moreThanTwoBits(mask: number): boolean {
 
 /** A filter before a table: false means that no word of that hash is in it. */
 export class HashFilter {
-  readonly #seen = new Uint8Array(1 << 15)
+  readonly #seen: Uint8Array
+  readonly #mask: number
+
+  /** @param bits of the hash that count: with more fewer words are looked up in vain */
+  constructor(bits = 15) {
+    this.#seen = new Uint8Array(1 << bits)
+    this.#mask = (1 << bits) - 1
+  }
 
   add(folded: string): void {
     const hash = hashOf(folded)
-    this.#seen[(hash ^ (hash >>> 15)) & 0x7fff] = 1
+    this.#seen[(hash ^ (hash >>> 15)) & this.#mask] = 1
   }
 
   may(hash: number): boolean {
-    return this.#seen[(hash ^ (hash >>> 15)) & 0x7fff] === 1
+    return this.#seen[(hash ^ (hash >>> 15)) & this.#mask] === 1
   }
 }

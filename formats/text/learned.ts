@@ -17,7 +17,7 @@ export function learned(
   maker: Maker,
 ): readonly Draft[] {
   const names = new Set<string>()
-  const filter = new HashFilter()
+  const filter = new HashFilter(11)
   for (const { kind, start, end } of drafts) {
     if (kind !== "name" || end - start < least) continue
     const folded = fold(text.slice(start, end))

@@ -265,7 +265,6 @@ export class NumberRules {
 
   /** What stands after a label of identifiers. */
   labelledId(word: Word, sure: boolean): number {
-    const text = this.#text
     if (sure && word.folded.length <= 4 && !/^(?:mrn|ssn|csn|npi|dln|mpi|acct|hicn|mbi|msrn|nhs)$/.test(word.folded))
       return this.#value(word, true)
     return this.#value(word, !sure)

@@ -137,7 +137,7 @@ export interface Fuzzy {
 /** The person's names and identifiers, ready to be looked up. */
 export class OwnNames {
   readonly words = new Map<string, OwnName>()
-  readonly filter = new HashFilter()
+  readonly filter = new HashFilter(12)
   readonly fuzzy: Fuzzy[] = []
   readonly needles: Needle[] = []
   /** Folded initials of two or three letters, as js, and the canonical name of each letter. */

@@ -61,9 +61,13 @@ export function initialFor(letter: string, key: string): string {
   return String.fromCharCode((made === own ? (made + 1) % 26 : made) + (letter === letter.toLowerCase() ? 97 : 65))
 }
 
+/** Names of a person's texts that are kept in memory. */
+const mostNames = 1000
+
 /** Makes the surrogates of one person, each the same whenever it is asked for. */
 export class Maker {
   readonly given: Surrogates
+  readonly #names = new Map<string, string>()
   readonly #isTaken: (folded: string) => boolean
 
   /** @param isTaken whether a folded word is one of the person's own names */
@@ -74,8 +78,13 @@ export class Maker {
 
   /** A name for a folded name: a given one for given names, else a family name. */
   name(folded: string, isGiven = nicknameGroups.has(folded)): string {
+    const known = this.#names.get(folded)
+    if (known !== undefined) return known
     const taken = (made: string) => made === folded || this.#isTaken(made)
-    return pick(isGiven ? given : family, this.given.key("name", folded), taken)
+    const made = pick(isGiven ? given : family, this.given.key("name", folded), taken)
+    if (this.#names.size >= mostNames) this.#names.clear()
+    this.#names.set(folded, made)
+    return made
   }
 
   /** A place for a place, a street or the name of an institution. */
