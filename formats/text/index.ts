@@ -16,6 +16,7 @@ export type { FindingKind } from "./draft.ts"
 export type { DateOrder } from "./date-text.ts"
 export { nameOf } from "./name-of.ts"
 export type { TextId, TextName, TextPerson } from "./person.ts"
+export { ownFinder } from "./own.ts"
 export type { Surrogates } from "./surrogates.ts"
 
 /** A passage of a text that was replaced; it tells places and the surrogate, never what was there. */
