@@ -90,6 +90,15 @@ export const patientIds = (message: Message): readonly PatientId[] =>
     return value === "" ? [] : [{ value, authority: issuerOf(parts[3], message.delimiters.subcomponent) }]
   })
 
+/** Fields of staff hold other things by mistake: a text with figures or of many words is no name. */
+const isName = ({
+  family,
+  given,
+}: {
+  readonly family: readonly string[]
+  readonly given: readonly string[]
+}): boolean => [...family, ...given].every((part) => !/\d/.test(part) && part.split(/\s+/).length <= 3)
+
 /** Everything in a message that names its patient, their relatives and those who treat them. */
 export function identifiersOf(message: Message): Identifiers {
   const { subcomponent } = message.delimiters
@@ -108,7 +117,9 @@ export function identifiersOf(message: Message): Identifiers {
     })
   const addresses = addressFields.flatMap((path) => all(message, path))
   return {
-    names: [...names, ...staff, ...nested].filter(({ family: last, given }) => last.length + given.length > 0),
+    names: [...names, ...[...staff, ...nested].filter(isName)].filter(
+      ({ family: last, given }) => last.length + given.length > 0,
+    ),
     ids: [
       ...idFields.flatMap((path) => all(message, path)).flatMap((parts) => told(parts[0])),
       ...phoneFields.flatMap((path) => all(message, path)).flatMap((parts) => told(parts[0], parts[11])),

@@ -256,8 +256,10 @@ export class NameRules {
     const sure =
       !weak || (titled && /^(?:mr|ms|dr|sr|sra)$/.test(word.folded)) || (word.folded === "dr" && text[word.end] === ".")
     this.#named = at
-    if (!weak || titled || isAllCapitals(word.text) || word.folded.length > 3 || text[word.end] === ".")
-      this.#take(at, { most: isAllCapitals(this.#scan.wordAfter(at)?.text ?? "") ? 3 : 4, surely: sure })
+    const after = this.#scan.wordAfter(at)
+    const isLoud = isAllCapitals(word.text) && isAllCapitals(after?.text ?? "")
+    if (!weak || titled || isLoud || word.folded.length > 3 || text[word.end] === ".")
+      this.#take(at, { most: isLoud ? 3 : 4, surely: sure })
   }
 
   #beforeDegree(start: number, least: number): void {
