@@ -7,6 +7,8 @@ export interface PatientId {
   readonly value: string
   /** Namespace id of the assigning authority, else its universal id; empty when none is stated. */
   readonly authority: string
+  /** Identifier type code (HL7 table 0203), as MR or SS; empty when none is stated. */
+  readonly type: string
 }
 
 /** What a message says of who it is about, as the search of its texts needs it. */
@@ -87,7 +89,9 @@ export const issuerOf = (designator: string | undefined, subcomponent: string): 
 export const patientIds = (message: Message): readonly PatientId[] =>
   all(message, "PID-3").flatMap((parts) => {
     const value = (parts[0] ?? "").trim()
-    return value === "" ? [] : [{ value, authority: issuerOf(parts[3], message.delimiters.subcomponent) }]
+    return value === ""
+      ? []
+      : [{ value, authority: issuerOf(parts[3], message.delimiters.subcomponent), type: (parts[4] ?? "").trim() }]
   })
 
 /** Fields of staff hold other things by mistake: a text with figures or of many words is no name. */
