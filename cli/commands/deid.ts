@@ -24,7 +24,7 @@ function issuersIn(given: string): readonly (readonly string[])[] | undefined {
 
 export const deid: Command = {
   name: "deid",
-  summary: "De-identifies a DICOM file or folder as a pipeline would; the person is PatientID and its issuer",
+  summary: "De-identifies a folder of DICOM, HL7 v2 (.hl7) and reports (.txt) as a pipeline would",
   positionals: ["IN", "OUT"],
   options: {
     "key-file": { value: "FILE", doc: "the project key, 32 bytes or more (required)" },

@@ -11,6 +11,8 @@ import { FileChanged, markOf, withFile } from "./files.ts"
 import type { Inputs } from "./files.ts"
 import { Ambiguity, personOf } from "./person.ts"
 import type { NamespaceOf } from "./person.ts"
+import { Texts, statedIds, textKindOf } from "./texts.ts"
+import type { TextKind } from "./texts.ts"
 import type { Folder } from "./write.ts"
 
 /** What became of one file. `input` is its path under the input, `output` that under the output, empty when there is none;
@@ -32,6 +34,8 @@ export interface Progress {
 /** What de-identifying a set of files needs. */
 export interface FileSetting {
   readonly policy: DicomPolicy
+  /** The cleaner of what is no image, given what is known of ambiguous patient ids. */
+  readonly texts: (ambiguous: (patientId: string) => boolean) => Texts
   readonly identityKey: Uint8Array
   readonly namespace: NamespaceOf
   readonly folder: Folder
@@ -40,7 +44,10 @@ export interface FileSetting {
 }
 
 /** What the first pass keeps of a file. */
-type Known = { readonly kind: "done"; readonly status: "refused" | "failed"; readonly reason: string } | KnownInstance
+type Known =
+  | { readonly kind: "done"; readonly status: "refused" | "failed"; readonly reason: string }
+  | { readonly kind: "beside"; readonly mark: string; readonly as: TextKind }
+  | KnownInstance
 
 interface KnownInstance {
   readonly kind: "instance"
@@ -50,6 +57,9 @@ interface KnownInstance {
   readonly study: string
   readonly series: string
 }
+
+/** Most bytes of a message file or report. */
+const mostText = 64 << 20
 
 /** Files that are at hand at the same time. */
 const width = 4
@@ -86,10 +96,12 @@ class Run {
   readonly #series = new Map<string, SeriesCounts>()
   readonly #ambiguity = new Ambiguity()
   readonly #room = new Room(roomBytes)
+  readonly #texts: Texts
 
   constructor(inputs: Inputs, setting: FileSetting) {
     this.#inputs = inputs
     this.#setting = setting
+    this.#texts = setting.texts((patientId) => this.#ambiguity.has(patientId))
   }
 
   async *results(): AsyncGenerator<FileResult> {
@@ -115,6 +127,8 @@ class Run {
   async #examine(file: string): Promise<Known> {
     try {
       return await withFile(join(this.#inputs.folder, file), async (original, mark): Promise<Known> => {
+        const as = textKindOf(file)
+        if (as !== undefined) return await this.#examineText(as, original, mark)
         if (original.size === 0) return { kind: "done", status: "refused", reason: "not-dicom" }
         const found = await this.#room.use(original.size, () => examine(original))
         if (found.kind === "refused") return { kind: "done", status: "refused", reason: reasonOf(found) }
@@ -133,19 +147,49 @@ class Run {
     }
   }
 
+  async #examineText(as: TextKind, original: Original, mark: string): Promise<Known> {
+    if (original.size === 0) return { kind: "done", status: "refused", reason: "empty" }
+    if (as === "hl7" && original.size <= mostText)
+      await this.#room.use(original.size, async () => {
+        for (const { value, authority } of statedIds(await original.read(0, original.size)))
+          this.#ambiguity.add({ patientId: value, issuerOfPatientId: authority })
+      })
+    return { kind: "beside", mark, as }
+  }
+
   async #result(input: string, known: Known): Promise<FileResult> {
     if (known.kind === "done") return { input, output: "", status: known.status, reason: known.reason }
-    if (typeof this.#setting.namespace === "string" && this.#ambiguity.has(known.patientId))
+    if (
+      known.kind === "instance" &&
+      typeof this.#setting.namespace === "string" &&
+      this.#ambiguity.has(known.patientId)
+    )
       return { input, output: "", status: "refused", reason: "issuer-ambiguous" }
     const path = join(this.#inputs.folder, input)
     try {
       return await withFile(path, async (original, mark): Promise<FileResult> => {
         if (mark !== known.mark) throw new FileChanged()
-        return this.#room.use(original.size, () => this.#write(input, path, original, known))
+        return this.#room.use(original.size, () =>
+          known.kind === "beside"
+            ? this.#writeText(input, path, original, known.as)
+            : this.#write(input, path, original, known),
+        )
       })
     } catch (thrown) {
       return { input, output: "", ...failedFile(thrown) }
     }
+  }
+
+  async #writeText(input: string, path: string, original: Original, as: TextKind): Promise<FileResult> {
+    if (original.size > mostText) return { input, output: "", status: "refused", reason: "too-large" }
+    const found = await this.#texts.result(as, path, await original.read(0, original.size))
+    if (found.kind === "refused") return { input, output: "", status: "refused", reason: found.reason }
+    const pieces = [found.bytes]
+    const stream = async function* () {
+      yield* pieces
+    }
+    const output = await this.#setting.folder.write(found.folder, { pieces, stream }, found.extension)
+    return { input, output, status: "released", reason: "" }
   }
 
   async #write(input: string, path: string, original: Original, known: KnownInstance): Promise<FileResult> {

@@ -8,6 +8,7 @@ import type { FileResult, Progress } from "./deidentify.ts"
 import { checkApart, listInputs } from "./files.ts"
 import { MapFile } from "./map.ts"
 import type { NamespaceOf } from "./person.ts"
+import { Texts } from "./texts.ts"
 import { Folder } from "./write.ts"
 
 export type { FileResult, Progress } from "./deidentify.ts"
@@ -34,7 +35,9 @@ export interface FilesGiven {
 }
 
 /** De-identifies the files of a folder as a pipeline would, with the same bytes as result wherever the person is the same: Patient
- * ID and issuer alone make it here. Outputs are named `<study>/<sha256>.dcm` by pseudonym and content. Yields what became of each
+ * ID and issuer alone make it here. Outputs are named `<study>/<sha256>.dcm` by pseudonym and content. HL7 v2 files
+ * (`.hl7`) and reports (`.txt`, whose person `<name>.person.json` beside them states) take the pseudonym, the shift and the
+ * accession numbers of the images, as `<person>/<sha256>.hl7` and `.txt`. Yields what became of each
  * file, in name order. Throws fatal `path-missing`, `in-place`, `map-in-output`, `key-too-short`; systemic `disk-full`. */
 export async function* deidentifyEach(given: FilesGiven): AsyncGenerator<FileResult> {
   const { input, output, projectKey, map } = given
@@ -42,11 +45,14 @@ export async function* deidentifyEach(given: FilesGiven): AsyncGenerator<FileRes
   await checkApart(input, output, map)
   const inputs = await listInputs(input)
   const table = map === undefined ? undefined : await MapFile.open(map)
+  const identityKey = given.identityKey ?? identityKeyFrom(projectKey)
+  const namespace = given.namespace ?? "mrn"
   try {
     const results = deidentifyFiles(inputs, {
       policy,
-      identityKey: given.identityKey ?? identityKeyFrom(projectKey),
-      namespace: given.namespace ?? "mrn",
+      texts: (ambiguous) => new Texts(projectKey, given.options ?? {}, identityKey, namespace, ambiguous),
+      identityKey,
+      namespace,
       folder: new Folder(output),
       onProgress: given.onProgress ?? (() => {}),
       signal: given.signal ?? new AbortController().signal,

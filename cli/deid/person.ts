@@ -25,7 +25,7 @@ export class Ambiguity {
   readonly #issuers = new Map<string, string>()
   readonly #ambiguous = new Set<string>()
 
-  add({ patientId, issuerOfPatientId }: Summary): void {
+  add({ patientId, issuerOfPatientId }: Pick<Summary, "patientId" | "issuerOfPatientId">): void {
     const [id, issuer] = [patientId.trim(), issuerOfPatientId.trim()]
     if (id === "" || issuer === "") return
     const known = this.#issuers.get(id)

@@ -16,6 +16,9 @@ const outputError = (thrown: unknown) => {
 
 const onDisk = <T>(work: Promise<T>): Promise<T> => work.catch((thrown: unknown) => Promise.reject(outputError(thrown)))
 
+/** What is written: in pieces that are at hand, or as a stream. */
+export type Written = Pick<ReleasedObject, "pieces" | "stream">
+
 /** Writes released objects into a folder, as `<study>/<sha256>.dcm`: whole or not at all, with a constant time of change. */
 export class Folder {
   readonly #root: string
@@ -26,7 +29,7 @@ export class Folder {
   }
 
   /** Gives the path under the folder. */
-  async write(study: string, object: ReleasedObject): Promise<string> {
+  async write(study: string, object: Written, extension = "dcm"): Promise<string> {
     const folder = join(this.#root, study)
     const made = this.#made.get(study) ?? onDisk(mkdir(folder, { recursive: true }))
     this.#made.set(study, made)
@@ -34,15 +37,15 @@ export class Folder {
     const temporary = join(folder, `.${randomBytes(8).toString("hex")}.part`)
     try {
       const sha256 = await writeHashed(temporary, object)
-      await onDisk(rename(temporary, join(folder, `${sha256}.dcm`)))
-      return `${study}/${sha256}.dcm`
+      await onDisk(rename(temporary, join(folder, `${sha256}.${extension}`)))
+      return `${study}/${sha256}.${extension}`
     } finally {
       await rm(temporary, { force: true })
     }
   }
 }
 
-async function writeHashed(path: string, object: ReleasedObject): Promise<string> {
+async function writeHashed(path: string, object: Written): Promise<string> {
   const hash = createHash("sha256")
   const file = await onDisk(open(path, "wx"))
   try {

@@ -33,6 +33,7 @@ const benches: Readonly<Record<string, Bench>> = {
   poison: onPostgres(async (url) => (await import("./poison.ts")).benchPoison(url)),
   fhir: async (tell) => (await import("./fhir.ts")).benchFhir(tell),
   phenotype: async (tell) => (await import("./phenotype.ts")).benchPhenotype(tell),
+  text: async (tell) => (await import("./text.ts")).benchText(tell),
   memory: async (tell) => (await import("./memory.ts")).benchMemory(tell),
   peers: async (tell) => (await import("./peers.ts")).benchPeers(tell),
 }

@@ -43,7 +43,7 @@ describe("de-identifying a folder out of stream", () => {
     expect(fates(results)).toEqual([
       ["cut.dcm", "refused", "unparsable"],
       ["empty", "refused", "not-dicom"],
-      ["notes.txt", "refused", "not-dicom"],
+      ["notes.txt", "refused", "no-person"],
       ["testperson/a.dcm", "released", ""],
       ["testperson/b.dcm", "refused", "overlay"],
     ])
@@ -117,7 +117,7 @@ describe("de-identifying a folder out of stream", () => {
     const [{ output: name }] = (await run({ map })) as [FileResult]
     expect((await stat(map)).mode & 0o777).toBe(0o600)
     expect(await readFile(map, "utf8")).toBe(
-      `input,output,status,reason\n"odd, ""name"".dcm",${name},released,\nx.txt,,refused,not-dicom\n`,
+      `input,output,status,reason\n"odd, ""name"".dcm",${name},released,\nx.txt,,refused,no-person\n`,
     )
   })
 
@@ -151,7 +151,7 @@ describe("de-identifying a folder out of stream", () => {
     const keyFile = join(dir, "key")
     await writeFile(keyFile, Buffer.concat([projectKey, Buffer.from("\n")]))
     const given = { input, output, keyFile, options: ["retain-uids"], faces: "refuse" as const }
-    expect(await deidentifyFolder(given)).toEqual({ released: 1, refused: new Map([["not-dicom", 1]]), failed: 0 })
+    expect(await deidentifyFolder(given)).toEqual({ released: 1, refused: new Map([["no-person", 1]]), failed: 0 })
     const [name] = await filesOf(output)
     expect(name).toContain(base.uid("1.2.3.4.100.1"))
     await expect(deidentifyFolder({ ...given, options: ["retain-all"] })).rejects.toMatchObject({

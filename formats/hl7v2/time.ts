@@ -1,0 +1,60 @@
+/** From ms since 1970, UTC, to what a clock shows, ms as if UTC. */
+export type LocalTime = (utc: number) => number
+
+const dayMs = 86_400_000
+const written = /^(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(\d\d)?(\d\d)?(\.\d{1,9})?)?)?)?([+-]\d{4})?$/
+
+/** A time as its parts; undefined for what is none (HL7 v2.5.1 ch. 2A, DTM). */
+function read(text: string) {
+  const found = written.exec(text)
+  if (found === null) return undefined
+  const [, year, month, day, hour, minute, second, fraction, offset] = found
+  const [m, d, h] = [Number(month ?? 1), Number(day ?? 1), Number(hour ?? 0)]
+  if (
+    Number(year) < 1 ||
+    m < 1 ||
+    m > 12 ||
+    d < 1 ||
+    d > 31 ||
+    h > 23 ||
+    Number(minute ?? 0) > 59 ||
+    Number(second ?? 0) > 60
+  )
+    return undefined
+  const date = new Date(0)
+  date.setUTCFullYear(Number(year), m - 1, d)
+  if (date.getUTCMonth() !== m - 1) return undefined
+  return {
+    day: date.getTime(),
+    precision: day === undefined ? (month === undefined ? 4 : 6) : 8,
+    time: `${hour ?? ""}${minute ?? ""}${second ?? ""}${fraction ?? ""}`,
+    offset,
+  }
+}
+
+const dayText = (ms: number): string => new Date(ms).toISOString().slice(0, 10).replaceAll("-", "")
+
+/** Moves a DT, TS or DTM back by whole days, at its own precision; undefined for what is none. The time of day stays and an offset
+ * goes, because offsets change with summer time and so would tell the true season. A year or month is moved by its middle day.
+ * @param local the clock whose time of day is told, of texts that state an offset */
+export function shiftTime(text: string, days: number, local?: LocalTime): string | undefined {
+  const found = read(text)
+  if (found === undefined) return undefined
+  const { day, precision, time, offset } = found
+  if (precision < 8) return dayText(day + (precision === 6 ? 14 : 182) * dayMs - days * dayMs).slice(0, precision)
+  if (offset === undefined || local === undefined || time.length < 4) return dayText(day - days * dayMs) + time
+  const minutes = Number(offset.slice(0, 3)) * 60 + Number(offset[0] + offset.slice(3))
+  const clock = Number(time.slice(0, 2)) * 60 + Number(time.slice(2, 4))
+  const told = local(day + (clock - minutes) * 60_000)
+  return dayText(told - days * dayMs) + new Date(told).toISOString().slice(11, 16).replace(":", "") + time.slice(4)
+}
+
+/** The day of a time as yyyy-mm-dd; undefined unless it is known to the day. */
+export function dayOf(text: string): string | undefined {
+  const found = read(text)
+  return found === undefined || found.precision < 8 ? undefined : new Date(found.day).toISOString().slice(0, 10)
+}
+
+/** Whole years between two days, yyyy-mm-dd. */
+export const yearsBetween = (born: string, at: string): number =>
+  Number(at.slice(0, 4)) - Number(born.slice(0, 4)) - (at.slice(5) < born.slice(5) ? 1 : 0)

@@ -1,0 +1,328 @@
+import { beforeJoin, cue } from "./cues.ts"
+import { fold, kindOf, kinds } from "./fold.ts"
+import { fuzzyName } from "./fuzzy.ts"
+import { nameRun, nameRunBefore } from "./name-run.ts"
+import type { NameRun } from "./name-run.ts"
+import { isParticle } from "./person.ts"
+import type { OwnName } from "./person.ts"
+import type { Scan } from "./scan.ts"
+import { inCaseOf, initialFor } from "./surrogates.ts"
+import { isEponym, isHead, isTerm, isVerb, isWord } from "./terms.ts"
+import { beginsSentence, isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
+import type { Word } from "./word-at.ts"
+
+const digitLetters: Readonly<Record<string, string>> = {
+  0: "o",
+  1: "l",
+  2: "z",
+  3: "e",
+  4: "a",
+  5: "s",
+  6: "g",
+  8: "b",
+  9: "g",
+}
+/** Abbreviations with dots that are nobody's initials. */
+const dotted: ReadonlySet<string> = new Set(
+  "iv po er md im ct mr us so bp hr pm am ie eg ph do pa rn gi gu ed or sc sl pr ad ap".split(" "),
+)
+const twoInitials = /\p{Lu}\.\s?\p{Lu}\.(?:\s?\p{Lu}\.)?/uy
+const degree = /(?:M|D|Ph|R)\.\s?(?:D|O|N)\.?(?![\p{L}])/uy
+const typist = /[ \t]*(\p{Lu}{2,4})[ \t]?[/:][ \t]?(\p{L}{2,4})(?:[/:][\p{L}\d]+)?[ \t]*(?=\r|\n|$)/uy
+const signature = /(?:\/s\/|\/es\/|_{4,})[ \t]*/iy
+const lineAfter = /[ \t]*[:,]?[ \t]*(?:\r\n|\r|\n)?[ \t]*/y
+
+/** Rules that find names: the person's own, and those that a title, a degree, a label or a signature announces. */
+export class NameRules {
+  readonly #scan: Scan
+  /** Where the name of somebody is expected by what stands before. */
+  #named = -1
+  /** The end of the last own name. */
+  #lastOwn = -1
+
+  constructor(scan: Scan) {
+    this.#scan = scan
+  }
+
+  get #text(): string {
+    return this.#scan.text
+  }
+
+  /** One word of a name, replaced; what is the same name gets the same. */
+  #replace(word: Word, own: OwnName | undefined): void {
+    const { maker, names } = this.#scan.known
+    if (word.text.length === 1) {
+      const of = names.firstLetters.get(word.folded)
+      const made =
+        of === undefined
+          ? initialFor(word.text, maker.given.key("initial", word.folded))
+          : maker.name(of.canonical, of.given)[0]!
+      const same = made.toLowerCase() === word.text.toLowerCase()
+      this.#scan.add(
+        "name",
+        word.start,
+        word.end,
+        same ? initialFor(word.text, maker.given.key("initial", word.folded)) : made,
+      )
+      return
+    }
+    const found = own ?? names.words.get(word.folded)
+    const made = found === undefined ? maker.name(word.folded) : maker.name(found.canonical, found.given)
+    this.#scan.add("name", word.start, word.end, inCaseOf(word.text, made))
+  }
+
+  #isNear(before: number, start: number): boolean {
+    if (before < 0 || before > start || start - before > 5) return false
+    return /^[\s,.^'’_-]{0,3}(?:\p{L}\.?[\s,.]{1,2})?$/u.test(this.#text.slice(before, start))
+  }
+
+  /** Whether the next word is a name of the person beyond doubt, so that this one is, too. */
+  #isBeforeOwn(word: Word): boolean {
+    const text = this.#text
+    let at = skip(text, word.end, ".,^-'’_")
+    if (at - word.end > 3) return false
+    let next = wordAt(text, at)
+    if (next?.text.length === 1 && isCapital(next.text)) {
+      at = skip(text, next.end, ".,")
+      next = wordAt(text, at)
+    }
+    if (next === undefined) return false
+    const own = this.#scan.known.names.words.get(next.folded)
+    return own !== undefined && own.fuzzy === undefined && (own.kind === "plain" || isCapital(next.text))
+  }
+
+  /** Whether an eponym means the thing: a head noun follows, or it is joined to another eponym. */
+  #isThing(word: Word): boolean {
+    const text = this.#text
+    let at = word.end
+    if (kindOf[text.charCodeAt(at)] === kinds.apostrophe) at++
+    if ((text[at] === "s" || text[at] === "S") && at > word.end && wordAt(text, at)?.text.length === 1) at++
+    const afterHyphen = text[at] === "-" || text[at] === "/"
+    const next = wordAt(text, afterHyphen ? at + 1 : skip(text, at))
+    if (next !== undefined && (isHead(next.folded) || (afterHyphen && isEponym(next.folded)))) return true
+    const before = text[word.start - 1] === "-" ? wordBefore(text, word.start - 1) : undefined
+    return before !== undefined && (before.folded === "non" || isEponym(before.folded))
+  }
+
+  #counts(word: Word, own: OwnName): boolean {
+    const capital = isCapital(word.text)
+    const named = this.#named === word.start || this.#isNear(this.#lastOwn, word.start) || this.#isBeforeOwn(word)
+    switch (own.kind) {
+      case "plain":
+        return true
+      case "eponym":
+        return named || (!this.#isThing(word) && (capital || !isWord(word.folded)))
+      case "short":
+        return named ? capital || !isWord(word.folded) : capital && !isWord(word.folded)
+      case "word": {
+        if (named) return true
+        if (!capital || (isEponym(word.folded) && this.#isThing(word))) return false
+        if (!beginsSentence(this.#text, word.start) || isAllCapitals(word.text)) return true
+        const next = this.#scan.wordAfter(word.end)
+        return next === undefined || isCapital(next.text) || isVerb(next.folded)
+      }
+    }
+  }
+
+  /** A word that is one of the person's names, if it is one here. */
+  own(word: Word, own: OwnName): void {
+    if (!this.#counts(word, own)) return
+    this.#particlesBefore(word)
+    this.#initialBefore(word)
+    this.#replace(word, own)
+    this.#lastOwn = word.end
+  }
+
+  /** "van der" before a name goes with it. */
+  #particlesBefore(word: Word): void {
+    const { names } = this.#scan.known
+    let start = word.start
+    for (;;) {
+      const at = skipBack(this.#text, start, "'’-")
+      const before = wordBefore(this.#text, at)
+      if (start - at > 2 || before === undefined || !names.particles.has(before.folded) || !isParticle(before.folded))
+        break
+      start = before.start
+    }
+    if (start < word.start) this.#scan.add("name", start, word.start, "")
+  }
+
+  /** "J." before a name; the scan has passed it when it comes to the name. */
+  #initialBefore(word: Word): void {
+    const at = skipBack(this.#text, word.start, ".,")
+    const before = wordBefore(this.#text, at)
+    if (word.start - at > 2 || before?.text.length !== 1 || !isCapital(before.text)) return
+    if (/[\p{L}\p{N}'’]/u.test(this.#text[before.start - 1] ?? "")) return
+    this.#replace(before, undefined)
+  }
+
+  /** A letter by itself: an initial after a name, initials with dots, or the beginning of M.D. */
+  letter(word: Word): number {
+    const text = this.#text
+    if (!isCapital(word.text)) return 0
+    degree.lastIndex = word.start
+    if (degree.test(text)) {
+      this.#beforeDegree(word.start, 1)
+      return degree.lastIndex
+    }
+    twoInitials.lastIndex = word.start
+    if (twoInitials.test(text)) {
+      const end = twoInitials.lastIndex
+      const folded = fold(text.slice(word.start, end))
+      if (this.#scan.known.names.initials.has(folded) && (!dotted.has(folded) || this.#named === word.start)) {
+        for (let at = word.start; at < end; at++) {
+          const each = wordAt(text, at)
+          if (each !== undefined) this.#replace(each, undefined)
+        }
+        return end
+      }
+    }
+    if (this.#isNear(this.#lastOwn, word.start) && !/[\p{L}\p{N}]/u.test(text[word.end] ?? "")) {
+      const gap = text.slice(this.#lastOwn, word.start)
+      if (/^(?:,? |\^|\.)/.test(gap) && this.#scan.known.names.firstLetters.has(word.folded))
+        this.#replace(word, undefined)
+    }
+    return 0
+  }
+
+  /** JS in the place of a name. */
+  bareInitials(word: Word): void {
+    if (this.#named === word.start && isAllCapitals(word.text)) this.#letters(word)
+  }
+
+  #letters(word: Word): void {
+    const { maker } = this.#scan.known
+    let made = ""
+    for (const [at, letter] of [...word.text].entries())
+      made += initialFor(letter, maker.given.key("initial", `${word.folded}${at}`))
+    this.#scan.add("name", word.start, word.end, made)
+  }
+
+  /** A word with a digit inside, as a scanner of paper reads Sm1th. */
+  misread(start: number): void {
+    const found = /^[\p{L}\d]+/u.exec(this.#text.slice(start, start + 40))?.[0]
+    if (found === undefined || (found.match(/\d/g)?.length ?? 0) > 2 || found.length < 4) return
+    const folded = fold(found.replace(/\d/g, (digit) => digitLetters[digit] ?? digit))
+    const { names } = this.#scan.known
+    const own = names.words.get(folded) ?? fuzzyName(names.fuzzy, folded)
+    if (own === undefined || own.kind === "short") return
+    this.#replace({ start, end: start + found.length, text: found, folded }, own)
+    this.#lastOwn = start + found.length
+  }
+
+  /** Names inside a run of a script without blanks. */
+  unspaced(start: number, end: number): void {
+    const text = this.#text
+    for (let at = start; at < end; at++)
+      for (const { text: needle, canonical } of this.#scan.known.names.needles)
+        if (text.startsWith(needle, at)) {
+          this.#scan.add("name", at, at + needle.length, this.#scan.known.maker.name(canonical, false))
+          at += needle.length - 1
+          break
+        }
+  }
+
+  /** Names that a cue announces. */
+  cue(word: Word, cues: number): void {
+    const text = this.#text
+    if ((cues & (cue.title | cue.weakTitle)) !== 0) this.#afterTitle(word, cues)
+    if ((cues & cue.credential) !== 0) this.#beforeDegree(word.start, 1)
+    else if (
+      (cues & cue.weakCredential) !== 0 &&
+      isAllCapitals(word.text) &&
+      text[skipBack(text, word.start) - 1] === ","
+    )
+      this.#beforeDegree(word.start, 2)
+    if ((cues & (cue.label | cue.credential)) !== 0) this.#afterLabel(word)
+    if ((cues & cue.joins) !== 0) this.#afterJoin(word)
+    if ((cues & cue.informs) !== 0) this.#take(skip(text, word.end), { most: 3 })
+    if ((cues & cue.closing) !== 0) this.#afterClosing(word)
+    if ((cues & cue.relative) !== 0) this.#take(skip(text, word.end, ",:("), { most: 3 })
+  }
+
+  #take(from: number, run: NameRun): boolean {
+    const words = nameRun(this.#text, from, run)
+    for (const each of words) this.#replace(each, undefined)
+    this.#named = from
+    return words.length > 0
+  }
+
+  #afterTitle(word: Word, cues: number): void {
+    const text = this.#text
+    const at = skip(text, word.end, ".")
+    // MR is an examination, Sr. stands after a name as well.
+    const weak = (cues & cue.weakTitle) !== 0
+    const titled = isCapital(word.text) && (!isAllCapitals(word.text) || word.text.length > 2)
+    const sure =
+      !weak || (titled && /^(?:mr|ms|dr|sr|sra)$/.test(word.folded)) || (word.folded === "dr" && text[word.end] === ".")
+    this.#named = at
+    const after = this.#scan.wordAfter(at)
+    const isLoud = isAllCapitals(word.text) && isAllCapitals(after?.text ?? "")
+    if (!weak || titled || isLoud || word.folded.length > 3 || text[word.end] === ".")
+      this.#take(at, { most: isLoud ? 3 : 4, surely: sure })
+  }
+
+  #beforeDegree(start: number, least: number): void {
+    const end = skipBack(this.#text, start, ",")
+    for (const each of nameRunBefore(this.#text, end, least)) this.#replace(each, undefined)
+  }
+
+  #afterLabel(word: Word): void {
+    const text = this.#text
+    const at = skip(text, word.end, "()s./")
+    if (text[at] !== ":") {
+      // "patient John", "Pt JS": the own names alone.
+      this.#named = skip(text, word.end, ".")
+      return
+    }
+    lineAfter.lastIndex = at
+    lineAfter.test(text)
+    let from = skip(text, lineAfter.lastIndex, "_/")
+    const many = /^(?:cc|bcc|attn)$/.test(word.folded)
+    this.#named = from
+    for (let names = 0; names < (many ? 10 : 1); names++) {
+      if (!this.#take(from, { most: 5, comma: true })) break
+      const last = this.#scan.drafts.at(-1)!.end
+      const next = skip(text, last, ",;/&.")
+      if (next === last) break
+      from = next
+    }
+  }
+
+  #afterJoin(word: Word): void {
+    const before = wordBefore(this.#text, skipBack(this.#text, word.start))
+    if (before === undefined || beforeJoin[word.folded]?.has(before.folded) !== true) return
+    lineAfter.lastIndex = word.end
+    lineAfter.test(this.#text)
+    this.#take(skip(this.#text, lineAfter.lastIndex, "_/"), { most: 4, comma: word.folded === "by" })
+  }
+
+  #afterClosing(word: Word): void {
+    const rest = /^[^\n\r,]{0,20},?\s*/.exec(this.#text.slice(word.end, word.end + 60))
+    if (rest !== null && rest[0].includes(",")) this.#take(word.end + rest[0].length, { most: 4, comma: true })
+  }
+
+  /** Lines that are known by their form: JS/kl of whoever dictated and typed, and signatures. */
+  line(start: number): void {
+    const text = this.#text
+    typist.lastIndex = start
+    const found = typist.exec(text)
+    if (found !== null && !found.slice(1, 3).every((each) => isTerm(each!.toLowerCase()))) {
+      const from = start + found[0].search(/\S/)
+      for (const each of text.slice(from, start + found[0].length).matchAll(/\p{L}{2,4}/gu))
+        this.#letters({
+          start: from + each.index,
+          end: from + each.index + each[0].length,
+          text: each[0],
+          folded: fold(each[0]),
+        })
+    }
+    if (text.startsWith("____", start)) this.signed(start)
+  }
+
+  /** What stands after a mark of a signature. */
+  signed(start: number): void {
+    signature.lastIndex = start
+    if (signature.test(this.#text)) this.#take(signature.lastIndex, { most: 4, comma: true })
+  }
+}

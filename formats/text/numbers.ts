@@ -1,0 +1,71 @@
+/** Numbers that identify, by their form. All patterns are sticky: they are tried where a number or a word begins. */
+const phone =
+  /(?:\+?\d{1,3}[-. ]?)?\(\d{2,4}\)[-. ]?\d{3,4}[-. ]\d{3,4}(?!\d)(?:\s?(?:x|ext\.?|extension)\s?\d{1,6})?|(?:\+?1[-. ])?\d{3}([-.])\d{3}\1\d{4}(?![\d]|\.\d)(?:\s?(?:x|ext\.?|extension)\s?\d{1,6})?|\d{3} \d{3}[- ]\d{4}(?!\d)|\d{3}-\d{4}(?![\d-]|\s?(?:m[lgm]|cm|cc|k?cal|ml|hu|units?|bpm|ms)\b)/iy
+const international = /\+\d{1,3}(?:[-. /]?\(?\d{1,5}\)?){2,6}(?!\d)/y
+const ssn = /\d{3}([- ])\d{2}\1\d{4}(?!\d)/y
+const ip = /(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d]|\.\d)/y
+const uid = /[0-2](?:\.(?:0|[1-9]\d*)){4,}(?!\d)/y
+const labelled =
+  /(?=[A-Za-z0-9./_-]*\d)[A-Za-z0-9](?:[A-Za-z0-9]|[-./_](?=[A-Za-z0-9]))*(?:(?: \d{3,4}){2,}(?![\d./]))?/y
+const labelledPhone = /[+(]?\d(?:[\d]|[-./() ]{1,3}(?=\d))*(?!\d)(?:\s?(?:x|ext\.?|extension)\s?\d{1,6})?/iy
+const digits = /\d{7,}[A-Za-z]{0,2}(?![\p{L}\d])/uy
+const between = /(?:[ \t]*(?:#|no\.?|num(?:ber)?|nr\.?|id|code|is|was|n°|º)){0,2}[ \t]*[:#=]?[ \t]*[(#]?/iy
+const strict =
+  /(?:[ \t]*(?:#|no\.?|num(?:ber)?|nr\.?|id|n°)){0,2}[ \t]*[:#=][ \t]*[(#]?|[ \t]+(?:#|no\.?|num(?:ber)?|nr\.?)[ \t]+/iy
+
+function endOf(pattern: RegExp, text: string, at: number): number {
+  pattern.lastIndex = at
+  return pattern.test(text) ? pattern.lastIndex : 0
+}
+
+/** Longest identifier of letters and digits that is read. */
+const longestCode = 48
+const isAlphanumeric = (code: number): boolean =>
+  (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122)
+
+/** By hand and not by a pattern: what may end anywhere would be tried at each of its letters. */
+function codeEnd(text: string, start: number): number {
+  let [at, digits, run, longest, groups] = [start, 0, 0, 0, 1]
+  for (const end = Math.min(text.length, start + longestCode); at < end; at++) {
+    const code = text.charCodeAt(at)
+    if (code >= 48 && code <= 57) {
+      digits++
+      longest = Math.max(longest, ++run)
+    } else if (isAlphanumeric(code)) run = 0
+    else if ((code === 0x2d || code === 0x5f) && isAlphanumeric(text.charCodeAt(at + 1))) {
+      run = 0
+      groups++
+    } else break
+  }
+  return longest >= 6 || (groups > 1 && (longest >= 5 || (groups > 2 && digits >= 6))) ? at : 0
+}
+
+/** The ends of numbers that begin at a place; 0 when there is none. */
+export const numberEnd = {
+  phone: (text: string, at: number) => endOf(phone, text, at),
+  international: (text: string, at: number) => endOf(international, text, at),
+  ssn: (text: string, at: number) => endOf(ssn, text, at),
+  ip: (text: string, at: number) => endOf(ip, text, at),
+  uid: (text: string, at: number) => endOf(uid, text, at),
+  /** What follows a label of identifiers. */
+  labelled: (text: string, at: number) => endOf(labelled, text, at),
+  labelledPhone: (text: string, at: number) => endOf(labelledPhone, text, at),
+  /** Letters and so many digits that they are no code. */
+  mixed: codeEnd,
+  /** Digits alone, so many that they are no measure. */
+  digits: (text: string, at: number) => endOf(digits, text, at),
+  /** From a label to its value: a colon, number sign, "no." or nothing. */
+  between: (text: string, at: number) => endOf(between, text, at),
+  /** The same for labels that are everyday words: a colon or number sign has to be there. */
+  strict: (text: string, at: number) => endOf(strict, text, at),
+} as const
+
+const ageUnit =
+  /[ -]?(?:years?|yrs?\.?|y\.?[ /]?o\.?|yo|y\/o|year-old|a[ñn]os|ans|jahren?|jahre|j[äa]hrige[rsnm]?|j\.|anni|anos|jaar|lat)(?![\p{L}])/iuy
+const sexAfterAge = /[ ]?(?:[MFmf])(?![\p{L}\d])/uy
+
+/** Whether a number of years follows here. */
+export const isAgeUnit = (text: string, at: number): boolean => endOf(ageUnit, text, at) > 0
+
+/** Whether 92F or 92 M is an age: a letter for the sex after it. */
+export const isSexAfterAge = (text: string, at: number): boolean => endOf(sexAfterAge, text, at) > 0

@@ -1,0 +1,323 @@
+import {
+  cue,
+  cuesOf,
+  facilityAfter,
+  facilityBefore,
+  facilityEnd,
+  facilityPart,
+  states,
+  streets,
+  streetsFirst,
+} from "./cues.ts"
+import { fold, kindOf, kinds } from "./fold.ts"
+import { isParticle } from "./person.ts"
+import type { Scan } from "./scan.ts"
+import { isTerm } from "./terms.ts"
+import { isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
+import type { Word } from "./word-at.ts"
+
+const streetName = String.raw`(?:(?:[NSEW]|[NS][EW]|North|South|East|West)\.?\s+)?(?:(?:\p{Lu}[\p{L}'’.-]*|\d{1,3}(?:st|nd|rd|th))\s+){1,4}`
+const unit = String.raw`(?:,?\s+(?:[Aa]pt|[Aa]partment|[Ss]uite|[Ss]te|[Uu]nit|[Ff]loor|[Ff]l|[Rr]oom|[Rr]m|APT|SUITE|STE|UNIT|#)\.?\s*#?\s*[\p{L}\d-]{1,6})?`
+const anyCase = (words: string): string =>
+  words
+    .split(" ")
+    .flatMap((word) => [word, word[0]!.toUpperCase() + word.slice(1), word.toUpperCase()])
+    .join("|")
+// Capitals count, so these patterns cannot ignore case.
+const american = new RegExp(
+  String.raw`(\d{1,6}[A-Za-z]?\s+${streetName}(?:${anyCase(streets)})(?![\p{L}\d])\.?)${unit}`,
+  "yu",
+)
+const townRest =
+  /,?[ \t]*(?:\r?\n)?[ \t]*(\p{Lu}[\p{L}'’.-]*(?:[ ]\p{Lu}[\p{L}'’.-]*){0,3}),?[ \t]+([A-Z]{2})\.?[ \t]+(\d{5}(?:-\d{4})?)(?!\d)/uy
+const europeanTown =
+  /,?[ \t]*(?:\r?\n)?[ \t]*(?:[A-Z]{1,2}-)?(\d{4,5})[ ](\p{Lu}[\p{L}'’-]+(?:[ -]\p{Lu}[\p{L}'’-]+){0,2})/uy
+const germanStreet =
+  /(\p{Lu}[\p{L}-]*(?:stra(?:ß|ss)e|str\.|weg|platz|gasse|allee|ring|damm|ufer))\s+(\d{1,4}\s?[a-z]?)(?![\p{L}\d])/uy
+const firstStreet = new RegExp(
+  String.raw`(?:${anyCase(streetsFirst)})\.?\s+(?:(?:de|du|des|la|le|les|los|las|del|della|dei|di|da|do|l['’]|d['’])\s*){0,3}\p{Lu}[\p{L}'’.-]+(?:\s\p{Lu}[\p{L}'’.-]+){0,3}(?:,?\s*(?:n[º°.]?\s*)?\d{1,4}[a-z]?)?`,
+  "yu",
+)
+const box = /(?:P\.?\s?O\.?\s?)?Box\s+\d{1,6}/iy
+const zipLabel = /(?:zip|zipcode|postcode|postal|plz)(?:\s?code)?[ :#]*/iy
+
+/** Rules that find addresses and the names of institutions. */
+export class PlaceRules {
+  readonly #scan: Scan
+
+  constructor(scan: Scan) {
+    this.#scan = scan
+  }
+
+  get #text(): string {
+    return this.#scan.text
+  }
+
+  #place(text: string): string {
+    return this.#scan.known.maker.place(fold(text))
+  }
+
+  #digits(text: string): string {
+    return this.#scan.known.maker.shape("address", text)
+  }
+
+  /** A place of the person, word by word. */
+  own(word: Word, place: readonly string[]): void {
+    const text = this.#text
+    let at = word.start
+    let end = at
+    for (const part of place) {
+      let to = at
+      let folded = ""
+      while (to < text.length && folded.length < part.length) {
+        const kind = kindOf[text.charCodeAt(to)]
+        if (kind !== kinds.letter && kind !== kinds.digit && kind !== kinds.mark) break
+        folded = fold(text.slice(at, ++to))
+      }
+      if (folded !== part) return
+      end = to
+      at = to
+      while (at < text.length && at - to < 4 && /[\s,.;/-]/.test(text[at]!)) at++
+    }
+    if (place.length === 1 && (isTerm(word.folded) || !isCapital(word.text))) return
+    if (kindOf[text.charCodeAt(end)] === kinds.letter) return
+    const made = this.#place(place.join(" "))
+    this.#scan.add("address", word.start, end, isAllCapitals(word.text) ? made.toUpperCase() : made)
+  }
+
+  /** A house number and its street, with the town when it follows. */
+  street(start: number, numberEnd: number): number {
+    const text = this.#text
+    if (text[numberEnd] !== " " && kindOf[text.charCodeAt(numberEnd)] !== kinds.letter) return 0
+    const next = wordAt(text, skip(text, numberEnd))
+    const nextCode = text.charCodeAt(skip(text, numberEnd))
+    if (kindOf[nextCode] !== kinds.digit && (next === undefined || !isCapital(next.text))) return 0
+    american.lastIndex = start
+    const found = american.exec(text)
+    if (found === null || !isStreet(found[1]!)) return 0
+    const kind = /(\S+?)\.?$/.exec(found[1]!)![1]!
+    const made = `${this.#digits(text.slice(start, numberEnd))} ${this.#place(found[1]!)} ${kind}`
+    this.#scan.add("address", start, start + found[0].length, made)
+    return this.#town(start + found[0].length)
+  }
+
+  /** The town, state and ZIP code, or postal code and town, after a street. */
+  #town(from: number): number {
+    const text = this.#text
+    townRest.lastIndex = from
+    const found = townRest.exec(text)
+    if (found !== null && states.has(found[2]!)) {
+      const town = text.indexOf(found[1]!, from)
+      this.#scan.add("address", town, town + found[1]!.trimEnd().length, this.#place(found[1]!))
+      this.#zip(townRest.lastIndex - found[3]!.length, townRest.lastIndex)
+      return townRest.lastIndex
+    }
+    europeanTown.lastIndex = from
+    const other = europeanTown.exec(text)
+    if (other === null) return from
+    const code = text.indexOf(other[1]!, from)
+    this.#zip(code, code + other[1]!.length)
+    this.#scan.add("address", europeanTown.lastIndex - other[2]!.length, europeanTown.lastIndex, this.#place(other[2]!))
+    return europeanTown.lastIndex
+  }
+
+  #zip(start: number, end: number): number {
+    this.#scan.add("address", start, end, this.#digits(this.#text.slice(start, end)))
+    return end
+  }
+
+  /** A five-figure number after a state, with the town before it. */
+  postal(start: number, numberEnd: number): number {
+    const text = this.#text
+    const end = /^-\d{4}(?!\d)/.test(text.slice(numberEnd, numberEnd + 6)) ? numberEnd + 5 : numberEnd
+    const state = wordBefore(text, skipBack(text, start, "."))
+    if (state === undefined || state.end === start) return 0
+    if (!states.has(state.text))
+      return /^(?:zip|zipcode|postcode|postal|plz|code)$/.test(state.folded)
+        ? this.#zip(start, end)
+        : this.street(start, numberEnd)
+    const town = this.#townBefore(state.start)
+    if (town === undefined) return 0
+    this.#scan.add("address", town[0], town[1], this.#place(text.slice(...town)))
+    return this.#zip(start, end)
+  }
+
+  #townBefore(stateStart: number): readonly [number, number] | undefined {
+    const text = this.#text
+    const end = skipBack(text, stateStart, ",")
+    let start = end
+    for (let words = 0; words < 3; words++) {
+      const word = wordBefore(text, start === end ? end : skipBack(text, start, "."))
+      if (word === undefined || !isCapital(word.text) || (words > 0 && isTerm(word.folded))) break
+      start = word.start
+    }
+    return start === end ? undefined : [start, end]
+  }
+
+  /** A street whose kind comes first, as Calle Mayor 5. */
+  streetFirst(word: Word): number {
+    firstStreet.lastIndex = word.start
+    const found = firstStreet.exec(this.#text)
+    if (found === null) return 0
+    const rest = wordAt(this.#text, skip(this.#text, word.end))
+    const isRoute =
+      /^(?:via|plaza)$/.test(word.folded) && (rest === undefined || isTerm(rest.folded) || !isCapital(rest.text))
+    const hasNumber = /\d/.test(found[0])
+    if (isRoute || (!hasNumber && !isCapital(word.text)) || (!hasNumber && word.folded === "via")) return 0
+    const end = word.start + found[0].trimEnd().length
+    const number = /\d+[a-z]?$/i.exec(found[0].trimEnd())?.[0]
+    const made = `${word.text} ${this.#place(found[0])}${number === undefined ? "" : ` ${this.#digits(number)}`}`
+    this.#scan.add("address", word.start, end, made)
+    return this.#town(end)
+  }
+
+  /** A street that ends in its kind, as Hauptstraße 12, and a post-office box. */
+  word(word: Word): number {
+    const text = this.#text
+    germanStreet.lastIndex = word.start
+    const street = germanStreet.exec(text)
+    if (street !== null) {
+      this.#scan.add(
+        "address",
+        word.start,
+        germanStreet.lastIndex,
+        `${this.#place(street[1]!)}straße ${this.#digits(street[2]!)}`,
+      )
+      return this.#town(germanStreet.lastIndex)
+    }
+    box.lastIndex = word.start
+    const found = box.exec(text)
+    if (found !== null) {
+      this.#scan.add("address", word.start, box.lastIndex, `Box ${this.#digits(/\d+/.exec(found[0])![0])}`)
+      return this.#town(box.lastIndex)
+    }
+    zipLabel.lastIndex = word.start
+    if (!zipLabel.test(text)) return 0
+    const code = /^[\dA-Z]{2,5}(?:[- ][\dA-Z]{3,4})?(?![\p{L}\d])/u.exec(
+      text.slice(zipLabel.lastIndex, zipLabel.lastIndex + 12),
+    )
+    return code === null || !/\d/.test(code[0]) ? 0 : this.#zip(zipLabel.lastIndex, zipLabel.lastIndex + code[0].length)
+  }
+
+  /** The name of an institution, around the word for its kind. */
+  facility(word: Word, cues: number): void {
+    if (!isCapital(word.text)) return
+    if ((cues & cue.facility) !== 0 && this.#facilityBefore(word)) return
+    if ((cues & cue.facilityFirst) !== 0 || facilityEnd.has(word.folded)) this.#facilityAfter(word)
+  }
+
+  /** "Mercy Hospital", "St. Mary's Medical Center". */
+  #facilityBefore(word: Word): boolean {
+    const text = this.#text
+    const tail = this.#tail(word)
+    if (tail === undefined) return false
+    let start = tail.start
+    let named = false
+    for (let words = 0; words < 7; words++) {
+      const before = this.#partBefore(start)
+      if (before === undefined) break
+      const small = /^(?:of|and|the|for|de|del|la|y|s)$/.test(before.folded)
+      if (small && !isCapital(before.text) && before.folded !== "s" && !this.#isCapitalBefore(before.start)) break
+      const isName = isCapital(before.text) && (!isTerm(before.folded) || facilityPart.has(before.folded))
+      if (
+        !small &&
+        !isName &&
+        !(
+          isCapital(before.text) &&
+          !isAllCapitals(before.text) &&
+          named &&
+          words < 3 &&
+          facilityPart.has(before.folded)
+        )
+      )
+        break
+      named ||= isName && !/^(?:va|st|state|good|our|city|county|community|regional)$/.test(before.folded)
+      named ||= isName && words > 0
+      if (!small || before.folded !== "the") start = before.start
+    }
+    if (!named || start === tail.start) return false
+    const made = this.#place(text.slice(start, tail.start))
+    const upper = isAllCapitals(text.slice(start, tail.start).trim())
+    this.#scan.add(
+      "place",
+      start,
+      tail.start,
+      `${upper ? made.toUpperCase() : made}${/\s$/.test(text.slice(start, tail.start)) ? " " : ""}`,
+    )
+    return true
+  }
+
+  /** The words for the kind: Hospital, Medical Center. */
+  #tail(word: Word): Word | undefined {
+    const text = this.#text
+    if (facilityEnd.has(word.folded)) return word
+    if (facilityBefore.has(word.folded)) {
+      const next = this.#scan.wordAfter(word.end)
+      return next !== undefined && isCapital(next.text) && facilityAfter.has(next.folded) ? word : undefined
+    }
+    if (/^(?:university|college|institute)$/.test(word.folded)) return undefined
+    const before = wordBefore(text, skipBack(text, word.start))
+    if (before !== undefined && facilityBefore.has(before.folded)) return undefined
+    // "Radiology Center" alone names nobody; "Weston Center" does.
+    return /^(?:center|centre)$/.test(word.folded) && before !== undefined && !isTerm(before.folded) ? word : undefined
+  }
+
+  #partBefore(start: number): Word | undefined {
+    const text = this.#text
+    let at = skipBack(text, start)
+    if (start - at > 2) return undefined
+    if (at === start && text[at - 1] === "-") at--
+    else if (at === start && kindOf[text.charCodeAt(at - 1)] === kinds.apostrophe) at--
+    else if (text[at - 1] === ".") {
+      const short = wordBefore(text, at - 1)
+      return short !== undefined && /^(?:st|ste|mt|ft|[a-z])$/.test(short.folded) ? short : undefined
+    } else if (text[at - 1] === "&") return this.#partBefore(at - 1)
+    return wordBefore(text, at)
+  }
+
+  #isCapitalBefore(start: number): boolean {
+    const before = this.#partBefore(start)
+    return before !== undefined && isCapital(before.text)
+  }
+
+  /** "Hospital San Carlos", "Hospital of St. John". */
+  #facilityAfter(word: Word): void {
+    const text = this.#text
+    let at = skip(text, word.end)
+    let end = 0
+    const from = at
+    let commas = false
+    for (let words = 0; words < 6 && !commas; words++) {
+      const next = wordAt(text, at)
+      if (next === undefined) break
+      const small = isParticle(next.folded) || /^(?:of|the|for|and|st|san|santa|sainte)$/.test(next.folded)
+      const joins = small && !(isAllCapitals(next.text) && isTerm(next.folded))
+      if (
+        !joins &&
+        (!isCapital(next.text) ||
+          (isTerm(next.folded) && !facilityPart.has(next.folded)) ||
+          (cuesOf(next.folded) & (cue.month | cue.weekday | cue.label | cue.title)) !== 0)
+      )
+        break
+      if (!joins) end = next.end
+      at = next.end
+      if (text[at] === "." && next.text.length <= 3) at++
+      if (text[at] === "-" || kindOf[text.charCodeAt(at)] === kinds.apostrophe) at++
+      else {
+        commas = text[at] !== " "
+        at = skip(text, at)
+      }
+    }
+    if (end > from) this.#scan.add("place", from, end, this.#place(text.slice(from, end)))
+  }
+}
+
+/** "12 Left Lower Lobe Drive" is a street by its form alone: one of its words has to be none of medicine's. */
+function isStreet(found: string): boolean {
+  const words = found.split(/\s+/).slice(1)
+  const kind = words.at(-1)!.replace(/\.$/, "")
+  if (!isCapital(kind)) return false
+  const short = /^(?:st|dr|ct|pl|ter|sq|row|way|close|loop|place|circle|court|drive|square)$/i.test(kind)
+  const named = words.slice(0, -1).some((word) => !isTerm(fold(word)) || /^\d/.test(word))
+  return named || (!short && words.length > 1)
+}

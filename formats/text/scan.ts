@@ -1,0 +1,197 @@
+import { months, weekdays } from "./calendar.ts"
+import { cue, cueFilter, cuesOf } from "./cues.ts"
+import type { Draft, FindingKind } from "./draft.ts"
+import { bitOf, fold, foldOf, hashStep, kindOf, kinds } from "./fold.ts"
+import { fuzzyName, mayBeFuzzy } from "./fuzzy.ts"
+import type { OwnIds } from "./ids.ts"
+import { NameRules } from "./name-rules.ts"
+import { NumberRules } from "./number-rules.ts"
+import type { OwnName, OwnNames } from "./person.ts"
+import { PlaceRules } from "./place-rules.ts"
+import type { DateOrder } from "./date-text.ts"
+import type { Maker } from "./surrogates.ts"
+import { isWord } from "./terms.ts"
+import { isCapital, wordAt } from "./word-at.ts"
+import type { Word } from "./word-at.ts"
+
+/** What a scan knows of the person and of how texts are to be read. */
+export interface Known {
+  readonly names: OwnNames
+  readonly ids: OwnIds
+  readonly places: readonly (readonly string[])[]
+  readonly birthDates: readonly string[]
+  readonly maker: Maker
+  readonly order: DateOrder
+}
+
+/** Letters of a word that can be one edit away from a name. */
+const leastFuzzy = 4
+/** Letters of a name that is found one edit away also without a capital. */
+const leastSmallFuzzy = 7
+const firstUnspaced = 0x0e00
+
+/** One pass over a text; words that are none of ours cost a hash and a look into a bit table. */
+export class Scan {
+  readonly text: string
+  readonly known: Known
+  readonly drafts: Draft[] = []
+  readonly #names: NameRules
+  readonly #numbers: NumberRules
+  readonly #places: PlaceRules
+  #at = 0
+
+  constructor(text: string, known: Known) {
+    this.text = text
+    this.known = known
+    this.#names = new NameRules(this)
+    this.#numbers = new NumberRules(this)
+    this.#places = new PlaceRules(this)
+  }
+
+  /** Adds a finding. */
+  add(kind: FindingKind, start: number, end: number, make: Draft["make"], more: Pick<Draft, "day"> = {}): void {
+    this.drafts.push({ kind, start, end, make, ...more })
+  }
+
+  run(): readonly Draft[] {
+    const { text } = this
+    const { length } = text
+    this.#names.line(0)
+    while (this.#at < length) {
+      const code = text.charCodeAt(this.#at)
+      const kind = kindOf[code]
+      if (kind === kinds.letter) this.#word(code)
+      else if (kind === kinds.digit) this.#at = Math.max(this.#numbers.number(this.#at), this.#at + 1)
+      else if (code === 0x40) this.#at = Math.max(this.#numbers.mail(this.#at), this.#at + 1)
+      else {
+        this.#at++
+        if (code === 0x0a || code === 0x0d) this.#names.line(this.#at)
+        else if (code === 0x2f && (text[this.#at] === "s" || text[this.#at] === "e")) this.#names.signed(this.#at - 1)
+      }
+    }
+    return this.drafts
+  }
+
+  /** A run of letters: its hash and mask are made on the way, and nothing is allocated for a word that is none of ours. */
+  #word(first: number): void {
+    const { text, known } = this
+    const { length } = text
+    const start = this.#at
+    let at = start
+    let hash = 0
+    let mask = 0
+    let letters = 0
+    let code = first
+    for (;;) {
+      const kind = kindOf[code]
+      if (kind === kinds.letter) {
+        const folded = foldOf[code]!
+        hash = hashStep(hash, folded)
+        mask |= bitOf(folded)
+        letters++
+      } else if (kind !== kinds.mark) break
+      code = ++at < length ? text.charCodeAt(at) : 0
+    }
+    this.#at = at
+    if (first >= firstUnspaced && known.names.needles.length > 0) this.#names.unspaced(start, at)
+    const isDigitNext = kindOf[code] === kinds.digit
+    if (
+      (isDigitNext || code === 0x2d || code === 0x5f || known.ids.mayBegin(first)) &&
+      this.#code(start, at, isDigitNext)
+    )
+      return
+    if (code === 0x20 && letters > 4 && this.#germanStreet(start, at)) return
+    const isRare = letters === 1 || cueFilter.may(hash) || known.names.filter.may(hash)
+    if (!isRare && (letters < leastFuzzy || !mayBeFuzzy(known.names.fuzzy, mask, letters))) return
+    const source = text.slice(start, at)
+    this.#told({ start, end: at, text: source, folded: fold(source) }, letters)
+  }
+
+  /** Whether a code of letters and digits begins here; the scan has passed it then. */
+  #code(start: number, wordEnd: number, isDigitNext: boolean): boolean {
+    const end = this.#numbers.code(start, wordEnd)
+    if (end > 0) this.#at = end
+    else if (isDigitNext) this.#names.misread(start)
+    return end > 0
+  }
+
+  /** Whether a street with its number begins here; the scan has passed it then. */
+  #germanStreet(start: number, wordEnd: number): boolean {
+    if (kindOf[this.text.charCodeAt(wordEnd + 1)] !== kinds.digit || !isCapital(this.text[start]!)) return false
+    const end = this.#places.word({ start, end: wordEnd, text: "", folded: "" })
+    if (end > 0) this.#at = end
+    return end > 0
+  }
+
+  #told(word: Word, letters: number): void {
+    const { known } = this
+    if (letters === 1) {
+      this.#at = Math.max(this.#at, this.#names.letter(word))
+      return
+    }
+    const own = this.#ownOf(word)
+    if (own !== undefined) this.#names.own(word, own)
+    else if (letters <= 3 && known.names.initials.has(word.folded)) this.#names.bareInitials(word)
+    const cues = cuesOf(word.folded)
+    if (cues !== 0) this.#at = Math.max(this.#at, this.#cue(word, cues))
+    for (const place of known.places) if (place[0] === word.folded) this.#places.own(word, place)
+  }
+
+  #ownOf({ folded, text }: Word): OwnName | undefined {
+    const { words, fuzzy } = this.known.names
+    const own = words.get(folded)
+    if (own !== undefined && (own.fuzzy === undefined || isCapital(text))) return own
+    if (folded.length < leastFuzzy || isWord(folded)) return undefined
+    const found = fuzzyName(fuzzy, folded)
+    if (found === undefined) return undefined
+    const isSmall = !isCapital(text)
+    return isSmall && found.canonical.length < leastSmallFuzzy ? undefined : { ...found, kind: "plain", fuzzy: true }
+  }
+
+  /** What a cue says of its surroundings; gives where the scan goes on, 0 for after the word. */
+  #cue(word: Word, cues: number): number {
+    if ((cues & cue.month) !== 0 && months.has(word.folded)) {
+      const end = this.#numbers.month(word)
+      if (end > 0) return end
+    }
+    if ((cues & cue.weekday) !== 0 && weekdays.has(word.folded)) this.#numbers.weekday(word)
+    if ((cues & (cue.id | cue.weakId)) !== 0) {
+      const end = this.#numbers.labelledId(word, (cues & cue.id) !== 0)
+      if (end > 0) return end
+    }
+    if ((cues & cue.phone) !== 0) {
+      const end = this.#numbers.labelledPhone(word)
+      if (end > 0) return end
+    }
+    if ((cues & (cue.birth | cue.age)) !== 0) this.#numbers.birthOrAge(word, (cues & cue.birth) !== 0)
+    if ((cues & cue.numberWord) !== 0) this.#numbers.spelledAge(word)
+    if ((cues & cue.domain) !== 0) {
+      const end = this.#numbers.address(word)
+      if (end > 0) return end
+    }
+    if ((cues & cue.streetFirst) !== 0) {
+      const end = this.#places.streetFirst(word)
+      if (end > 0) return end
+    }
+    if ((cues & cue.postal) !== 0) {
+      const end = this.#places.word(word)
+      if (end > 0) return end
+    }
+    if ((cues & (cue.facility | cue.facilityFirst)) !== 0) this.#places.facility(word, cues)
+    this.#names.cue(word, cues)
+    return 0
+  }
+
+  /** A house number and its street. */
+  street = (start: number, end: number): number => this.#places.street(start, end)
+
+  /** A five-figure postal code. */
+  postal = (start: number, end: number): number => this.#places.postal(start, end)
+
+  /** The word after blanks, for rules that look ahead. */
+  wordAfter(end: number): Word | undefined {
+    let at = end
+    while (this.text[at] === " ") at++
+    return wordAt(this.text, at)
+  }
+}

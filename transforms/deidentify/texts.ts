@@ -1,0 +1,156 @@
+import type { Pseudonymizer } from "../../core/index.ts"
+import {
+  deidentifyEnvelope,
+  deidentifyMessage,
+  dayOfMessage,
+  identifiersOf,
+  parseMessage,
+  patientIds,
+  serializeMessage,
+  splitFile,
+} from "../../formats/hl7v2/index.ts"
+import type { FilePart, Hl7Mapping, Hl7Options, Message, PatientId } from "../../formats/hl7v2/index.ts"
+import { ownFinder, textCleaner } from "../../formats/text/index.ts"
+import type { Surrogates, TextCleaner, TextId, TextOptions, TextPerson } from "../../formats/text/index.ts"
+
+/** What texts and messages of a project are de-identified with. */
+export interface TextPolicy {
+  readonly pseudonyms: Pseudonymizer
+  /** The one name of an issuer of accession numbers that has several. */
+  readonly issuer: (issuer: string) => string
+  readonly texts?: TextOptions
+  readonly hl7?: Hl7Options
+}
+
+/** The surrogates of one person's texts, under the project's key: with the pseudonym in each, persons share none. */
+export function surrogatesOf({ pseudonyms }: TextPolicy, person: string): Surrogates {
+  const pseudonym = pseudonyms.person(person)
+  return {
+    key: (kind, value) => pseudonyms.identifier(`text-${kind}`, `${pseudonym} ${value}`),
+    shiftDays: pseudonyms.shiftDays(person),
+    uid: pseudonyms.uid,
+  }
+}
+
+/** Identifiers as they stand for in all formats: patient ids as the person's pseudonym, accession numbers as theirs. */
+export interface KnownIds {
+  readonly patient: readonly string[]
+  readonly accessions: readonly { readonly value: string; readonly issuer: string }[]
+  readonly others: readonly string[]
+}
+
+/** The identifiers of a person as the search of texts takes them. */
+export function textIds(
+  policy: TextPolicy,
+  person: string,
+  { patient, accessions, others }: KnownIds,
+): readonly TextId[] {
+  const pseudonym = policy.pseudonyms.person(person)
+  return [
+    ...patient.map((value) => ({ value, surrogate: pseudonym })),
+    ...accessions.map(({ value, issuer }) => ({
+      value,
+      surrogate: policy.pseudonyms.accession(policy.issuer(issuer), value),
+    })),
+    ...others.map((value) => ({ value })),
+  ]
+}
+
+/** The cleaner of one person's texts. */
+export const cleanerOf = (policy: TextPolicy, person: string, known: TextPerson): TextCleaner =>
+  textCleaner(known, surrogatesOf(policy, person), policy.texts)
+
+/** A text that must not pass: what was made still says an identifier of its person. */
+export class OwnIdentifierLeft extends Error {
+  override readonly name = "OwnIdentifierLeft"
+
+  constructor() {
+    super("what was made still says an identifier of its person")
+  }
+}
+
+/** De-identifies a report of a known person. Throws OwnIdentifierLeft. */
+export function cleanReport(policy: TextPolicy, person: string, known: TextPerson, text: string): string {
+  const { text: cleaned } = cleanerOf(policy, person, known)(text)
+  if (ownFinder(known)(cleaned)) throw new OwnIdentifierLeft()
+  return cleaned
+}
+
+/** Who a message is about. */
+export interface Hl7Persons {
+  /** The person key of the ids of PID-3; undefined when none is of a namespace that is known. */
+  (ids: readonly PatientId[]): string | undefined
+}
+
+/** Why a message is not de-identified, besides what its format says. */
+export type Hl7Refusal = "no-person"
+
+function personIn(message: Message, policy: TextPolicy, person: string): TextPerson {
+  const { names, ids, orders, birthDates, places } = identifiersOf(message)
+  const own = patientIds(message).map(({ value }) => value)
+  const others = ids.filter((value) => !own.includes(value))
+  return { names, birthDates, places, ids: textIds(policy, person, { patient: own, accessions: orders, others }) }
+}
+
+/** De-identifies one message. Throws Hl7Error, OwnIdentifierLeft. */
+export function cleanMessage(message: Message, policy: TextPolicy, person: string, left: Hl7Mapping["left"]): Message {
+  const { pseudonyms } = policy
+  const known = personIn(message, policy, person)
+  const clean = cleanerOf(policy, person, known)
+  const isOwn = ownFinder(known)
+  const at = dayOfMessage(message)
+  const mapping: Hl7Mapping = {
+    person: pseudonyms.person(person),
+    shiftDays: pseudonyms.shiftDays(person),
+    identifier: pseudonyms.identifier,
+    accession: (issuer, value) => pseudonyms.accession(policy.issuer(issuer), value),
+    uid: pseudonyms.uid,
+    clean: (text) => clean(text, at).findings,
+    isOwn,
+    left,
+  }
+  const { message: cleaned } = deidentifyMessage(message, mapping, policy.hl7)
+  const { field } = message.delimiters
+  for (const { fields } of cleaned.segments) if (isOwn(fields.join(field))) throw new OwnIdentifierLeft()
+  return cleaned
+}
+
+/** A file of messages without identity, and the persons that they are about. */
+export interface CleanFile {
+  readonly bytes: Uint8Array
+  readonly persons: readonly string[]
+}
+
+/** De-identifies a file of messages, all of them or none; frames and batch headers stay around them. undefined: a message names no
+ * person that is known. Throws Hl7Error, OwnIdentifierLeft. */
+export function cleanFile(
+  bytes: Uint8Array,
+  policy: TextPolicy,
+  personOf: Hl7Persons,
+  left: Hl7Mapping["left"],
+): CleanFile | undefined {
+  const persons = new Set<string>()
+  const out: Uint8Array[] = []
+  for (const part of splitFile(bytes)) {
+    const cleaned = cleanPart(part, policy, personOf, left, persons)
+    if (cleaned === undefined) return undefined
+    out.push(part.before, cleaned, part.after)
+  }
+  return { bytes: Buffer.concat(out), persons: [...persons] }
+}
+
+function cleanPart(
+  part: FilePart,
+  policy: TextPolicy,
+  personOf: Hl7Persons,
+  left: Hl7Mapping["left"],
+  persons: Set<string>,
+) {
+  const message = parseMessage(part.bytes)
+  if (part.kind === "envelope") return serializeMessage(deidentifyEnvelope(message))
+  const ids = patientIds(message)
+  const person = personOf(ids)
+  if (ids.length > 0 && person === undefined) return undefined
+  if (person !== undefined) persons.add(person)
+  return serializeMessage(cleanMessage(message, policy, person ?? "", left))
+}
