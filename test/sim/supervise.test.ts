@@ -13,7 +13,7 @@ it("asks again whether a task is still owned when nobody answers, and does not l
   const supervised = supervise({
     name: "stage",
     partition: 0,
-    standing: { paused: () => {}, progress: () => {} } as never,
+    standing: { paused: () => {}, dropped: () => {}, progress: () => {} } as never,
     run: async () => {
       if (++runs === 1) throw retryable("unknown-outcome", "the answer was lost")
     },
