@@ -2,8 +2,8 @@ import { classify, fatal } from "../errors.ts"
 import type { ChainResult } from "./chain.ts"
 import type { Pace } from "./pace.ts"
 
-/** Runs a batch, in parts of the size that `pace` allows; where a record that can never pass makes it throw, halves it until that record alone is a dead letter. All others
- * go on in their order.
+/** Runs a batch, in parts of the size that `pace` allows; where a record that can never pass makes it throw, halves it until that
+ * record alone is a dead letter. All others go on in their order.
  * @param attempt runs a part of the batch; after it threw, nothing that it did may stand
  * @param renew makes the plugins' instances anew, for one that threw is not used again
  * @param step the name of the plugin that dead letters tell

@@ -203,7 +203,7 @@ describe.skipIf(absent)("a file de-identified by hand", () => {
   })
 })
 
-/** Findings on the transformer that are known: each is to be removed from here with its cause. */
+/** What is still wrong with the transformer's output: the goal is none. */
 const known = [
   "actions dcmjs__sample-op.dcm 00080022 C-absent",
   "date-shift dcmjs__sample-op.dcm 00080023 not-shifted",
@@ -232,11 +232,12 @@ describe.skipIf(!existsSync(real))("the real files of ../shared/data/dicom", () 
     return { input: real, output, map }
   }
 
-  it("come out of weir deid without a finding", async () => {
+  it("come out of weir deid with the findings that are known, and no others", async () => {
     const result = await graded({ ...(await run()), conformance: true })
     expect(result.files).toBeGreaterThan(20)
     const all = counted(result).map(({ class: kind, input, path, what }) => `${kind} ${input} ${path} ${what}`)
-    expect(all.filter((finding) => !known.includes(finding))).toEqual([])
+    // Also one that is mended is told, so that the list stays true.
+    expect(all.sort()).toEqual(known.filter((each) => verifies || !each.startsWith("conformance")).sort())
     // Ambiguous is a judgement, not a way out.
     expect(result.findings.length - all.length).toBeLessThan(result.files)
   }, 120_000)
