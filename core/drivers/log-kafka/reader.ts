@@ -1,6 +1,7 @@
 import { retryable } from "../../errors.ts"
 import type { Batch, Fetched, Reader } from "../../ports/log.ts"
 import type { Fetcher } from "./fetcher.ts"
+import type { Found } from "./lane.ts"
 
 interface Limit {
   readonly maxBytes: number
@@ -20,6 +21,8 @@ export class KafkaReader implements Reader {
   readonly #end = new AbortController()
   #kept: readonly Fetched[] = []
   #at = 0
+  /** What comes after what is kept, fetched while its last part is worked on. */
+  #ahead: Promise<Found> | undefined
   #next: bigint
   #head = 0n
 
@@ -46,39 +49,57 @@ export class KafkaReader implements Reader {
   }
 
   async #read(limit: Limit): Promise<Batch> {
-    const wasKept = this.#at < this.#kept.length
-    if (!wasKept) await this.#fill(limit)
+    const fresh = this.#at < this.#kept.length ? false : await this.#fill(limit)
     const batch = this.#serve(limit)
     // What was fetched before may have reached an end that has moved since.
-    if (!wasKept || batch.next < this.#head) return { ...batch, head: this.#head }
-    await this.#fetch(limit.maxBytes, 0)
-    return { ...batch, next: this.#at < this.#kept.length ? batch.next : this.#next, head: this.#head }
+    if (!fresh && batch.next >= this.#head) {
+      await this.#fetch(limit.maxBytes, 0)
+      return { ...batch, next: this.#at < this.#kept.length ? batch.next : this.#next, head: this.#head }
+    }
+    if (this.#at === this.#kept.length && this.#next < this.#head && limit.maxMessages > 1)
+      this.#ahead = this.#ask(limit.maxBytes, 0)
+    return { ...batch, head: this.#head }
   }
 
-  /** Fetches until there is a message, the end was reached and the wait is over. Markers and aborted records are passed. */
-  async #fill({ maxBytes, waitMs }: Limit): Promise<void> {
+  /** Fetches until there is a message, the end was reached and the wait is over. Markers and aborted records are passed.
+   * Resolves to whether the end is that of now. */
+  async #fill({ maxBytes, waitMs }: Limit): Promise<boolean> {
     const until = performance.now() + waitMs
     for (let wait = waitMs; ; wait = Math.max(0, until - performance.now())) {
       const before = this.#next
-      await this.#fetch(maxBytes, wait)
-      if (this.#kept.length > 0) return
+      const fresh = await this.#fetch(maxBytes, wait)
+      if (this.#kept.length > 0) return fresh
       const moved = this.#next > before && this.#next < this.#head
-      if (!moved && performance.now() >= until) return
+      if (fresh && !moved && performance.now() >= until) return true
     }
   }
 
-  async #fetch(maxBytes: number, waitMs: number): Promise<void> {
+  /** Resolves to whether it was asked for now, not before. */
+  async #fetch(maxBytes: number, waitMs: number): Promise<boolean> {
+    const ahead = this.#ahead
+    this.#ahead = undefined
+    // What kept the broker from answering then may be over.
+    const before = await ahead?.catch(() => undefined)
+    this.#end.signal.throwIfAborted()
+    const found = before ?? (await this.#ask(maxBytes, waitMs))
+    this.#kept = found.messages
+    this.#at = 0
+    this.#next = found.next
+    this.#head = found.head > found.next ? found.head : found.next
+    return before === undefined
+  }
+
+  #ask(maxBytes: number, waitMs: number): Promise<Found> {
     const part = {
       topic: this.#topic,
       partition: this.#partition,
       from: this.#next,
       maxBytes: Math.max(1, Math.min(maxBytes, MOST_BYTES)),
     }
-    const found = await this.#fetcher.fetch(part, waitMs, this.#end.signal)
-    this.#kept = found.messages
-    this.#at = 0
-    this.#next = found.next
-    this.#head = found.head > found.next ? found.head : found.next
+    const found = this.#fetcher.fetch(part, waitMs, this.#end.signal)
+    // Of a look ahead nobody may ask for the answer any more.
+    found.catch(() => {})
+    return found
   }
 
   #serve({ maxBytes, maxMessages }: Limit): { messages: readonly Fetched[]; next: bigint } {
