@@ -1,5 +1,5 @@
 import type { Pool } from "pg"
-import { Schema, defineSink, fatal, partial } from "../../core/index.ts"
+import { Schema, defineSink, fatal, partial, retryable } from "../../core/index.ts"
 import type { Context, Rec, SinkInput, SinkInstance, Span } from "../../core/index.ts"
 import { columnsOf } from "./columns.ts"
 import { isRowError, meaningOf } from "./errors.ts"
@@ -39,6 +39,9 @@ class PostgresSink {
   readonly #pool: Pool
   readonly #sink: string
   readonly #targets: ReadonlyMap<string, Target>
+  /** By partition, the end of the last batch in which rows were refused: such batches come in a row, and it costs less to look
+   * for the rows at once than to fail first. */
+  readonly #refusing = new Map<string, bigint>()
 
   constructor(pool: Pool, sink: string, targets: ReadonlyMap<string, Target>) {
     this.#pool = pool
@@ -61,10 +64,19 @@ class PostgresSink {
   async write(batch: readonly Rec[], at: Span): Promise<void> {
     const target = this.#targets.get(at.topic)
     if (target === undefined) throw fatal("topic-not-bound", "the sink was given a topic that it is not bound to")
+    const place = `${at.partition}/${at.topic}`
+    const before = this.#refusing.get(place)
+    // What is left of a batch that was looked through is written at once.
+    if (before !== undefined && before !== at.next) {
+      await this.#look(target, prepare(batch, target.table.columns, at.from).rows, place, at.next)
+      this.#refusing.delete(place)
+    }
     try {
       await this.#step(target, batch, at)
     } catch (thrown) {
-      throw thrown instanceof Refused ? await this.#blame(target, thrown) : meaningOf(thrown)
+      if (!(thrown instanceof Refused)) throw meaningOf(thrown)
+      await this.#look(target, thrown.rows, place, at.next)
+      throw retryable("row-refused", "PostgreSQL refused rows that it took a moment later", { cause: thrown.cause })
     }
   }
 
@@ -86,8 +98,12 @@ class PostgresSink {
     })
   }
 
-  async #blame(target: Target, { rows }: Refused): Promise<Error> {
-    return partial(await meaningful(refusedRows(this.#pool, target, rows)))
+  /** @throws partial with the rows that the server refuses, when there are any */
+  async #look(target: Target, rows: readonly Row[], place: string, next: bigint): Promise<void> {
+    const refused = await meaningful(refusedRows(this.#pool, target, rows))
+    if (refused.size === 0) return
+    this.#refusing.set(place, next)
+    throw partial(refused)
   }
 }
 

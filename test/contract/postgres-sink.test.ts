@@ -521,6 +521,27 @@ describe("a row that can never be written", () => {
     expect(await rows("SELECT count(*)::int FROM limited.curated_readings")).toEqual([{ count: 47 }])
   })
 
+  it("is found in one batch after another, until there is none", async () => {
+    const sink = await open()
+    const { epoch } = await sink.claim(topic, 0)
+    await db.query("ALTER TABLE limited.curated_readings__all ADD CONSTRAINT refused CHECK (value <> 3)")
+    for (const [number, bad] of [[1, 4], [2], [], [0]].entries()) {
+      const batch = Array.from({ length: 5 }, (_, at) => {
+        const value = { name: "n", value: bad.includes(at) ? 3 : 1, version: null }
+        return rec(number * 5 + at, { id: `i${number * 5 + at}`, value })
+      })
+      const [from, next] = [number * 5, number * 5 + 5]
+      if (bad.length > 0) {
+        const error = await failure(write(sink, batch, from, next, epoch))
+        expect([...error.rows!.keys()]).toEqual(bad)
+      }
+      const left = batch.filter((_, at) => !bad.includes(at))
+      await write(sink, left, from, next, epoch)
+      expect(await position()).toMatchObject({ next })
+    }
+    expect(await rows("SELECT count(*)::int FROM limited.curated_readings")).toEqual([{ count: 16 }])
+  })
+
   it("is one with a number that JSON cannot hold, rather than null in its place", async () => {
     const sink = await open([input(everything)])
     const { epoch } = await sink.claim(topic, 0)
