@@ -16,7 +16,6 @@ describe("the seeds find a planted bug:", () => {
       expect(found.broken, `none of ${most} seeds found ${name}`).not.toEqual([])
       // It is the bug that they find: without it nothing is broken under the same seed.
       expect((await runSeed(seed)).broken, `seed ${seed} without the bug`).toEqual([])
-      console.log(`${name}: seed ${seed}: ${found.broken[0]!.slice(0, 200)}`)
     },
     300_000,
   )
