@@ -27,15 +27,17 @@ const revoked = (topic: string, partition: number) =>
 
 /** What of a transaction the schedule can be told. */
 function kindOf(
+  id: string,
   appends: readonly Append[],
   offsets: readonly GroupOffsets[],
-): "dead letters" | "end marks" | "offsets" | "records" {
+): "dead letters" | "end marks" | "offsets" | "records" | "source" {
   const letters = appends.some(({ topic, messages }) => topic.endsWith(".dead-letters") && messages.length > 0)
   if (letters) return "dead letters"
   // The id of an end mark begins with a tilde, after the empty key (codec.ts).
   const end = ({ key }: Message) => key !== null && key[0] === 0 && key[2] === 0x7e && key[3] === 0x65
   if (appends.some(({ messages }) => messages.some(end))) return "end marks"
-  return appends.length === 0 && offsets.length > 0 ? "offsets" : "records"
+  if (appends.length === 0 && offsets.length > 0) return "offsets"
+  return id.includes(".source.") ? "source" : "records"
 }
 
 /** One process's client of the simulated brokers. */
@@ -197,7 +199,7 @@ class SimWriter implements Writer {
     for (const { messages } of appends)
       for (const { value } of messages)
         if ((value?.length ?? 0) > largest) throw badRecord("message-too-large", "a message is larger than 8 MiB")
-    const kind = kindOf(appends, offsets)
+    const kind = kindOf(id, appends, offsets)
     if (kind === "end marks" && bugs.endMarkEarly === true) appends = endedForAll(appends)
     const mishap = world.befalls(`writer.transact ${kind}`)
     // It may stand still at any of three places.

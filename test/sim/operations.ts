@@ -29,6 +29,7 @@ export const operations = {
   "reader.read": fails,
   "reader.close": ends,
   "writer.transact records": mishaps,
+  "writer.transact source": mishaps,
   "writer.transact dead letters": mishaps,
   "writer.transact end marks": mishaps,
   "writer.transact offsets": mishaps,
