@@ -37,7 +37,7 @@ export function reportOf(tally: Tally, versions: Versions, notes: readonly strin
   return `# Torture
 
 Three Weir processes on real Kafka (three brokers), PostgreSQL and S3, with a fault or two in each round; written by
-\`npm run torture\` (docs/decisions/0035-torture.md says what is done and what is held against it).
+\`npm run torture\` (docs/decisions/0037-torture.md says what is done and what is held against it).
 
 \`${lastLine(sumOf(tally))}\`
 

@@ -2,6 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
+import { Dice } from "../sim/dice.ts"
+import { afterDeadline, isStuck, tell } from "./aftermath.ts"
 import { faultKinds } from "./faults.ts"
 import type { FaultKind } from "./faults.ts"
 import { onDatabase } from "./judge-tables.ts"
@@ -62,10 +64,17 @@ async function lastLook(world: World, tally: Tally): Promise<Tally> {
   if (last === undefined || last.wrong.length > 0) return tally
   await world.judge.forget()
   const { verdict, stuck } = await settle(world)
-  if (!stuck && verdict.missing.length === 0 && verdict.doubled.length === 0) return tally
-  const wrong = ["at the last look:", ...verdict.doubled, ...verdict.missing].slice(0, 30)
+  const after = stuck ? await afterDeadline(world, new Dice(tally.seed)) : undefined
+  if (after === undefined && verdict.doubled.length === 0) return tally
+  const wrong = ["at the last look:", ...verdict.doubled.slice(0, 20), ...(after === undefined ? [] : tell(after))]
   console.log(wrong.map((each) => `  ${each}`).join("\n"))
-  const told = { ...last, wrong, lost: last.lost + verdict.missing.length, doubled: verdict.doubled.length }
+  const told: RoundEnd = {
+    ...last,
+    wrong,
+    lost: last.lost + (after?.lost.length ?? 0),
+    doubled: verdict.doubled.length + (after?.strange.length ?? 0),
+    stuck: after !== undefined && isStuck(after),
+  }
   return { ...tally, rounds: [...tally.rounds.slice(0, -1), told] }
 }
 

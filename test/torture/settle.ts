@@ -1,4 +1,4 @@
-import type { Verdict } from "./judge.ts"
+import type { Missing, Verdict } from "./judge.ts"
 import { TimedOut } from "./service.ts"
 import type { World } from "./world.ts"
 
@@ -12,8 +12,13 @@ const wholeMs = 120_000
 export async function whole(world: World): Promise<void> {
   const { verdict, stuck } = await settle(world)
   if (stuck || verdict.missing.length > 0 || verdict.doubled.length > 0)
-    throw new TimedOut([...verdict.doubled, ...verdict.missing].slice(0, 10).join("; "))
+    throw new TimedOut([...verdict.doubled, ...textsOf(verdict.missing)].slice(0, 10).join("; "))
 }
+
+/** The words of the first few. */
+export const textsOf = (missing: readonly Missing[]): readonly string[] => missing.slice(0, 20).map(({ text }) => text)
+
+const noLook = (text: string): Missing => ({ place: "everywhere", id: -1, text })
 
 /** How waiting ended. */
 export interface Settled {
@@ -26,10 +31,10 @@ export interface Settled {
 export async function settle(world: World, began = performance.now(), limitMs = wholeMs): Promise<Settled> {
   const atFirst = (await world.judge.progress()) ?? 0
   let moved = false
-  let verdict: Verdict = { missing: ["nothing was looked at"], doubled: [] }
+  let verdict: Verdict = { missing: [noLook("nothing was looked at")], doubled: [] }
   for (;;) {
     verdict = await world.judge.look(world.release.factor).catch((error: unknown) => ({
-      missing: [`cannot look: ${(error as Error).message}`],
+      missing: [noLook(`cannot look: ${(error as Error).message}`)],
       doubled: [],
     }))
     if (verdict.missing.length === 0 || verdict.doubled.length > 0 || world.died.length > 0)
