@@ -46,6 +46,7 @@ export class Judge {
   readonly #objects: ObjectsSeen
   /** All lower ids are in their places, or were pushed without an answer. */
   #from = 0
+  #inserted = 0
   #reading: Promise<void> | undefined
 
   constructor(ledger: Ledger, places: Places) {
@@ -74,9 +75,11 @@ export class Judge {
     return Promise.all([this.#watch.close(), this.#objects.close()])
   }
 
-  /** How much has come through: grows with every record that reached the table that is only inserted into. */
-  progress(): Promise<number | undefined> {
-    return insertedRows(this.#places.postgres)
+  /** How much has come through: grows with every record that reached the table that is only inserted into. While nobody answers, as
+   * much as was known last. */
+  async progress(): Promise<number> {
+    this.#inserted = (await insertedRows(this.#places.postgres)) ?? this.#inserted
+    return this.#inserted
   }
 
   /** @param factor of the labels' definition */

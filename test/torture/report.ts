@@ -37,6 +37,7 @@ export function reportOf(tally: Tally, versions: Versions, notes: readonly strin
     struck.filter(({ killedAt }) => killedAt !== undefined && pointText(killedAt) === text).length
   const points = pointNames.map((name) => [name, ...moments.map((moment) => killed(pointText({ name, moment })))])
   const few = commitPoints.filter((point) => killed(pointText(point)) < 3).map(pointText)
+  const moved = rounds.map(({ movedMs, recoveredMs }) => movedMs ?? recoveredMs)
   const missed = rounds.flatMap(({ struck: all }) => all).length - struck.length
   const took = rounds.map(({ ms }) => ms)
   const events = rounds.reduce((sum, { events: made }) => sum + made, 0)
@@ -53,6 +54,7 @@ ${notes.map((note) => `\n${note}\n`).join("")}
 ## Faults
 
 Recovery is the time from the end of a round's last fault until every acknowledged event was in all its places, in seconds.
+Something came through ${seconds(Math.max(0, ...moved))} s after it at the latest.
 
 ${table(["fault", "times", "recovery, median", "recovery, max"], kinds)}
 

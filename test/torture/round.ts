@@ -3,7 +3,7 @@ import { afterDeadline, isStuck, tell } from "./aftermath.ts"
 import { strike } from "./faults.ts"
 import type { Plan, Struck } from "./faults.ts"
 import { TimedOut, until } from "./service.ts"
-import { progressMs, settle, textsOf } from "./settle.ts"
+import { progressMs, settle, textsOf, watchProgress } from "./settle.ts"
 import type { World } from "./world.ts"
 
 /** How many events are made before each fault. */
@@ -15,6 +15,10 @@ export interface RoundEnd {
   readonly struck: readonly Struck[]
   /** From the end of the last fault until everything was whole, ms. */
   readonly recoveredMs: number
+  /** What came last, for people. */
+  readonly last?: string
+  /** From then until something came through, ms. */
+  readonly movedMs?: number
   readonly ms: number
   readonly events: number
   readonly lost: number
@@ -48,10 +52,11 @@ export async function runRound(world: World, seed: number, round: number, plans:
     world.traffic.start(dice)
   }
   const ended = performance.now()
+  const progress = watchProgress(world, ended)
   await Promise.all(world.weirs.map((weir) => weir.ready(progressMs).catch(() => {})))
   world.traffic.stop()
   world.traffic.batch(dice, 9)
-  const { verdict, stuck } = await settle(world, ended)
+  const { verdict, stuck, last } = await settle(world, ended, progress)
   const recoveredMs = performance.now() - ended
   wrong.push(...world.died)
   if (stuck) wrong.push(`${verdict.missing.length} things were missing at the deadline`, ...textsOf(verdict.missing))
@@ -64,6 +69,8 @@ export async function runRound(world: World, seed: number, round: number, plans:
     round,
     struck,
     recoveredMs,
+    ...(progress.ms !== undefined && { movedMs: progress.ms }),
+    ...(last !== undefined && { last }),
     ms: performance.now() - began,
     events: world.ledger.next - first,
     lost: after?.lost.length ?? 0,

@@ -34,9 +34,11 @@ const folder = values.dir === undefined ? mkdtempSync(join(tmpdir(), "weir-tortu
 /** Every so many rounds everything is read anew. */
 const wholeEvery = 20
 
-const line = ({ round, struck, recoveredMs, ms, events, wrong }: RoundEnd): string => {
+const line = ({ round, struck, recoveredMs, ms, events, wrong, last }: RoundEnd): string => {
   const faults = struck.map(({ kind, what }) => `${kind} (${what})`).join(", ")
-  const outcome = wrong.length === 0 ? `whole after ${(recoveredMs / 1000).toFixed(1)} s` : "WRONG"
+  // What a slow round waited for.
+  const late = recoveredMs > 15_000 ? ` (last ${last})` : ""
+  const outcome = wrong.length === 0 ? `whole after ${(recoveredMs / 1000).toFixed(1)} s${late}` : "WRONG"
   return `round ${round}: ${faults}; ${events} events, ${outcome}, ${(ms / 1000).toFixed(1)} s in all`
 }
 
