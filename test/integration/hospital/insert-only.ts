@@ -102,6 +102,8 @@ const insertOnly = defineSink({
       connectionString: context.storeUrl,
       max: 6,
       connectionTimeoutMillis: 8000,
+      // An answer may be lost without an end of the connection; what became of a commit is known by the next claim.
+      query_timeout: 10_000,
       onConnect: async (client) => void (await client.query(settings)),
     })
     pool.on("error", () => {})
