@@ -43,6 +43,8 @@ export interface Label {
   readonly account: string
   readonly sum: number
   readonly factor: number
+  /** The newest event of the slot. */
+  readonly id: number
 }
 
 /** The labels of these events, by a plain look at all of them: of each slot the newest of both sides counts. */
@@ -56,7 +58,8 @@ export function labelsOf(events: Iterable<Event>, factor: number): ReadonlyMap<n
   for (const [slot, left] of newest.left) {
     const right = newest.right.get(slot)
     if (right === undefined) continue
-    labels.set(slot, { slot, account: left.account, sum: (left.amount + right.amount) * factor, factor })
+    const sum = (left.amount + right.amount) * factor
+    labels.set(slot, { slot, account: left.account, sum, factor, id: Math.max(left.id, right.id) })
   }
   return labels
 }

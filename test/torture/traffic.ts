@@ -18,21 +18,18 @@ export class Traffic {
   }
 
   /** @param everyMs between two batches of some events */
-  start(dice: Dice, file: string, everyMs = 150): void {
+  start(dice: Dice, everyMs = 150): void {
     this.stop()
-    this.#timer = setInterval(() => this.batch(dice, file, 1 + dice.below(5)), everyMs)
+    this.#timer = setInterval(() => this.batch(dice, 1 + dice.below(5)), everyMs)
   }
 
   stop(): void {
     clearInterval(this.#timer)
   }
 
-  batch(dice: Dice, file: string, count: number): void {
+  batch(dice: Dice, count: number): void {
     const events = nextEvents(dice, this.#ledger.next, count)
-    this.#ledger.write(
-      file,
-      events.filter(({ side }) => side === "left"),
-    )
+    this.#ledger.write(events.filter(({ side }) => side === "left"))
     const right = events.filter(({ side }) => side === "right")
     if (right.length === 0) return
     const socket = this.#to(dice.pick(this.#ports))

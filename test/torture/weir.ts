@@ -80,6 +80,7 @@ export class Weir {
       patienceMs,
       100,
     )
+    this.service.note("ready")
   }
 
   /** kill -9. */
@@ -91,6 +92,7 @@ export class Weir {
   /** SIGTERM: it drains. */
   end(): Promise<Exit> {
     this.expected = true
+    this.service.note("asked to end")
     return this.service.end("SIGTERM", (drainSeconds + 10) * 1000)
   }
 

@@ -102,9 +102,14 @@ const insertOnly = defineSink({
       connectionString: context.storeUrl,
       max: 6,
       connectionTimeoutMillis: 8000,
+      // An answer may be lost without an end of the connection; what became of a commit is known by the next claim.
+      query_timeout: 10_000,
       onConnect: async (client) => void (await client.query(settings)),
     })
     pool.on("error", () => {})
+    // The server ends what idles in a transaction, as that of a process that was stopped: whoever has the client finds out by its
+    // next query.
+    pool.on("connect", (client) => client.on("error", () => {}))
     // Without a claim there is no row to lock, so processes make the tables one after the other.
     await pool
       .query(`SELECT pg_advisory_lock(11); ${tables}; SELECT pg_advisory_unlock(11)`)
