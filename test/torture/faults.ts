@@ -158,9 +158,9 @@ const clockJump: Strike = async (world, dice) => {
 
 async function roll(world: World): Promise<void> {
   for (const weir of world.weirs) {
-    const { code, signal } = await weir.end()
-    if (code !== 0)
-      world.died.push(`weir-${weir.process} drained badly: ${code ?? signal}; its log: ${weir.service.log}`)
+    const badly = await weir.end()
+    if (badly !== undefined)
+      world.died.push(`weir-${weir.process} drained badly: ${badly}; its log: ${weir.service.log}`)
     restart(world, weir)
     await weir.ready()
   }

@@ -4,7 +4,6 @@ import { join } from "node:path"
 import { writePipeline } from "./pipeline.ts"
 import type { Addresses, Release } from "./pipeline.ts"
 import { Service, until } from "./service.ts"
-import type { Exit } from "./service.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const startMs = 90_000
@@ -89,11 +88,14 @@ export class Weir {
     return this.service.kill()
   }
 
-  /** SIGTERM: it drains. */
-  end(): Promise<Exit> {
+  /** SIGTERM: it drains.
+   * @returns how it ended where that is no clean end */
+  async end(): Promise<string | undefined> {
     this.expected = true
     this.service.note("asked to end")
-    return this.service.end("SIGTERM", (drainSeconds + 10) * 1000)
+    const { code, signal } = await this.service.end("SIGTERM", (drainSeconds + 10) * 1000)
+    // The signal itself ends a process that is still being loaded: it has begun nothing.
+    return code === 0 || signal === "SIGTERM" ? undefined : String(code ?? signal)
   }
 
   /** Its calendar clock jumps. */

@@ -217,8 +217,8 @@ export class World {
       this.weirs.map(async (weir) => {
         if (!weir.service.running) return
         if (hard) return weir.kill()
-        const { code, signal } = await weir.end()
-        if (code !== 0) complaints.push(`weir-${weir.process} drained badly: ${code ?? signal}`)
+        const badly = await weir.end()
+        if (badly !== undefined) complaints.push(`weir-${weir.process} drained badly: ${badly}`)
       }),
     )
     const { brokers: kafka, postgres, s3 } = this.servers
