@@ -125,6 +125,9 @@ export interface Timer {
   readonly due: number
   readonly clock: "quiet" | "calendar"
   readonly origin: Position
+  /** Since when what waits for it has waited, by the engine's clock, ms since 1970, UTC. It changes nothing: metrics and
+   * `weir status` count the timers that tell it as pending, and show the oldest. */
+  readonly since?: number
 }
 
 /** A keyed, sorted, batched store inside the step's database transaction: one call for many keys. Values are JSON (no bigint,

@@ -1,5 +1,5 @@
 import { committedStatus } from "../../core/engine/committed-status.ts"
-import type { CommittedStatus, NodeStatus, PartitionStatus } from "../../core/engine/committed-status.ts"
+import type { CommittedStatus, HeldStatus, NodeStatus, PartitionStatus } from "../../core/engine/committed-status.ts"
 import type { Command } from "../command.ts"
 import { jsonOption } from "../command.ts"
 import { absentStore } from "../absent-store.ts"
@@ -23,6 +23,10 @@ const pausedNote = (paused: PartitionStatus["paused"]): string[] =>
 const isShown = ({ topic, position, head, lag }: PartitionStatus): boolean =>
   !topic.includes(".replay.") || lag > 0n || (position ?? 0n) > 0n || head > 0n
 
+/** What a timer's plugin holds back, and since when. */
+const waitingNote = (held: HeldStatus | undefined): string[] =>
+  held?.waiting.since === undefined ? [] : [`${held.waiting.entries} pending since ${time(held.waiting.since)}`]
+
 function notes(node: NodeStatus, { partition, topic, ended, paused }: PartitionStatus): string {
   const held = topic.includes(".replay.") ? undefined : node.held.find((each) => each.partition === partition)
   const { quiet, calendar } = held?.timers ?? { quiet: { armed: 0 }, calendar: { armed: 0 } }
@@ -30,6 +34,7 @@ function notes(node: NodeStatus, { partition, topic, ended, paused }: PartitionS
     ...pausedNote(paused),
     ...(held === undefined ? [] : [`epoch ${held.epoch}`]),
     ...(held === undefined || held.pending === 0 ? [] : [`${held.pending} unpublished`]),
+    ...waitingNote(held),
     ...(quiet.armed === 0 ? [] : [`${quiet.armed} waiting for quiet`]),
     ...(calendar.armed === 0 ? [] : [`${calendar.armed} waiting for the calendar`]),
     ...(ended ? ["ended"] : []),
@@ -87,7 +92,13 @@ function statusJson(pipeline: string, { sources, nodes, deadLetters, unread }: C
             ...(held.length === 0
               ? {}
               : {
-                  state: held.map(({ partition, epoch, pending, timers }) => ({ partition, epoch, pending, timers })),
+                  state: held.map(({ partition, epoch, pending, timers, waiting: { entries, since } }) => ({
+                    partition,
+                    epoch,
+                    pending,
+                    timers,
+                    waiting: { entries, ...(since === undefined ? {} : { since: time(since) }) },
+                  })),
                 }),
           },
         ]),

@@ -1,9 +1,11 @@
-import { deadLetterTopic, dropTopic, taskTopic } from "../../core/engine/runtime.ts"
+import { replaySources } from "../../core/engine/replay.ts"
+import { deadLetterTopic, dropTopic, pauseTopic, taskTopic } from "../../core/engine/runtime.ts"
 import { badRecord } from "../../core/errors.ts"
 import { unknownName } from "../../core/pipeline/faults.ts"
 import type { CompiledPipeline, CompiledTopic } from "../../core/pipeline/model.ts"
-import type { Log } from "../../core/ports/log.ts"
+import type { Log, TopicSpec } from "../../core/ports/log.ts"
 import type { Rec } from "../../core/record.ts"
+import { zones } from "../../core/record.ts"
 import { registered, registryTopic } from "../../core/registry.ts"
 import type { App, Io } from "../app.ts"
 import type { Arguments, Command } from "../command.ts"
@@ -19,6 +21,7 @@ const ownTopics = ({ name }: CompiledPipeline): readonly string[] => [
   deadLetterTopic(name),
   dropTopic(name),
   taskTopic(name),
+  pauseTopic(name),
   registryTopic,
 ]
 
@@ -48,9 +51,32 @@ async function topicRows(pipeline: CompiledPipeline, log: Log): Promise<readonly
       type: compiled?.type.name ?? (declared.has(topic) ? "" : "json"),
       key: declared.get(topic)?.key ?? compiled?.key ?? "",
       partitions: spec?.partitions ?? compiled?.partitions ?? 1,
-      messages:
-        spec === undefined ? "not there yet" : String(bounds.reduce((sum, { start, end }) => sum + end - start, 0n)),
+      messages: spec === undefined ? "not there yet" : String(messagesOf(bounds)),
     })
+  }
+  return [...rows, ...(await replayRows(pipeline, log, known))]
+}
+
+type Bounds = Awaited<ReturnType<Log["bounds"]>>
+const messagesOf = (bounds: Bounds): bigint => bounds.reduce((sum, { start, end }) => sum + end - start, 0n)
+
+/** The topics through which something came again; each holds messages of its sources, and is as private as the most private. */
+async function replayRows(
+  pipeline: CompiledPipeline,
+  log: Log,
+  known: ReadonlyMap<string, TopicSpec>,
+): Promise<readonly TopicRow[]> {
+  const rows: TopicRow[] = []
+  for (const [topic, inputs] of replaySources(pipeline)) {
+    const spec = known.get(topic)
+    if (spec === undefined) continue
+    const messages = messagesOf(await log.bounds(topic))
+    if (messages === 0n) continue
+    const of = inputs.map((input) => pipeline.topics.get(input)!)
+    const zone = zones.find((each) => of.some((input) => input.zone === each)) ?? "phi"
+    const said = (values: readonly string[]) => [...new Set(values)].join(", ")
+    const [type, key] = [said(of.map((input) => input.type.name)), said(of.map((input) => input.key))]
+    rows.push({ topic, zone, type, key, partitions: spec.partitions, messages: String(messages) })
   }
   return rows
 }
@@ -63,6 +89,7 @@ export const topicList: Command = {
   summary: "Lists the topics of a pipeline with their zone, record type, key, partitions and messages",
   positionals: ["FILE"],
   options: { json: jsonOption },
+  more: "Topics with .replay. in their name, through which dead letters come again, are shown where something is in them.",
   async run(args, app, io) {
     const { pipeline } = await loadPipeline(args.positionals[0]!, app, io)
     const rows = await withLog(pipeline, app, (log) => topicRows(pipeline, log))

@@ -29,7 +29,7 @@ export interface PartitionStatus {
 }
 
 /** What a stage with state holds in the Store. */
-export type HeldStatus = Pick<TaskState, "partition" | "epoch" | "pending" | "timers">
+export type HeldStatus = Pick<TaskState, "partition" | "epoch" | "pending" | "timers" | "waiting">
 
 /** What is committed of a stage or sink. */
 export interface NodeStatus {

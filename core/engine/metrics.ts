@@ -181,8 +181,18 @@ function taskFamilies({ tasks }: Seen, now: number): readonly Family[] {
       each(({ pending }) => pending),
     ),
     gauge(
+      "weir_pending_entries",
+      "What a stateful stage holds back until a timer fires, of all processes: of assemble-study the pending studies",
+      each(({ waiting }) => waiting.entries),
+    ),
+    gauge(
+      "weir_pending_oldest_seconds",
+      "For how long the oldest of it has been held back, from the first change that was not passed on; 0 when nothing is",
+      each(({ waiting: { since } }) => (since === undefined ? 0 : Math.max(0, now - since) / 1000)),
+    ),
+    gauge(
       "weir_timers_armed",
-      "Armed timers of a stateful stage, of all processes: of assemble-study's, one for each pending study (clock quiet)",
+      "Armed timers of a stateful stage, of all processes",
       clocks.map(({ labels, armed }) => ({ labels, value: armed })),
     ),
     gauge(

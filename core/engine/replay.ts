@@ -12,19 +12,26 @@ export const replayTopic = (pipeline: string, stage: string): string => `${pipel
 export const sinkReplayTopic = (pipeline: string, sink: string, topic: string): string =>
   `${pipeline}.replay.${sink}.${topic}`
 
-/** Every replay topic of a pipeline. What is in them is kept no longer than what they are copied from. */
-export function replayTopics({ name, stages, sinks, topics }: CompiledPipeline): TopicSpec[] {
-  const spec = (topic: string, partitions: number, inputs: readonly string[]): TopicSpec => {
-    const kept = inputs.map((input) => topics.get(input)!.retention)
+/** Every replay topic of a pipeline, with the topics whose messages come again through it. */
+export const replaySources = ({
+  name,
+  stages,
+  sinks,
+}: Pick<CompiledPipeline, "name" | "stages" | "sinks">): ReadonlyMap<string, readonly string[]> =>
+  new Map([
+    ...stages.map((stage) => [replayTopic(name, stage.name), [...stage.inputs.keys()]] as const),
+    ...sinks.flatMap((sink) => sink.topics.map((topic) => [sinkReplayTopic(name, sink.name, topic), [topic]] as const)),
+  ])
+
+/** The specs of every replay topic of a pipeline. What is in them is kept no longer than what they are copied from. */
+export function replayTopics(pipeline: CompiledPipeline): TopicSpec[] {
+  return [...replaySources(pipeline)].map(([name, inputs]) => {
+    const of = inputs.map((input) => pipeline.topics.get(input)!)
+    const kept = of.map(({ retention }) => retention)
     const ends = kept.every((ms) => ms !== undefined)
-    return { name: topic, partitions, ...(ends ? { retention: Math.max(...(kept as number[])) } : {}) }
-  }
-  return [
-    ...stages.map((stage) => spec(replayTopic(name, stage.name), stage.partitions, [...stage.inputs.keys()])),
-    ...sinks.flatMap((sink) =>
-      sink.topics.map((topic) => spec(sinkReplayTopic(name, sink.name, topic), topics.get(topic)!.partitions, [topic])),
-    ),
-  ]
+    const { partitions } = of[0]!
+    return { name, partitions, ...(ends ? { retention: Math.max(...(kept as number[])) } : {}) }
+  })
 }
 
 /** What a message in a replay topic says of itself, in its headers; key and value are those of the message that it repeats. */

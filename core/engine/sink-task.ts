@@ -73,8 +73,9 @@ export class SinkTask {
       const lanes = new Map<string, Lane>()
       const claims = new Map<string, SinkClaim>()
       await Promise.all(topics.map(async (topic) => claims.set(topic, await this.#claim(topic))))
-      // Only after the claims, for until then others write.
+      // Only after the claims, for until then others write; what they read of the table is older, and no landmark is taken from it.
       const [bounds] = await Promise.all([boundsOf(this.#runtime, topics, this.#partition), table.refresh()])
+      for (const [topic, claim] of claims) claims.set(topic, this.#marked(topic, claim))
       const facts = readFacts(table.get(this.#factsKey))
       claims.set(this.#topic, await this.#begin(claims.get(this.#topic)!, writer, bounds, facts))
       for (const [topic, { next, epoch, last }] of claims) {
@@ -158,8 +159,14 @@ export class SinkTask {
   async #claim(topic: string): Promise<SinkClaim> {
     if (this.#instance.delivery === "transactional") return this.#instance.claim(topic, this.#partition)
     const next = (await this.#runtime.log.committed(this.#group, topic)).get(this.#partition)
-    if (next === undefined && topic === this.#topic && this.#sink.start !== undefined) return { next, epoch: 0n }
-    return { next, ...this.#landmarks.at(topic, next), epoch: 0n }
+    return { next, epoch: 0n }
+  }
+
+  /** With the record that was read last, of a sink whose position is in the Log. */
+  #marked(topic: string, claim: SinkClaim): SinkClaim {
+    if (this.#instance.delivery === "transactional") return claim
+    if (claim.next === undefined && topic === this.#topic && this.#sink.start !== undefined) return claim
+    return { ...claim, ...this.#landmarks.at(topic, claim.next) }
   }
 
   async #step(

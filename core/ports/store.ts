@@ -98,6 +98,8 @@ export interface TaskState extends TaskPositions {
   readonly pending: number
   /** Armed timers, and when the earliest is due, ms; undefined when none is. */
   readonly timers: Readonly<Record<Timer["clock"], { readonly armed: number; readonly due: number | undefined }>>
+  /** What waits for armed timers that tell since when, and since when the oldest of it has, ms; undefined when nothing does. */
+  readonly waiting: { readonly entries: number; readonly since: number | undefined }
 }
 
 /** The Store port: state and timers of tasks, their positions and outbox, references to objects, and an audit. Errors:

@@ -101,6 +101,19 @@ describe("assemble-study", () => {
     })
   })
 
+  it("tells since when a study waits: from the first change that is not emitted, however often more comes", async () => {
+    await run([instanceEvent("1")])
+    state.setNow(30_000)
+    await run([instanceEvent("2")])
+    const early = state.due("quiet", 61_000)
+    expect(early.map(({ since }) => since)).toEqual([1000])
+    await run([], early)
+    expect([...state.timers.values()].map(({ due, since }) => [due, since])).toEqual([[90_000, 1000]])
+    expect(studies(await quiet())).toHaveLength(1)
+    await run([instanceEvent("3")])
+    expect([...state.timers.values()].map(({ since }) => since)).toEqual([30_000])
+  })
+
   it("does not wait once the expected count is there", async () => {
     await run([instanceEvent("1", { expectedInstances: 2 })])
     const done = await run([instanceEvent("2", { expectedInstances: 2 })])

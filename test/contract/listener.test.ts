@@ -209,6 +209,10 @@ describe("a run with a listener", { timeout: 120_000 }, () => {
     const armed = 'weir_timers_armed{kind="stage",name="waiting",partition="0",clock="quiet"}'
     const timers = async () => samplesOf((await get("/metrics")).body).get(armed)
     await expect.poll(timers, { timeout: 40_000, interval: 500 }).toBe(2)
+    const pending = samplesOf((await get("/metrics")).body)
+    const waiting = '{kind="stage",name="waiting",partition="0"}'
+    expect(pending.get(`weir_pending_entries${waiting}`)).toBe(2)
+    expect(pending.get(`weir_pending_oldest_seconds${waiting}`)).toBeGreaterThan(0)
     const changes = bench.log.filter((line) => /paused|resumed/.test(line))
     expect(changes).toHaveLength(2)
     expect(changes[0]).toContain('warn paused {"stage":"shelf","partition":0,"topic":"b","code":"disk-full"')

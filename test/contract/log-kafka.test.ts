@@ -1,3 +1,4 @@
+import { createRequire } from "node:module"
 import { gzipSync, zstdCompressSync } from "node:zlib"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
@@ -76,6 +77,11 @@ describe("the assignment of a group", () => {
   })
 })
 
+/** kafkajs's own, which wrote what brokers accept. */
+const crc32C = createRequire(import.meta.url)("kafkajs/src/protocol/recordBatch/crc32C/index.js") as (
+  bytes: Buffer,
+) => number
+
 const varint = (value: number): number[] => {
   const bytes: number[] = []
   let left = value >= 0 ? value * 2 : -value * 2 - 1
@@ -117,7 +123,9 @@ function batch({ first, lastDelta, values, attributes = 0, producerId = -1n, pac
   header.writeBigInt64BE(5000n, 35)
   header.writeBigInt64BE(producerId, 43)
   header.writeInt32BE(values.length, 57)
-  return Buffer.concat([header, payload])
+  const whole = Buffer.concat([header, payload])
+  whole.writeUInt32BE(crc32C(whole.subarray(21)), 17)
+  return whole
 }
 
 const seen = (records: Buffer, from: bigint, aborted: { producerId: bigint; firstOffset: bigint }[] = []) => {
@@ -126,6 +134,25 @@ const seen = (records: Buffer, from: bigint, aborted: { producerId: bigint; firs
 }
 
 describe("record batches of Kafka", () => {
+  it("give what was written or an error, whichever bit of what they say flips", () => {
+    const records = Buffer.concat([
+      batch({ first: 0n, lastDelta: 1, values: ["a", "b"] }),
+      batch({ first: 2n, lastDelta: 2, values: ["some more", "", "x"] }),
+    ])
+    const whole = seen(records, 0n)
+    expect(whole.values).toHaveLength(5)
+    const second = 12 + records.readInt32BE(8)
+    for (const start of [0, second]) {
+      const end = start + 12 + records.readInt32BE(start + 8)
+      for (let at = start + 17; at < end; at++)
+        for (let bit = 0; bit < 8; bit++) {
+          const damaged = Buffer.from(records)
+          damaged[at]! ^= 1 << bit
+          expect(() => seen(damaged, 0n), `bit ${bit} of byte ${at}`).toThrow(/is not as it was written/)
+        }
+    }
+  })
+
   it("are read from the offset asked for, which may lie inside of one", () => {
     expect(seen(batch({ first: 10n, lastDelta: 2, values: ["a", "b", "c"] }), 11n)).toEqual({
       values: ["11:b", "12:c"],
@@ -155,6 +182,7 @@ describe("record batches of Kafka", () => {
       const control = Buffer.from([...varint(10), 0, ...varint(0), ...varint(0), ...varint(4), 0, 0, 0, type])
       const whole = Buffer.concat([bytes.subarray(0, 61), control])
       whole.writeInt32BE(49 + control.length, 8)
+      whole.writeUInt32BE(crc32C(whole.subarray(21)), 17)
       return whole
     }
     const log = Buffer.concat([of(0n, "a"), marker(1n, 0), of(2n, "b"), marker(3n, 1), of(4n, "c"), marker(5n, 0)])

@@ -110,7 +110,10 @@ export function plugins(knobs: Knobs): readonly AnyPlugin[] {
       async apply(batch: readonly In<{ in: typeof anyPort }>[], out: Out<Rec, Rec, never>, state: State) {
         for (const record of batch) {
           out.hold(record)
-          state.timer({ key: record.key, name: "day", due: state.now + 86_400_000, clock: "quiet" }, record)
+          state.timer(
+            { key: record.key, name: "day", due: state.now + 86_400_000, clock: "quiet", since: state.now },
+            record,
+          )
         }
       },
     }),

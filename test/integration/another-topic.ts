@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { temporaryPostgres } from "../oracle/postgres.ts"
+import { until } from "../kit/log-contract.ts"
 import { World } from "./world.ts"
 
 /** What somebody does to a Log beside Weir, while no pipeline runs. */
@@ -129,6 +130,25 @@ sinks:
       // What was accepted is what it knows from now on.
       await world.run()
       expect(numbers()).toEqual(from(first))
+    })
+
+    it.runIf(live !== undefined)("that is made anew under its readers makes each of them stand still", async () => {
+      raw = `another-${randomUUID().slice(0, 8)}.raw`
+      world = await World.open(whole(), server)
+      world.count = 60
+      const stop = new AbortController()
+      const said = new Set<string>()
+      world.onPaused = (text) => {
+        for (const [, name] of text.matchAll(/ paused stage=(\S+) .*code=position-mismatch/g)) said.add(name!)
+        if (names.every((name) => said.has(name))) stop.abort()
+      }
+      const running = world.weirUntil(stop.signal, "run", world.file)
+      await until(() => numbers().length === 60, 60_000)
+      await until(async () => (await rows().catch(() => [])).length === 60, 60_000)
+      await live!(world, raw)
+      await running
+      expect([...said].sort()).toEqual(names)
+      expect(numbers()).toEqual(from(0))
     })
 
     it("of which records went that were not read stands still until told", async () => {

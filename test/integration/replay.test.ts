@@ -207,6 +207,11 @@ sinks: { table: { use: postgres, from: kept } }
     await world.run()
     expect(all().toSorted((a, b) => a - b)).toEqual([4, 5, 250])
     expect(new Set(world.written.map(({ span }) => span.topic))).toEqual(new Set(["again.replay.table.kept"]))
+    const listed = JSON.parse((await world.weir("topic", "ls", world.file, "--json")).out) as Record<string, string>[]
+    const kept = listed.find(({ topic }) => topic === "kept")
+    expect(listed.filter(({ topic }) => topic!.includes(".replay."))).toEqual([
+      { ...kept, topic: "again.replay.table.kept", messages: expect.stringMatching(/^[1-9]/) },
+    ])
   })
 
   it("says of an input that is gone that it expired, and of a source's that the file is to be mended", async () => {

@@ -57,7 +57,13 @@ describe("weir status, on the embedded ports", { timeout: 120_000 }, () => {
     expect(sources.gate).toMatchObject({ ended: false, runs: 0 })
     expect(stages.sifting).toMatchObject({ processes: 1, partitions: [{ topic: "a", partition: 0, lag: "0" }] })
     expect(stages.waiting.state).toMatchObject([
-      { partition: 0, epoch: "1", pending: 0, timers: { quiet: { armed: 2 }, calendar: { armed: 0 } } },
+      {
+        partition: 0,
+        epoch: "1",
+        pending: 0,
+        timers: { quiet: { armed: 2 }, calendar: { armed: 0 } },
+        waiting: { entries: 2, since: expect.stringMatching(/^\d{4}-.*Z$/) },
+      },
     ])
     const [shelf] = sinks.shelf.partitions
     expect(Number(shelf.lag)).toBeGreaterThan(0)
@@ -70,7 +76,7 @@ describe("weir status, on the embedded ports", { timeout: 120_000 }, () => {
     const text = await status()
     expect(text).toMatch(/^gate +0 checkpoints +open$/m)
     expect(text).toMatch(/^shelf +b +0 +\d+ +\d+ +\d+ +0 +paused: disk-full since \d{4}-/m)
-    expect(text).toMatch(/^waiting +b +0 .* epoch 1, 2 waiting for quiet$/m)
+    expect(text).toMatch(/^waiting +b +0 .* epoch 1, 2 pending since \d{4}-\S+Z, 2 waiting for quiet$/m)
     expect(text).toMatch(/^ {2}sifting +refused\.test +2$/m)
     expect(text).not.toContain(".replay.")
     bench.knobs.trouble = undefined

@@ -139,7 +139,11 @@ export function storeContract(name: string, opener: StoreOpener): void {
         const task = await store.claim(name, "s", 3)
         await store.claim(name, "r", 1)
         const positions = [{ topic: "a", next: 5n, last: { offset: 4n, checksum: 7 } }]
-        const timers = [timer("k", "n", 50), timer("k", "o", 40), timer("k", "m", 20, "calendar")]
+        const timers = [
+          { ...timer("k", "n", 50), since: 31 },
+          { ...timer("k", "o", 40), since: 30 },
+          timer("k", "m", 20, "calendar"),
+        ]
         await step(task, { positions, facts: { closed: "m" }, timers, outbox: bytes("one") })
         const open = await task.begin()
         const [other0, seen] = await other.tasks!(name)
@@ -154,6 +158,7 @@ export function storeContract(name: string, opener: StoreOpener): void {
           facts: { closed: "m" },
           pending: 1,
           timers: { quiet: { armed: 2, due: 40 }, calendar: { armed: 1, due: 20 } },
+          waiting: { entries: 2, since: 30 },
         })
         await open.rollback()
         await step(task, { published: 1n })
@@ -422,7 +427,7 @@ export function storeContract(name: string, opener: StoreOpener): void {
         const armed = [
           timer("b", "n", 30),
           timer("a", "n", 10),
-          timer("a", "m", 20),
+          { ...timer("a", "m", 20), since: 1.5 },
           timer("a", "c", 5, "calendar"),
           timer("z", "n", 31),
         ]

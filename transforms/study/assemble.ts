@@ -136,10 +136,12 @@ export class Assembler {
 
   /** Notes a change, and arms a timer only where none is: one that fires too early is armed again. */
   #wait({ key, stem, assembly }: Touched, state: State, since = state.now): void {
+    assembly.since ??= assembly.changed ?? since
     assembly.changed = since
     if (assembly.armed !== undefined) return
     assembly.armed = since + this.#settings.quiet
-    state.timer({ key, name: assembly.uid, due: assembly.armed, clock: "quiet" }, stem)
+    const timer = { key, name: assembly.uid, due: assembly.armed, clock: "quiet", since: assembly.since } as const
+    state.timer(timer, stem)
   }
 
   async #derive(due: readonly Touched[], out: Output, state: State): Promise<void> {
@@ -150,6 +152,7 @@ export class Assembler {
       const { key, stem, assembly } = one
       const of = parts.get(one) ?? []
       delete assembly.changed
+      delete assembly.since
       if (assembly.armed !== undefined) {
         delete assembly.armed
         state.cancel(key, assembly.uid)

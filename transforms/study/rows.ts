@@ -9,6 +9,8 @@ export interface Assembly {
   expected: number | null
   /** When it last changed, by the engine's clock; absent when nothing changed since it was derived. */
   changed?: number
+  /** When the first change came that it is not derived with; absent with `changed`, and where an older version noted that. */
+  since?: number
   /** When its timer fires; absent when none is armed. */
   armed?: number
   /** Of the study as it was emitted last. */

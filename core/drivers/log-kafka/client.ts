@@ -102,7 +102,7 @@ export class Client {
 
   async close(): Promise<void> {
     this.#closed = true
-    await this.#cluster.disconnect().catch(() => {})
+    await this.#cluster.close().catch(() => {})
   }
 
   #connect(): Promise<void> {

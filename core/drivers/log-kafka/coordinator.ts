@@ -28,6 +28,6 @@ export async function askCoordinator(
       PATIENCE,
     )
   } finally {
-    await cluster.disconnect().catch(() => {})
+    await cluster.close().catch(() => {})
   }
 }

@@ -1,5 +1,6 @@
 import { Kafka, logLevel, type KafkaConfig, type Message, type SASLOptions } from "kafkajs"
 import { fatal } from "../../errors.ts"
+import { bindConnections, type Connecting } from "./connections.ts"
 
 /** How to reach a cluster; `ssl` and `sasl` as kafkajs takes them. */
 export interface KafkaAddress {
@@ -83,7 +84,10 @@ export interface KafkaCluster {
   /** The topics whose metadata is asked for. */
   readonly targetTopics: Set<string>
   connect(): Promise<void>
+  /** Ends all connections; the next call makes new ones. */
   disconnect(): Promise<void>
+  /** Ends all connections for good. */
+  close(): Promise<void>
   isConnected(): boolean
   refreshMetadata(): Promise<void>
   refreshMetadataIfNecessary(): Promise<void>
@@ -105,9 +109,15 @@ export interface KafkaCluster {
 /** Retries of kafkajs itself: quick at first, for back-to-back transactions wait on each other; seven seconds in all. */
 export const RETRY = { initialRetryTime: 5, multiplier: 1.2, maxRetryTime: 300, retries: 40 } as const
 
-/** A client of kafkajs that logs nothing: what it logs may hold keys. */
+type CreateCluster = (options: {
+  allowAutoTopicCreation: boolean
+  isolationLevel: number
+  metadataMaxAge: number
+}) => KafkaCluster & Connecting
+
+/** A client of kafkajs that logs nothing, for what it logs may hold keys, and whose connections end. */
 export function newKafka({ brokers, clientId, ssl, sasl, retries = RETRY.retries }: KafkaAddress): Kafka {
-  return new Kafka({
+  const kafka = new Kafka({
     brokers: [...brokers],
     clientId: clientId ?? "weir",
     connectionTimeout: 3000,
@@ -118,20 +128,27 @@ export function newKafka({ brokers, clientId, ssl, sasl, retries = RETRY.retries
     ...(ssl === undefined ? {} : { ssl }),
     ...(sasl === undefined ? {} : { sasl }),
   })
+  const makers = kafka as unknown as Record<symbol, CreateCluster>
+  const maker = makerOf(kafka)
+  const create = makers[maker]!
+  makers[maker] = (options) => {
+    const cluster = create(options)
+    return Object.assign(cluster, { close: bindConnections(cluster) })
+  }
+  return kafka
 }
 
-type CreateCluster = (options: {
-  allowAutoTopicCreation: boolean
-  isolationLevel: number
-  metadataMaxAge: number
-}) => KafkaCluster
-
-/** A connection to the cluster below kafkajs's producers and consumers. kafkajs keeps its maker under a private symbol; its
- * version is fixed in package.json, and another one is refused here. */
+/** A connection to the cluster below kafkajs's producers and consumers. */
 export function newCluster(kafka: Kafka): KafkaCluster {
-  const maker = Object.getOwnPropertySymbols(kafka).find(({ description }) => description?.endsWith(":createCluster"))
-  const create = maker === undefined ? undefined : (kafka as unknown as Record<symbol, CreateCluster>)[maker]
-  if (create === undefined)
-    throw fatal("kafkajs-version", "this version of kafkajs cannot be used", { hint: "install kafkajs 2.2.4" })
+  const create = (kafka as unknown as Record<symbol, CreateCluster>)[makerOf(kafka)]!
   return create({ allowAutoTopicCreation: false, isolationLevel: 1, metadataMaxAge: 300_000 })
+}
+
+/** kafkajs keeps its maker of clusters under a private symbol; its version is fixed in package.json, and another one is refused
+ * here. */
+function makerOf(kafka: Kafka): symbol {
+  const maker = Object.getOwnPropertySymbols(kafka).find(({ description }) => description?.endsWith(":createCluster"))
+  if (maker === undefined)
+    throw fatal("kafkajs-version", "this version of kafkajs cannot be used", { hint: "install kafkajs 2.2.4" })
+  return maker
 }

@@ -1,7 +1,8 @@
 import { gunzipSync, zstdDecompressSync } from "node:zlib"
-import { fatal } from "../../errors.ts"
+import { fatal, systemic } from "../../errors.ts"
 import type { Fetched } from "../../ports/log.ts"
 import { Bytes } from "./bytes.ts"
+import { crc32c } from "./crc32c.ts"
 
 /** Header that carries a message's own time in topics whose Kafka timestamp is the time of appending. */
 export const TIME_HEADER = "weir-time"
@@ -35,8 +36,13 @@ const APPEND_TIME = 0x08
 const TRANSACTIONAL = 0x10
 const CONTROL = 0x20
 
+/** Where in a batch its checksum is, and from where on it counts: what stands before changes after it was sent. */
+const [CRC, SUMMED] = [17, 21]
+
 /** Decodes the record batches (version 2, KIP-98) of a fetch. The last may be cut off; batches that compaction left empty
- * still move `next`, so that a reader never stands before them for ever. */
+ * still move `next`, so that a reader never stands before them for ever. A broker does not look again at what it has on disk: who
+ * reads does.
+ * @throws systemic `log-corrupt` where bytes are not those that were written */
 export function decodeBatches(records: Buffer, from: bigint, aborted: readonly Aborted[]): Decoded {
   const bytes = new Bytes(records)
   const filter = new AbortFilter(aborted)
@@ -46,7 +52,12 @@ export function decodeBatches(records: Buffer, from: bigint, aborted: readonly A
     const length = records.readInt32BE(bytes.at + 8)
     const end = bytes.at + 12 + length
     if (end > records.length) break
+    const start = bytes.at
     const header = readHeader(bytes)
+    if (crc32c(records.subarray(start + SUMMED, end)) !== records.readUInt32BE(start + CRC))
+      throw systemic("log-corrupt", `the batch at offset ${header.first} is not as it was written`, {
+        hint: "a disk of a broker, its memory or the network flips bits: the partition goes on when a good copy is read; see docs/guides/operate.md",
+      })
     if (filter.passes(header, bytes)) readRecords(header, records.subarray(bytes.at, end), from, messages)
     bytes.at = end
     if (header.last >= next) next = header.last + 1n

@@ -6,11 +6,13 @@ const tasks: Statement = {
   name: "tasks.look",
   text: `SELECT s.name, t.partition, t.epoch, t.outbox, t.published, t.positions, t.facts,
       (SELECT count(*) FROM weir.outbox o WHERE o.task = t.id AND o.number > t.published),
-      (SELECT count(*) FROM weir.timers m WHERE m.task = t.id AND m.clock = 'quiet'),
-      (SELECT min(m.due) FROM weir.timers m WHERE m.task = t.id AND m.clock = 'quiet'),
-      (SELECT count(*) FROM weir.timers m WHERE m.task = t.id AND m.clock = 'calendar'),
-      (SELECT min(m.due) FROM weir.timers m WHERE m.task = t.id AND m.clock = 'calendar')
-    FROM weir.stages s JOIN weir.tasks t ON t.stage = s.id WHERE s.pipeline = $1 ORDER BY s.name, t.partition`,
+      m.quiet, m.quiet_due, m.calendar, m.calendar_due, m.waiting, m.since
+    FROM weir.stages s JOIN weir.tasks t ON t.stage = s.id
+    CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE clock = 'quiet') AS quiet,
+        min(due) FILTER (WHERE clock = 'quiet') AS quiet_due, count(*) FILTER (WHERE clock = 'calendar') AS calendar,
+        min(due) FILTER (WHERE clock = 'calendar') AS calendar_due, count(since) AS waiting, min(since) AS since
+      FROM weir.timers WHERE task = t.id) m
+    WHERE s.pipeline = $1 ORDER BY s.name, t.partition`,
 }
 
 type Row = [
@@ -26,6 +28,8 @@ type Row = [
   quietDue: number | null,
   calendar: bigint,
   calendarDue: number | null,
+  waiting: bigint,
+  since: number | null,
 ]
 
 /** What is committed of the tasks of a pipeline; takes no lock. */
@@ -45,6 +49,8 @@ export async function tasksOf(sessions: Sessions, pipeline: string): Promise<rea
       quietDue,
       calendar,
       calendarDue,
+      waiting,
+      since,
     ]) => ({
       stage,
       partition,
@@ -58,6 +64,7 @@ export async function tasksOf(sessions: Sessions, pipeline: string): Promise<rea
         quiet: { armed: Number(quiet), due: quietDue ?? undefined },
         calendar: { armed: Number(calendar), due: calendarDue ?? undefined },
       },
+      waiting: { entries: Number(waiting), since: since ?? undefined },
     }),
   )
 }

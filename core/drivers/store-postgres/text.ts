@@ -41,5 +41,6 @@ export function textArray(texts: readonly (string | undefined)[]): Buffer {
   return texts.length === 0 ? bytes.subarray(0, 12) : bytes
 }
 
-/** Numbers as an array literal. */
-export const numberArray = (numbers: readonly (number | bigint)[]): string => `{${numbers.join(",")}}`
+/** Numbers as an array literal; undefined becomes null. */
+export const numberArray = (numbers: readonly (number | bigint | undefined)[]): string =>
+  `{${numbers.map((number) => number ?? "NULL").join(",")}}`

@@ -5,17 +5,17 @@ import { fromStored, numberArray, textArray, toStored } from "./text.ts"
 
 const due: Statement = {
   name: "timers.due",
-  text: `SELECT key, name, due, topic, partition, "offset" FROM weir.timers
+  text: `SELECT key, name, due, topic, partition, "offset", since FROM weir.timers
     WHERE task = $1::bigint AND clock = $2::text AND due <= $3::double precision ORDER BY due, key, name LIMIT $4::bigint`,
 }
 
 const arm: Statement = {
   name: "timers.arm",
-  text: `INSERT INTO weir.timers (task, key, name, clock, due, topic, partition, "offset")
+  text: `INSERT INTO weir.timers (task, key, name, clock, due, topic, partition, "offset", since)
     SELECT $1::bigint, q.* FROM unnest($2::text[], $3::text[], $4::text[], $5::double precision[], $6::text[], $7::integer[],
-      $8::bigint[]) AS q
+      $8::bigint[], $9::double precision[]) AS q
     ON CONFLICT (task, key, name) DO UPDATE SET clock = excluded.clock, due = excluded.due, topic = excluded.topic,
-      partition = excluded.partition, "offset" = excluded."offset"`,
+      partition = excluded.partition, "offset" = excluded."offset", since = excluded.since`,
 }
 
 const cancel: Statement = {
@@ -42,13 +42,20 @@ export async function dueTimers(
   until: number,
   limit: number,
 ): Promise<Timer[]> {
-  const rows = await session.run<[string, string, number, string, number, bigint]>(due, task, clock, until, limit)
-  return rows.map(([key, name, at, topic, partition, offset]) => ({
+  const rows = await session.run<[string, string, number, string, number, bigint, number | null]>(
+    due,
+    task,
+    clock,
+    until,
+    limit,
+  )
+  return rows.map(([key, name, at, topic, partition, offset, since]) => ({
     key: fromStored(key),
     name: fromStored(name),
     due: at,
     clock,
     origin: { topic, partition, offset },
+    ...(since === null ? {} : { since }),
   }))
 }
 
@@ -77,6 +84,7 @@ export function timerStatements(
       textArray(timers.map(({ origin }) => origin.topic)),
       numberArray(timers.map(({ origin }) => origin.partition)),
       numberArray(timers.map(({ origin }) => origin.offset)),
+      numberArray(timers.map(({ since }) => since)),
     ])
   return statements
 }
