@@ -32,6 +32,13 @@ const typist = /[ \t]*(\p{Lu}{2,4})[ \t]?[/:][ \t]?(\p{L}{2,4})(?:[/:][\p{L}\d]+
 const signature = /(?:\/s\/|\/es\/|_{4,})[ \t]*/iy
 const lineAfter = /[ \t]*[:,]?[ \t]*(?:\r\n|\r|\n)?[ \t]*/y
 
+/** The place after one end of a line, where lines are broken as they come. */
+function acrossLine(text: string, at: number): number {
+  if (text[at] !== "\n" && text[at] !== "\r") return at
+  const next = skip(text, at + (text.startsWith("\r\n", at) ? 2 : 1))
+  return next < text.length && text[next] !== "\n" && text[next] !== "\r" ? next : at
+}
+
 /** Rules that find names: the person's own, and those that a title, a degree, a label or a signature announces. */
 export class NameRules {
   readonly #scan: Scan
@@ -249,7 +256,7 @@ export class NameRules {
 
   #afterTitle(word: Word, cues: number): void {
     const text = this.#text
-    const at = skip(text, word.end, ".")
+    const at = acrossLine(text, skip(text, word.end, "."))
     // MR is an examination, Sr. stands after a name as well.
     const weak = (cues & cue.weakTitle) !== 0
     const titled = isCapital(word.text) && (!isAllCapitals(word.text) || word.text.length > 2)
@@ -259,7 +266,7 @@ export class NameRules {
     const after = this.#scan.wordAfter(at)
     const isLoud = isAllCapitals(word.text) && isAllCapitals(after?.text ?? "")
     if (!weak || titled || isLoud || word.folded.length > 3 || text[word.end] === ".")
-      this.#take(at, { most: isLoud ? 3 : 4, surely: sure })
+      this.#take(at, { most: isLoud ? 3 : 4, surely: sure && at === skip(text, word.end, ".") })
   }
 
   #beforeDegree(start: number, least: number): void {

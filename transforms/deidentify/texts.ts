@@ -8,6 +8,7 @@ import {
   patientIds,
   serializeMessage,
   splitFile,
+  unescape,
 } from "../../formats/hl7v2/index.ts"
 import type { FilePart, Hl7Mapping, Hl7Options, Message, PatientId } from "../../formats/hl7v2/index.ts"
 import { ownFinder, textCleaner } from "../../formats/text/index.ts"
@@ -111,7 +112,10 @@ export function cleanMessage(message: Message, policy: TextPolicy, person: strin
   }
   const { message: cleaned } = deidentifyMessage(message, mapping, policy.hl7)
   const { field } = message.delimiters
-  for (const { fields } of cleaned.segments) if (isOwn(fields.join(field))) throw new OwnIdentifierLeft()
+  for (const { fields } of cleaned.segments) {
+    const told = fields.join(field)
+    if (isOwn(told) || isOwn(unescape(told, message).text)) throw new OwnIdentifierLeft()
+  }
   return cleaned
 }
 
