@@ -56,12 +56,21 @@ function startOf(bytes: Uint8Array): number {
  * @throws Hl7Error `not-hl7`, `delimiters`, `segment-malformed`, `charset`, `charset-lossy` */
 export function parseMessage(bytes: Uint8Array): Message {
   const start = startOf(bytes)
-  const name = Buffer.from(bytes.subarray(start, start + 3)).toString("latin1")
+  checkHead(Buffer.from(bytes.subarray(start, start + 3)).toString("latin1"))
+  const charset = charsetOf(statedCharset(bytes, start), bytes)
+  return messageOf(decoded(charset, bytes), start, charset)
+}
+
+function checkHead(name: string): void {
   if (!heads.has(name) && name !== "BTS" && name !== "FTS")
     throw new Hl7Error("not-hl7", "", "the text does not begin with MSH")
-  const charset = charsetOf(statedCharset(bytes, start), bytes)
-  const text = decoded(charset, bytes)
-  const from = text.indexOf(name)
+}
+
+/** @param start of the first segment, bytes: what stands before it is breaks, and a mark of UTF-8 that decodes to one character */
+function messageOf(text: string, start: number, charset: Charset): Message {
+  const from = text.startsWith("\ufeff") ? start - 2 : start
+  const name = text.slice(from, from + 3)
+  checkHead(name)
   const delimiters = heads.has(name) ? delimitersOf(text.slice(from), name) : usual
   return { delimiters, segments: segmentsOf(text.slice(from), delimiters), charset, before: text.slice(0, from) }
 }
@@ -134,15 +143,31 @@ function segmentsOf(text: string, { field }: Delimiters): readonly Segment[] {
   })
 }
 
+/** The bytes of a message, or of the segments of a batch, as a text. Throws Hl7Error as {@link parseMessage} does. */
+export const readText = (bytes: Uint8Array): string =>
+  decoded(charsetOf(statedCharset(bytes, startOf(bytes)), bytes), bytes)
+
+/** Reads a message that is a text already, as {@link readText} gives it; it is written as UTF-8. Throws as {@link parseMessage}. */
+export function parseText(text: string): Message {
+  const bytes = Buffer.from(text, "utf8")
+  const stated = statedCharset(bytes, startOf(bytes))
+  // Escapes of bytes are of the set that is stated, whatever the text is kept in.
+  const decode: Charset["decode"] = (escaped) => charsetOf(stated, escaped).decode(escaped)
+  return messageOf(text, startOf(bytes), { decode, encode: (written) => Buffer.from(written, "utf8") })
+}
+
 /** Writes a message; what was not changed has the bytes that it had.
  * @throws Hl7Error `charset-lossy` */
-export function serializeMessage({ before, segments, delimiters, charset }: Message): Uint8Array {
+export const serializeMessage = (message: Message): Uint8Array => message.charset.encode(writeText(message))
+
+/** Writes a message as a text. */
+export function writeText({ before, segments, delimiters }: Message): string {
   let text = before
   for (const { name, fields, end } of segments) {
     const told = heads.has(name) ? [name, ...fields.slice(2)] : fields
     text += told.join(delimiters.field) + end
   }
-  return charset.encode(text)
+  return text
 }
 
 /** A part of a file: a message, or what a batch has around messages; before and after it stand what frames it. */

@@ -52,6 +52,8 @@ type Options = typeof options.Type
 const profile = "weir-fhir-r4-1"
 /** How the row ids of instances begin. */
 const instances = `${rowId(["instance"])}/`
+/** How those of HL7 v2 messages begin. */
+const messages = `${rowId(["message"])}/`
 
 /** What de-identifying needs, made once an instance. */
 interface Setting {
@@ -176,7 +178,7 @@ export const deidentifyFhir = defineTransform({
       apply(batch, out) {
         const mappings = new Map<string, Mapping>()
         for (const record of batch) {
-          if (record.id.startsWith(instances)) {
+          if (record.id.startsWith(instances) || record.id.startsWith(messages)) {
             out.drop(record, "not-read")
             continue
           }
