@@ -168,8 +168,10 @@ class Passage {
       if (part === "") return ""
       if (at === 1 || at === 4 || at === 8) return this.#text(part)
       const bare = unescape(part, this.#message).text
-      const own = isValue && (at === 0 || at === 3) && !isPublished(parts[at + 2] ?? "")
-      const isCode = isCodeForm(bare) && !this.#its.isOwn(bare) && !(own && this.#its.clean(bare).length > 0)
+      // Codes of a published system are of everybody, and so is its name; definitions are not a value.
+      const isOfSystem = at === 0 || at === 3
+      const isSafe = isOfSystem ? !isValue || isPublished(parts[at + 2] ?? "") : isPublished(bare)
+      const isCode = isCodeForm(bare) && !this.#its.isOwn(bare) && (isSafe || this.#its.clean(bare).length === 0)
       if (isCode) return part
       // What stands for a code and is a text is read as one.
       return at === 0 ? this.#text(part) : this.#if(false, "", path)

@@ -39,6 +39,18 @@ function acrossLine(text: string, at: number): number {
   return next < text.length && text[next] !== "\n" && text[next] !== "\r" ? next : at
 }
 
+/** The end of a word with one or two digits inside; its start where it has more, for then it is a number. */
+function misreadEnd(text: string, start: number): number {
+  let [at, digits] = [start, 0]
+  for (; at < text.length && at - start < 40; at++) {
+    const kind = kindOf[text.charCodeAt(at)]
+    if (kind === kinds.digit) {
+      if (++digits > 2) return start
+    } else if (kind !== kinds.letter) break
+  }
+  return at
+}
+
 /** Rules that find names: the person's own, and those that a title, a degree, a label or a signature announces. */
 export class NameRules {
   readonly #scan: Scan
@@ -207,8 +219,9 @@ export class NameRules {
 
   /** A word with a digit inside, as a scanner of paper reads Sm1th. */
   misread(start: number): void {
-    const found = /^[\p{L}\d]+/u.exec(this.#text.slice(start, start + 40))?.[0]
-    if (found === undefined || (found.match(/\d/g)?.length ?? 0) > 2 || found.length < 4) return
+    const end = misreadEnd(this.#text, start)
+    if (end - start < 4) return
+    const found = this.#text.slice(start, end)
     const folded = fold(found.replace(/\d/g, (digit) => digitLetters[digit] ?? digit))
     const { names } = this.#scan.known
     const own = names.words.get(folded) ?? fuzzyName(names.fuzzy, folded)

@@ -79,7 +79,7 @@ export class PlaceRules {
       at = to
       while (at < text.length && at - to < 4 && /[\s,.;/-]/.test(text[at]!)) at++
     }
-    if (place.length === 1 && (isTerm(word.folded) || !isCapital(word.text))) return
+    if (place.length === 1 && (word.text === "" || isTerm(word.folded) || !isCapital(word.text))) return
     if (kindOf[text.charCodeAt(end)] === kinds.letter) return
     const made = this.#place(place.join(" "))
     this.#scan.add("address", word.start, end, isAllCapitals(word.text) ? made.toUpperCase() : made)

@@ -48,6 +48,11 @@ const options = Schema.Struct({
         "lists of issuers of accession numbers (DICOM issuers, FHIR systems, HL7 v2 namespace ids) that mean the same one; the first gives the pseudonym",
     }),
   ),
+  "retain-uids": Schema.optionalKey(
+    Schema.Boolean.annotate({
+      description: "keeps DICOM UIDs as they are, as deidentify-dicom's option does (default false)",
+    }),
+  ),
   "time-zone": timeZoneOption,
 })
 type Options = typeof options.Type
@@ -58,6 +63,7 @@ const messages = `${rowId(["message"])}/`
 
 interface Setting {
   readonly policy: TextPolicy
+  readonly profile: string
   readonly count: Context["count"]
 }
 
@@ -75,14 +81,16 @@ function settingOf(given: Options, context: Context): Setting {
   const names = new Map((given["accession-issuers"] ?? []).flatMap((same) => same.map((issuer) => [issuer, same[0]!])))
   const zone = given["time-zone"]
   const order = given["dates-in-text"]
+  const pseudonyms = pseudonymizer(key, range)
   return {
     policy: {
-      pseudonyms: pseudonymizer(key, range),
+      pseudonyms: given["retain-uids"] === true ? { ...pseudonyms, uid: (uid) => uid } : pseudonyms,
       issuer: (issuer) => names.get(issuer) ?? issuer,
       ...(zone === undefined ? {} : { local: clockOf(zone) }),
       ...(order === undefined ? {} : { texts: { dates: order } }),
       hl7: { allow: given.segments ?? [] },
     },
+    profile: given["retain-uids"] === true ? `${profile} retain-uids` : profile,
     count: context.count,
   }
 }
@@ -106,7 +114,7 @@ function curated(record: Rec<PersonEvent>, event: PersonEvent, setting: Setting)
     messageType: cleaned.segments[0]!.fields[9] ?? "",
     time: time ?? null,
     body: writeText(cleaned),
-    profile,
+    profile: setting.profile,
   }
   const key = policy.pseudonyms.person(record.key)
   return { key, id: rowId([messageId]), op: "upsert", version: record.version, value, time: time ?? 0 }
