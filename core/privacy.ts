@@ -1,7 +1,7 @@
 import crypto from "node:crypto"
 
 const dayMs = 86_400_000
-const alphabet = "abcdefghijklmnopqrstuvwxyz234567"
+const alphabet = Buffer.from("abcdefghijklmnopqrstuvwxyz234567", "latin1")
 
 /** The functions that take identity out, all keyed by one project key; the same for every format, so that a person is one
  * pseudonym and one shift everywhere in a project. Sub-keys are HKDF-SHA256 (RFC 5869) of the project key, one a purpose. */
@@ -77,7 +77,8 @@ function remembered<A>(make: (text: string) => A): (text: string) => A {
 }
 
 function base32(bytes: Uint8Array, characters: number): string {
-  let out = ""
+  const out = Buffer.allocUnsafe(characters)
+  let at = 0
   let bits = 0
   let value = 0
   for (const byte of bytes) {
@@ -85,11 +86,11 @@ function base32(bytes: Uint8Array, characters: number): string {
     bits += 8
     while (bits >= 5) {
       bits -= 5
-      out += alphabet[(value >>> bits) & 31]
-      if (out.length === characters) return out
+      out[at++] = alphabet[(value >>> bits) & 31]!
+      if (at === characters) return out.toString("latin1")
     }
   }
-  return out
+  return out.toString("latin1", 0, at)
 }
 
 /** @param projectKey 32 bytes or more, fixed for the project's life. */

@@ -99,7 +99,7 @@ export function textCleaner(person: TextPerson, surrogates: Surrogates, options:
     ids: new OwnIds(person.ids),
     places,
     numberedPlaces: places.filter(([first]) => /^\d/.test(first!)),
-    birthDates: person.birthDates,
+    birthDays: person.birthDates.flatMap((birth) => dayIn(birth) ?? []),
     maker: new Maker(surrogates, names.has),
     order: options.dates ?? "month-first",
   }

@@ -200,10 +200,9 @@ export class NumberRules {
   #isBirth({ start, year, month, day }: DateText): boolean {
     if (this.#birth === start) return true
     if (year === undefined || day === undefined) return false
-    return this.#scan.known.birthDates.some((birth) => {
-      const [bornYear, bornMonth, bornDay] = birth.split("-").map(Number)
-      return bornMonth === month && bornDay === day && bornYear! % 100 === year % 100
-    })
+    return this.#scan.known.birthDays.some(
+      (birth) => birth.month === month && birth.day === day && birth.year % 100 === year % 100,
+    )
   }
 
   /** A label of birth dates or ages: what follows is one. */

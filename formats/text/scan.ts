@@ -1,4 +1,5 @@
 import { months, weekdays } from "./calendar.ts"
+import type { Day } from "./calendar.ts"
 import { cue, cueFilter, cuesOf } from "./cues.ts"
 import type { Draft, FindingKind } from "./draft.ts"
 import { bitOf, fold, foldOf, hashStep, kindOf, kinds } from "./fold.ts"
@@ -21,7 +22,7 @@ export interface Known {
   readonly places: readonly (readonly string[])[]
   /** Those of them that begin with a number. */
   readonly numberedPlaces: readonly (readonly string[])[]
-  readonly birthDates: readonly string[]
+  readonly birthDays: readonly Day[]
   readonly maker: Maker
   readonly order: DateOrder
 }
