@@ -71,7 +71,7 @@ const covers = (all: readonly Token[], { start, end }: Token): boolean =>
 const stays = /^(?:Street|Road|Lane|Terrace|rue|Apt|Box|OH|IL|P|O|PO)$/i
 
 function judge({ person, text, marked }: Snippet) {
-  const { findings, text: cleaned } = deidentifyText(text, person, surrogates)
+  const { findings } = deidentifyText(text, person, surrogates)
   const missed = marked.flatMap(({ kind, start, end }) =>
     tokensIn(text, start, end)
       .filter((token) => !(kind === "address" && stays.test(text.slice(token.start, token.end))))
@@ -85,10 +85,7 @@ function judge({ person, text, marked }: Snippet) {
         .filter((token) => !covers(marked, token))
         .map((token) => `${kind}: ${text.slice(token.start, token.end)}`),
     )
-  const kept = marked.flatMap(({ kind, start, end }) =>
-    /^(?:place|address|age)$/.test(kind) ? [] : [text.slice(start, end)],
-  )
-  return { missed, wrong, cleaned, kept, findings }
+  return { missed, wrong, findings }
 }
 
 const results = snippets.map((snippet) => ({ snippet, ...judge(snippet) }))
