@@ -72,7 +72,7 @@ describe("an MLLP listener", { timeout: 30_000 }, () => {
   async function start(options: object = {}, run: SourceHarness = sourceRun()): Promise<number> {
     harness = run
     warned.length = 0
-    let taken = (_: number) => {}
+    let taken: (port: number) => void = () => {}
     const port = new Promise<number>((done) => (taken = done))
     const log = {
       info: (_: string, fields: object = {}) => taken((fields as { port: number }).port),
