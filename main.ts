@@ -4,6 +4,7 @@ import type { App, Io } from "./cli/app.ts"
 import { dispatch } from "./cli/dispatch.ts"
 import { dicomFolder } from "./connectors/dicom/index.ts"
 import { fhirNdjson } from "./connectors/fhir/index.ts"
+import { hl7v2Mllp } from "./connectors/hl7v2/index.ts"
 import type { KafkaLogOptions } from "./core/drivers/log-kafka/index.ts"
 import type { S3ObjectsOptions } from "./core/drivers/objects-s3/index.ts"
 import type { Drivers } from "./core/engine/run.ts"
@@ -16,6 +17,7 @@ import { objectStore } from "./sinks/object-store/index.ts"
 import { postgres } from "./sinks/postgres/index.ts"
 import { deidentifyDicom } from "./transforms/deidentify/dicom.ts"
 import { deidentifyFhir } from "./transforms/deidentify/fhir.ts"
+import { deidentifyHl7v2 } from "./transforms/deidentify/hl7v2.ts"
 import { deidentifyRecord } from "./transforms/deidentify/record.ts"
 import { resolvePatient } from "./transforms/identity/index.ts"
 import { phenotype } from "./transforms/phenotype/index.ts"
@@ -27,6 +29,7 @@ import { mapCodes } from "./transforms/terminology/index.ts"
 export const builtIns: readonly AnyPlugin[] = [
   dicomFolder,
   fhirNdjson,
+  hl7v2Mllp,
   resolvePatient,
   assembleStudy,
   mapCodes,
@@ -34,6 +37,7 @@ export const builtIns: readonly AnyPlugin[] = [
   select,
   deidentifyDicom,
   deidentifyFhir,
+  deidentifyHl7v2,
   deidentifyRecord,
   postgres,
   objectStore,

@@ -69,6 +69,7 @@ const namespace = object(
     namespace: text("name of the namespace"),
     "dicom-issuer": texts('Issuer of Patient ID (0010,0021); "" for instances that state none'),
     "fhir-system": texts("Identifier.system"),
+    "hl7v2-authority": texts('assigning authority of PID-3 (HL7 v2); "" for identifiers that state none'),
   },
   ["namespace"],
 )

@@ -16,6 +16,8 @@ export interface IdentityNamespace {
   readonly dicomIssuers: readonly string[]
   /** Values of Identifier.system. */
   readonly fhirSystems: readonly string[]
+  /** Assigning authorities of PID-3 (HL7 v2): namespace id, else universal id; "" means identifiers that state none. */
+  readonly hl7v2Authorities?: readonly string[]
 }
 
 /** How the pipeline tells persons apart. */

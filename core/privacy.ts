@@ -1,7 +1,7 @@
-import { createHash, hkdfSync } from "node:crypto"
+import crypto from "node:crypto"
 
 const dayMs = 86_400_000
-const alphabet = "abcdefghijklmnopqrstuvwxyz234567"
+const alphabet = Buffer.from("abcdefghijklmnopqrstuvwxyz234567", "latin1")
 
 /** The functions that take identity out, all keyed by one project key; the same for every format, so that a person is one
  * pseudonym and one shift everywhere in a project. Sub-keys are HKDF-SHA256 (RFC 5869) of the project key, one a purpose. */
@@ -33,20 +33,31 @@ type Mac = (...parts: readonly string[]) => Buffer
 
 const blockBytes = 64
 
-/** HMAC-SHA256 (RFC 2104) under one key of at most a block, of parts with their lengths. The two keyed states are made once: a
- * record asks for dozens of MACs. */
+const digestBytes = 32
+/** Longest text that is hashed in one call, UTF-16 units; each is three bytes at most. */
+const mostAtOnce = 1000
+
+/** HMAC-SHA256 (RFC 2104) under one key of at most a block, of parts with their lengths. A record asks for dozens of MACs, and one
+ * call with everything in one buffer takes less than half the time of two kept states. */
 function macOf(key: Uint8Array): Mac {
-  const padded = (pad: number) => {
-    const block = Buffer.alloc(blockBytes, pad)
+  const padded = (pad: number, size: number) => {
+    const block = Buffer.alloc(blockBytes + size, pad)
     for (const [at, byte] of key.entries()) block[at]! ^= byte
-    return createHash("sha256").update(block)
+    return block
   }
-  const inner = padded(0x36)
-  const outer = padded(0x5c)
+  const inner = padded(0x36, 3 * mostAtOnce)
+  const outer = padded(0x5c, digestBytes)
   return (...parts) => {
     let text = ""
     for (const part of parts) text += `${Buffer.byteLength(part)}:${part}`
-    return outer.copy().update(inner.copy().update(text).digest()).digest()
+    // Node has the one call from 20.12 on.
+    if (text.length > mostAtOnce || typeof crypto.hash !== "function") {
+      const states = [inner, outer].map((block) => crypto.createHash("sha256").update(block.subarray(0, blockBytes)))
+      return states[1]!.update(states[0]!.update(text).digest()).digest()
+    }
+    const end = blockBytes + inner.write(text, blockBytes)
+    outer.write(crypto.hash("sha256", inner.subarray(0, end), "binary"), blockBytes, "latin1")
+    return crypto.hash("sha256", outer, "buffer")
   }
 }
 
@@ -66,7 +77,8 @@ function remembered<A>(make: (text: string) => A): (text: string) => A {
 }
 
 function base32(bytes: Uint8Array, characters: number): string {
-  let out = ""
+  const out = Buffer.allocUnsafe(characters)
+  let at = 0
   let bits = 0
   let value = 0
   for (const byte of bytes) {
@@ -74,16 +86,16 @@ function base32(bytes: Uint8Array, characters: number): string {
     bits += 8
     while (bits >= 5) {
       bits -= 5
-      out += alphabet[(value >>> bits) & 31]
-      if (out.length === characters) return out
+      out[at++] = alphabet[(value >>> bits) & 31]!
+      if (at === characters) return out.toString("latin1")
     }
   }
-  return out
+  return out.toString("latin1", 0, at)
 }
 
 /** @param projectKey 32 bytes or more, fixed for the project's life. */
 export function pseudonymizer(projectKey: Uint8Array, shift: ShiftRange = defaultShift): Pseudonymizer {
-  const mac = (purpose: string) => macOf(new Uint8Array(hkdfSync("sha256", projectKey, "weir", purpose, 32)))
+  const mac = (purpose: string) => macOf(new Uint8Array(crypto.hkdfSync("sha256", projectKey, "weir", purpose, 32)))
   const [ofPerson, ofUid, ofIdentifier, ofShift] = [mac("pseudonym"), mac("uid"), mac("identifier"), mac("shift")]
   const shiftDays = remembered(
     (person: string) =>
@@ -114,7 +126,7 @@ export function pseudonymizer(projectKey: Uint8Array, shift: ShiftRange = defaul
 /** The person key of a set of identifiers: HMAC-SHA256 under the deployment's identity key of the set's key member.
  * @returns the function of the member's namespace and value */
 export function personKeys(identityKey: Uint8Array): (namespace: string, value: string) => string {
-  const mac = macOf(new Uint8Array(hkdfSync("sha256", identityKey, "weir", "person", 32)))
+  const mac = macOf(new Uint8Array(crypto.hkdfSync("sha256", identityKey, "weir", "person", 32)))
   return (namespace, value) => base32(mac(namespace, value), 32)
 }
 
@@ -124,4 +136,4 @@ export const personKey = (identityKey: Uint8Array, namespace: string, value: str
 
 /** The identity key of a deployment that has only a project key (`weir deid` without --identity-key-file). */
 export const identityKeyFrom = (projectKey: Uint8Array): Uint8Array =>
-  new Uint8Array(hkdfSync("sha256", projectKey, "weir", "identity", 32))
+  new Uint8Array(crypto.hkdfSync("sha256", projectKey, "weir", "identity", 32))

@@ -176,7 +176,7 @@ class Compiler {
   #identity(root: Shape | undefined) {
     return (root?.list("identity") ?? []).flatMap((item, at) => {
       const path = ["identity", at]
-      const entry = shape(this.#source, path, item, ["namespace", "dicom-issuer", "fhir-system"])
+      const entry = shape(this.#source, path, item, ["namespace", "dicom-issuer", "fhir-system", "hl7v2-authority"])
       const namespace = entry?.string("namespace")
       if (entry === undefined) return []
       if (namespace === undefined) this.#source.fault(path, "missing namespace")
@@ -185,6 +185,7 @@ class Compiler {
           namespace: namespace ?? "",
           dicomIssuers: entry.strings("dicom-issuer") ?? [],
           fhirSystems: entry.strings("fhir-system") ?? [],
+          hl7v2Authorities: entry.strings("hl7v2-authority") ?? [],
         },
       ]
     })

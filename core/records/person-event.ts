@@ -13,20 +13,20 @@ export const mappedCode = nested("MappedCode", {
   table: keep(string, "name of the code table"),
 })
 
-/** What is known of one person by one record, keyed by person: the person itself, one of their instances, or one of their FHIR
- * resources. A stage passes over the kinds that it does not read. */
+/** What is known of one person by one record, keyed by person: the person itself, one of their instances, one of their FHIR
+ * resources, or a message about them. A stage passes over the kinds that it does not read. */
 export const personEvent = recordType({
   name: "person-event",
   doc: "A person, an instance or a resource of a person, keyed by person",
   id: ["kind", "subtype", "name"],
   fields: {
-    kind: keep(string, "person | instance | resource"),
-    subtype: keep(string, "FHIR resource type; `dicom` for instances"),
-    name: identifier(string, "resource id, or SOP Instance UID for instances"),
+    kind: keep(string, "person | instance | resource | message"),
+    subtype: keep(string, "FHIR resource type; `dicom` for instances, `hl7v2` for messages"),
+    name: identifier(string, "resource id, SOP Instance UID of instances, SHA-256 of messages"),
     source: keep(string, "name of the source"),
     sourceVersion: text(string, "the version that the source stated, as a decimal; below phi only revisions pass"),
     instance: group(optional(nested("Instance", dicomInstance.fields)), "of an instance"),
-    body: text(optional(string), "of a person or resource: FHIR JSON"),
+    body: text(optional(string), "of a person or resource: FHIR JSON; of a message: HL7 v2"),
     codes: group(array(mappedCode), "matches in code tables, by map-codes"),
     identifiers: group(
       array(

@@ -8,27 +8,29 @@ export interface Charset {
 }
 
 /** WHATWG encodings by the names of table 0211; ISO 2022 sets, which switch within a text, are missing on purpose. */
-const encodings: Readonly<Record<string, string>> = {
-  ASCII: "latin1",
-  "8859/1": "latin1",
-  "8859/2": "iso-8859-2",
-  "8859/3": "iso-8859-3",
-  "8859/4": "iso-8859-4",
-  "8859/5": "iso-8859-5",
-  "8859/6": "iso-8859-6",
-  "8859/7": "iso-8859-7",
-  "8859/8": "iso-8859-8",
-  "8859/9": "iso-8859-9",
-  "8859/15": "iso-8859-15",
-  "ISO IR6": "latin1",
-  "ISO IR14": "shift_jis",
-  UNICODE: "utf-8",
-  "UNICODE UTF-8": "utf-8",
-  "UTF-8": "utf-8",
-  "GB 18030-2000": "gb18030",
-  "KS X 1001": "euc-kr",
-  "BIG-5": "big5",
-}
+const encodings: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    ASCII: "latin1",
+    "8859/1": "latin1",
+    "8859/2": "iso-8859-2",
+    "8859/3": "iso-8859-3",
+    "8859/4": "iso-8859-4",
+    "8859/5": "iso-8859-5",
+    "8859/6": "iso-8859-6",
+    "8859/7": "iso-8859-7",
+    "8859/8": "iso-8859-8",
+    "8859/9": "iso-8859-9",
+    "8859/15": "iso-8859-15",
+    "ISO IR6": "latin1",
+    "ISO IR14": "shift_jis",
+    UNICODE: "utf-8",
+    "UNICODE UTF-8": "utf-8",
+    "UTF-8": "utf-8",
+    "GB 18030-2000": "gb18030",
+    "KS X 1001": "euc-kr",
+    "BIG-5": "big5",
+  }),
+)
 
 const latin1: Charset = {
   decode: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1"),
@@ -96,7 +98,7 @@ function isUtf8(bytes: Uint8Array): boolean {
  * Throws Hl7Error `charset`. */
 export function charsetOf(stated: string, bytes: Uint8Array): Charset {
   const names = stated.split("~").filter((name) => name !== "")
-  const encoding = names.length === 0 ? "latin1" : encodings[names[0]!]
+  const encoding = names.length === 0 ? "latin1" : encodings.get(names[0]!.trim())
   if (names.length > 1 || encoding === undefined)
     throw new Hl7Error("charset", "MSH[1]-18", "the character set is not one that can be read and written")
   if (encoding === "utf-8") return utf8

@@ -1,38 +1,24 @@
+import { cappedAge, greatestAge, withAge } from "./age.ts"
 import table from "./data/segments.json" with { type: "json" }
 import { Hl7Error } from "./errors.ts"
-import { escape, spliced, unescape } from "./escape.ts"
-import type { Replaced } from "./escape.ts"
+import { escape, holdsUnreadable, spliced, unescape } from "./escape.ts"
+import {
+  isCodeForm,
+  isComparator,
+  isDocument,
+  isNumber,
+  isPublished,
+  isRegistered,
+  isTableCode,
+  isTime,
+  isToken,
+  isUid,
+} from "./forms.ts"
 import { dayOfMessage, identifiersOf, issuerOf, patientIds } from "./identifiers.ts"
+import type { Hl7Mapping, Hl7Options } from "./mapping.ts"
 import type { Message, Segment } from "./message.ts"
-import { shiftTime, yearsBetween } from "./time.ts"
-import type { LocalTime } from "./time.ts"
-
-/** The functions that take identity out of a message; the same for every format of a project. */
-export interface Hl7Mapping {
-  /** Pseudonym of the person that the message is about. */
-  readonly person: string
-  /** Days by which the person's dates go back. */
-  readonly shiftDays: number
-  /** The clock whose time of day is told of times that state an offset; that of each text unless given. */
-  readonly local?: LocalTime
-  identifier(namespace: string, value: string): string
-  accession(issuer: string, value: string): string
-  uid(uid: string): string
-  /** The replacements that a text needs, in order. */
-  clean(text: string): readonly Replaced[]
-  /** Whether a text says an identifier of the person: no code does. */
-  isOwn(text: string): boolean
-  /** Something was left out: where, and why (a code). */
-  left(path: string, reason: string): void
-}
-
-/** How messages are de-identified. */
-export interface Hl7Options {
-  /** Dates move by whole days. Other profiles are named in errors only, until they are there. */
-  readonly profile?: "shifted"
-  /** Segments beyond the table, such as Z-segments, with the rules of their fields; `ZDS` alone takes the rules of IHE. */
-  readonly allow?: Readonly<Record<string, Readonly<Record<string, string>>>> | readonly string[]
-}
+import { cleanLines, textTypes } from "./texts.ts"
+import { dayOf, shiftTime, yearsBetween } from "./time.ts"
 
 /** A message without identity. */
 export interface CleanMessage {
@@ -41,25 +27,15 @@ export interface CleanMessage {
   readonly age: number | undefined
 }
 
-/** The greatest age that is told as it is (45 CFR 164.514(b)(2)(i)(C)). */
-const greatestAge = 89
-const token = /^[A-Za-z0-9._+/-]{1,20}$/
-const code = /^[A-Za-z0-9[{(%<>*/+-][A-Za-z0-9._:|/+*^()[\]{}%'<>=,#-]{0,63}$/
-const number = /^[<>=]{0,2}[+-]?\d{1,12}(?:\.\d{1,12})?$/
-const uidPattern = /^(?=.{3,64}$)\d+(?:\.\d+)+$/
-const registered = /^1\.2\.840\.10008\.[0-9.]{1,50}$/
-/** A date where a code is expected. */
-const dated = /(?:18|19|20)\d\d-\d\d-\d\d|^(?:18|19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$/
-
 type Rules = Readonly<Record<string, string>>
 const segments: Readonly<Record<string, Rules>> = table.segments
-const optional: Readonly<Record<string, Rules>> = table.optional
+const optional: ReadonlyMap<string, Rules> = new Map(Object.entries<Rules>(table.optional))
 const ageCodes: ReadonlySet<string> = new Set(table.ageCodes)
-const birthDateCodes: ReadonlySet<string> = new Set(table.birthDateCodes)
+const identityCodes: ReadonlySet<string> = new Set(table.identityCodes)
 
 function allowedOf({ allow = {} }: Hl7Options): ReadonlyMap<string, Rules> {
   const more = Array.isArray(allow)
-    ? Object.fromEntries(allow.map((name: string) => [name, optional[name] ?? {}]))
+    ? Object.fromEntries(allow.map((name: string) => [name, optional.get(name) ?? {}]))
     : allow
   return new Map([...Object.entries(segments), ...Object.entries(more as Readonly<Record<string, Rules>>)])
 }
@@ -69,11 +45,28 @@ class Passage {
   readonly #message: Message
   readonly #its: Hl7Mapping
   readonly #rules: ReadonlyMap<string, Rules>
+  readonly #birthDates: readonly string[]
+  readonly #lines: ReadonlyMap<Segment, string>
 
   constructor(message: Message, mapping: Hl7Mapping, options: Hl7Options) {
     this.#message = message
     this.#its = mapping
     this.#rules = allowedOf(options)
+    this.#checkEscapes()
+    this.#birthDates = identifiersOf(message).birthDates
+    this.#lines = cleanLines(message, mapping.clean)
+  }
+
+  /** Segments that nobody reads may hold what they like. */
+  #checkEscapes(): void {
+    for (const { name, number, fields } of this.#message.segments)
+      for (const [at, raw] of fields.entries())
+        if (at > 2 && !name.startsWith("Z") && holdsUnreadable(raw, this.#message.delimiters))
+          throw new Hl7Error(
+            "escape",
+            `${name}[${number}]-${at}`,
+            "an escape names another character set or is a site's own, and cannot be read",
+          )
   }
 
   segment(segment: Segment): readonly Segment[] {
@@ -99,19 +92,19 @@ class Passage {
     }
     if (rule === "value") return this.#value(raw, segment, path)
     if (rule === "charset") return raw
+    if (rule === "text") return this.#lines.get(segment) ?? this.#text(raw)
+    if (rule === "person" || rule === "name") return escape(this.#its.person, this.#message.delimiters)
     return this.#repeated(raw, rule, path)
   }
 
   #repeated(raw: string, rule: string, path: string): string {
     const { repetition } = this.#message.delimiters
-    if (rule === "person" || rule === "name") return escape(this.#its.person, this.#message.delimiters)
-    if (rule === "text") return this.#text(raw)
     const each = repetition === "" ? [raw] : raw.split(repetition)
     return each.map((one) => this.#one(one, rule, path)).join(repetition)
   }
 
   #text(raw: string): string {
-    const unescaped = unescape(raw, this.#message.delimiters)
+    const unescaped = unescape(raw, this.#message, true)
     const found = this.#its.clean(unescaped.text)
     return found.length === 0 ? raw : spliced(raw, unescaped, found, this.#message.delimiters)
   }
@@ -119,31 +112,23 @@ class Passage {
   #one(raw: string, rule: string, path: string): string {
     const { component, subcomponent } = this.#message.delimiters
     const parts = raw.split(component)
-    const first = unescape(parts[0]!, this.#message.delimiters).text.trim()
+    const first = unescape(parts[0]!, this.#message).text.trim()
+    const each = (holds: (part: string) => boolean) => parts.every((part) => part === "" || holds(part))
     switch (rule) {
       case "keep":
         return this.#if(
-          token.test(first) &&
-            !dated.test(first) &&
-            !this.#its.isOwn(first) &&
-            parts.slice(1).every((part) => part === ""),
+          isTableCode(first) && !this.#its.isOwn(first) && parts.slice(1).every((part) => part === ""),
           raw,
           path,
         )
       case "type":
-        return this.#if(
-          parts.every((part) => part === "" || token.test(part)),
-          raw,
-          path,
-        )
+        return this.#if(each(isToken) && !this.#its.isOwn(raw), raw, path)
       case "number":
-        return this.#if(
-          parts.every((part) => part === "" || number.test(part) || /^[<>=:/+-]{1,2}$/.test(part)),
-          raw,
-          path,
-        )
+        return this.#if(each((part) => isNumber(part) || isComparator(part)) && !this.#its.isOwn(raw), raw, path)
       case "code":
-        return this.#code(parts, path)
+        return this.#code(parts, path, false)
+      case "value-code":
+        return this.#code(parts, path, true)
       case "date":
         return this.#date(first, path)
       case "dates":
@@ -152,7 +137,7 @@ class Passage {
           .map((part) => (part === "" ? "" : this.#date(part, path)))
           .join(component)
       case "time":
-        return this.#if(/^\d{2,6}(?:\.\d+)?$/.test(first), first, path)
+        return this.#if(isTime(first), first, path)
       case "order":
         return first === "" ? "" : this.#its.accession(issuerOf(parts[1], subcomponent), first)
       case "visit":
@@ -160,7 +145,7 @@ class Passage {
       case "message":
         return first === "" ? "" : this.#its.identifier("hl7-message", first).slice(0, 20)
       case "uid":
-        return uidPattern.test(first) ? this.#uid(first) : this.#if(false, "", path)
+        return isUid(first) ? this.#uid(first) : this.#if(false, "", path)
       default:
         // "birth-date", and rules that nobody knows: nothing passes.
         this.#its.left(path, rule === "birth-date" ? "birth-date" : "rule-unknown")
@@ -168,21 +153,26 @@ class Passage {
     }
   }
 
-  #uid = (uid: string): string => (registered.test(uid) ? uid : this.#its.uid(uid))
+  #uid = (uid: string): string => (isRegistered(uid) ? uid : this.#its.uid(uid))
 
   #if(holds: boolean, raw: string, path: string): string {
     if (!holds) this.#its.left(path, "not-of-its-kind")
     return holds ? raw : ""
   }
 
-  /** Identifiers and systems by their form, texts cleaned (CE, CWE: code, text, system, and the same of an alternate). */
-  #code(parts: readonly string[], path: string): string {
+  /** Identifiers and systems by their form, texts cleaned (CE, CWE: code, text, system, and the same of an alternate).
+   * @param isValue a value may say anything in the place of a code, unless its coding system is published */
+  #code(parts: readonly string[], path: string, isValue: boolean): string {
     const { component } = this.#message.delimiters
     const told = parts.slice(0, 9).map((part, at) => {
       if (part === "") return ""
       if (at === 1 || at === 4 || at === 8) return this.#text(part)
-      const bare = unescape(part, this.#message.delimiters).text
-      if (code.test(bare) && !dated.test(bare) && !this.#its.isOwn(bare)) return part
+      const bare = unescape(part, this.#message).text
+      // Codes of a published system are of everybody, and so is its name; definitions are not a value.
+      const isOfSystem = at === 0 || at === 3
+      const isSafe = isOfSystem ? !isValue || isPublished(parts[at + 2] ?? "") : isPublished(bare)
+      const isCode = isCodeForm(bare) && !this.#its.isOwn(bare) && (isSafe || this.#its.clean(bare).length === 0)
+      if (isCode) return part
       // What stands for a code and is a text is read as one.
       return at === 0 ? this.#text(part) : this.#if(false, "", path)
     })
@@ -196,41 +186,32 @@ class Passage {
   }
 
   /** OBX-5 by the type that OBX-2 states. */
-  #value(raw: string, { fields }: Segment, path: string): string {
+  #value(raw: string, segment: Segment, path: string): string {
+    const { fields } = segment
     const type = (fields[2] ?? "").trim()
-    const what = (fields[3] ?? "").split(this.#message.delimiters.component)
-    if (type === "ED" || type === "RP")
-      throw new Hl7Error(
-        "embedded-document",
-        path,
-        "an embedded or referenced document cannot be read and so does not pass",
-      )
-    if (birthDateCodes.has(what[0]!) || birthDateCodes.has(what[3] ?? "")) return this.#if(false, "", path)
-    const isAge = ageCodes.has(what[0]!) || ageCodes.has(what[3] ?? "")
+    const { component } = this.#message.delimiters
+    const [what = "", , , other = ""] = (fields[3] ?? "").split(component)
+    if (type === "ED" || type === "RP") throw embedded(path)
+    if (identityCodes.has(what) || identityCodes.has(other)) return this.#if(false, "", path)
+    const isAge = ageCodes.has(what) || ageCodes.has(other)
+    if (isAge && (textTypes.has(type) || type === "NM" || type === "SN"))
+      return cappedAge(raw, (fields[6] ?? "").split(component)[0]!) ?? this.#if(false, "", path)
+    if (textTypes.has(type)) return this.#textValue(raw, segment, path)
     switch (type) {
-      case "TX":
-      case "FT":
-      case "ST":
-      case "":
-        return isAge
-          ? this.#age(raw, path)
-          : uidPattern.test(raw) && raw.split(".").length > 4
-            ? this.#uid(raw)
-            : this.#text(raw)
       case "NM":
       case "SN":
-        return isAge ? this.#age(raw, path) : this.#repeated(raw, "number", path)
+        return this.#repeated(raw, "number", path)
       case "CE":
       case "CWE":
       case "CNE":
       case "CF":
       case "IS":
       case "ID":
-        return this.#repeated(raw, "code", path)
+        return this.#repeated(raw, "value-code", path)
       case "DT":
       case "TS":
       case "DTM":
-        return this.#repeated(raw, "date", path)
+        return this.#isBirth(raw) ? this.#if(false, "", path) : this.#repeated(raw, "date", path)
       case "DR":
         return this.#repeated(raw, "dates", path)
       case "TM":
@@ -240,38 +221,22 @@ class Passage {
     }
   }
 
-  #age(raw: string, path: string): string {
-    const years = Number(/\d+(?:\.\d+)?/.exec(raw)?.[0])
-    if (!Number.isFinite(years)) return this.#if(false, "", path)
-    return years > greatestAge ? String(greatestAge + 1) : this.#if(number.test(raw), raw, path)
+  #textValue(raw: string, segment: Segment, path: string): string {
+    if (isDocument(unescape(raw, this.#message).text)) throw embedded(path)
+    return isUid(raw) && raw.split(".").length > 4 ? this.#uid(raw) : (this.#lines.get(segment) ?? this.#text(raw))
+  }
+
+  /** Whether one of several dates is the birth date, which goes whatever the observation calls it. */
+  #isBirth(raw: string): boolean {
+    const { repetition, component } = this.#message.delimiters
+    return raw
+      .split(repetition === "" ? component : repetition)
+      .some((each) => this.#birthDates.includes(dayOf(each.split(component)[0]!) ?? ""))
   }
 }
 
-/** The age as an observation, after the last one; messages without observations have none. */
-function withAge(told: readonly Segment[], age: number | undefined, { delimiters }: Message): readonly Segment[] {
-  const at = told.findLastIndex(({ name }) => name === "OBX")
-  if (age === undefined || at < 0) return told
-  const { component } = delimiters
-  const last = told[at]!
-  const written = age > greatestAge ? ["SN", `>=${component}${greatestAge + 1}`] : ["NM", String(age)]
-  const fields = [
-    "OBX",
-    String(Number(last.fields[1] ?? "0") + 1),
-    written[0]!,
-    ["30525-0", "Age", "LN"].join(component),
-    "",
-    written[1]!,
-    ["a", "a", "UCUM"].join(component),
-    "",
-    "",
-    "",
-    "",
-    "F",
-  ]
-  const segment: Segment = { name: "OBX", number: last.number + 1, fields, end: last.end === "" ? "\r" : last.end }
-  const before = last.end === "" ? { ...last, end: "\r" } : last
-  return [...told.slice(0, at), before, segment, ...told.slice(at + 1)]
-}
+const embedded = (path: string) =>
+  new Hl7Error("embedded-document", path, "an embedded or referenced document cannot be read and so does not pass")
 
 /** Throws Hl7Error `no-patient`, `several-patients`. */
 function checkPatient(message: Message): void {
@@ -284,7 +249,7 @@ function checkPatient(message: Message): void {
 
 /** De-identifies a message of one patient: listed fields only, ids mapped, dates shifted, texts cleaned; the birth date goes, and the
  * age on the day of the message is told as an observation where it has any.
- * @throws Hl7Error `no-patient`, `several-patients`, `embedded-document`, `profile-unknown` */
+ * @throws Hl7Error `no-patient`, `several-patients`, `embedded-document`, `escape`, `profile-unknown` */
 export function deidentifyMessage(message: Message, mapping: Hl7Mapping, options: Hl7Options = {}): CleanMessage {
   if ((options.profile ?? "shifted") !== "shifted")
     throw new Hl7Error("profile-unknown", "", "there is the profile shifted alone")

@@ -6,6 +6,7 @@ export type Hl7Code =
   | "charset"
   | "charset-lossy"
   | "escape"
+  | "truncated"
   | "no-patient"
   | "several-patients"
   | "embedded-document"

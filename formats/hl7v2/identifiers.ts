@@ -1,5 +1,5 @@
 import { unescape } from "./escape.ts"
-import type { Message, Segment } from "./message.ts"
+import type { Message } from "./message.ts"
 import { dayOf } from "./time.ts"
 
 /** An identifier of a patient (CX): its value and who gave it. */
@@ -41,6 +41,20 @@ const staffFields = [
   "TXA-9",
   "TXA-10",
   "TXA-11",
+  "TXA-22",
+  "PV1-52",
+  "PD1-4",
+  "EVN-5",
+  "DG1-16",
+  "PR1-8",
+  "PR1-11",
+  "PR1-12",
+  "AIP-3",
+  "SCH-12",
+  "SCH-16",
+  "SCH-20",
+  "ROL-4",
+  "PRT-5",
 ]
 const nestedStaff = ["OBR-32", "OBR-33", "OBR-34", "OBR-35"]
 const idFields = [
@@ -50,6 +64,7 @@ const idFields = [
   "PID-18",
   "PID-19",
   "PID-20",
+  "PID-21",
   "PV1-19",
   "PV1-50",
   "MRG-1",
@@ -60,20 +75,32 @@ const idFields = [
   "GT1-12",
 ]
 const phoneFields = ["PID-13", "PID-14", "NK1-5", "NK1-6", "GT1-6", "GT1-7"]
-const addressFields = ["PID-11", "NK1-4", "GT1-5"]
+const addressFields = ["PID-11", "PID-23", "NK1-4", "GT1-5"]
 const orderFields = ["OBR-2", "OBR-3", "OBR-18", "ORC-2", "ORC-3", "IPC-1"]
 
-/** The parts of the values of a field: repetitions, then components. */
-export function partsOf(segment: Segment, field: number, { delimiters }: Message): readonly (readonly string[])[] {
-  const raw = segment.fields[field] ?? ""
-  if (raw === "" || raw === '""') return []
-  const repetitions = delimiters.repetition === "" ? [raw] : raw.split(delimiters.repetition)
-  return repetitions.map((each) => each.split(delimiters.component).map((part) => unescape(part, delimiters).text))
+/** A component of a field as it is written. */
+interface Part {
+  /** Without escapes. */
+  readonly text: string
+  /** The same of each subcomponent. */
+  readonly subs: readonly string[]
 }
 
-function all(message: Message, path: string): readonly (readonly string[])[] {
+const noPart: Part = { text: "", subs: [] }
+
+/** The components of each repetition of a field, of all segments of a name. */
+function all(message: Message, path: string): readonly (readonly Part[])[] {
+  const { repetition, component, subcomponent } = message.delimiters
+  const read = (raw: string) => unescape(raw, message).text
+  const split = (raw: string, by: string) => (by === "" ? [raw] : raw.split(by))
   const [name, field] = path.split("-") as [string, string]
-  return message.segments.flatMap((segment) => (segment.name === name ? partsOf(segment, Number(field), message) : []))
+  return message.segments.flatMap((segment) => {
+    const raw = segment.name === name ? (segment.fields[Number(field)] ?? "") : ""
+    if (raw === "" || raw === '""') return []
+    return split(raw, repetition).map((each) =>
+      each.split(component).map((part) => ({ text: read(part), subs: split(part, subcomponent).map(read) })),
+    )
+  })
 }
 
 const told = (...texts: readonly (string | undefined)[]): readonly string[] =>
@@ -85,14 +112,19 @@ export const issuerOf = (designator: string | undefined, subcomponent: string): 
   return (name || universal).trim()
 }
 
+const hierarchic = ({ subs }: Part): string => ((subs[0] ?? "") || (subs[1] ?? "")).trim()
+
 /** The ids of PID-3 of all PID segments, as they stand. */
 export const patientIds = (message: Message): readonly PatientId[] =>
   all(message, "PID-3").flatMap((parts) => {
-    const value = (parts[0] ?? "").trim()
-    return value === ""
-      ? []
-      : [{ value, authority: issuerOf(parts[3], message.delimiters.subcomponent), type: (parts[4] ?? "").trim() }]
+    const value = (parts[0] ?? noPart).text.trim()
+    if (value === "") return []
+    return [{ value, authority: hierarchic(parts[3] ?? noPart), type: (parts[4] ?? noPart).text.trim() }]
   })
+
+/** Numbers and addresses of a contact (XTN): as one text, in parts, mail. */
+const phonesOf = (parts: readonly Part[]): readonly string[] =>
+  told(parts[0]?.text, parts[3]?.text, `${parts[5]?.text ?? ""}${parts[6]?.text ?? ""}`, parts[11]?.text)
 
 /** Fields of staff hold other things by mistake: a text with figures or of many words is no name. */
 const isName = ({
@@ -103,37 +135,32 @@ const isName = ({
   readonly given: readonly string[]
 }): boolean => [...family, ...given].every((part) => !/\d/.test(part) && part.split(/\s+/).length <= 3)
 
+/** A name of a family name (FN: the surname, its parts, those of a partner), a given one and further ones. */
+const nameFrom = (family: Part | undefined, ...given: readonly (Part | undefined)[]) => ({
+  family: told(...(family ?? noPart).subs),
+  given: told(...given.map((part) => part?.text)),
+})
+
 /** Everything in a message that names its patient, their relatives and those who treat them. */
 export function identifiersOf(message: Message): Identifiers {
-  const { subcomponent } = message.delimiters
-  const family = (part: string | undefined) => told((part ?? "").split(subcomponent || "&")[0])
-  const names = nameFields
-    .flatMap((path) => all(message, path))
-    .map((parts) => ({ family: family(parts[0]), given: told(parts[1], parts[2]) }))
-  const staff = staffFields
-    .flatMap((path) => all(message, path))
-    .map((parts) => ({ family: family(parts[1]), given: told(parts[2], parts[3]) }))
-  const nested = nestedStaff
-    .flatMap((path) => all(message, path))
-    .map(([first = ""]) => {
-      const parts = first.split(subcomponent || "&")
-      return { family: told(parts[1]), given: told(parts[2], parts[3]) }
-    })
-  const addresses = addressFields.flatMap((path) => all(message, path))
+  const of = (paths: readonly string[]) => paths.flatMap((path) => all(message, path))
+  const names = of(nameFields).map((parts) => nameFrom(parts[0], parts[1], parts[2]))
+  const staff = of(staffFields).map((parts) => nameFrom(parts[1], parts[2], parts[3]))
+  const nested = of(nestedStaff).map(([first]) => {
+    const [, family, given, more] = (first ?? noPart).subs
+    return { family: told(family), given: told(given, more) }
+  })
   return {
     names: [...names, ...[...staff, ...nested].filter(isName)].filter(
-      ({ family: last, given }) => last.length + given.length > 0,
+      ({ family, given }) => family.length + given.length > 0,
     ),
-    ids: [
-      ...idFields.flatMap((path) => all(message, path)).flatMap((parts) => told(parts[0])),
-      ...phoneFields.flatMap((path) => all(message, path)).flatMap((parts) => told(parts[0], parts[11])),
-    ],
-    orders: orderFields
-      .flatMap((path) => all(message, path))
-      .flatMap((parts) => told(parts[0]).map((value) => ({ value, issuer: issuerOf(parts[1], subcomponent) }))),
-    birthDates: all(message, "PID-7").flatMap(([time]) => told(dayOf(time ?? ""))),
-    places: addresses.flatMap((parts) =>
-      told((parts[0] ?? "").split(subcomponent || "&")[0], parts[1], parts[2], parts[4]),
+    ids: [...of(idFields).flatMap((parts) => told(parts[0]?.text)), ...of(phoneFields).flatMap(phonesOf)],
+    orders: of(orderFields).flatMap((parts) =>
+      told(parts[0]?.text).map((value) => ({ value, issuer: hierarchic(parts[1] ?? noPart) })),
+    ),
+    birthDates: all(message, "PID-7").flatMap(([time]) => told(dayOf(time?.text ?? ""))),
+    places: of(addressFields).flatMap((parts) =>
+      told(parts[0]?.subs[0], parts[1]?.text, parts[2]?.text, parts[4]?.text),
     ),
   }
 }
@@ -142,7 +169,7 @@ export function identifiersOf(message: Message): Identifiers {
 export function dayOfMessage(message: Message): string | undefined {
   for (const path of ["OBR-7", "OBR-22", "PV1-44", "AIS-4", "EVN-6", "EVN-2", "MSH-7"])
     for (const [time] of all(message, path)) {
-      const day = dayOf(time ?? "")
+      const day = dayOf(time?.text ?? "")
       if (day !== undefined) return day
     }
   return undefined

@@ -22,11 +22,17 @@ export class OwnIds {
         if (bare !== "" && surrogate !== undefined) this.#surrogates.set(bare, surrogate)
         continue
       }
-      const core = bare.replace(/^0+(?=\w{4})/, "")
-      if (surrogate !== undefined) this.#surrogates.set(core, surrogate)
-      patterns.push(`0*${[...core].map(escaped).join("[-\\s./_]?")}`)
-      for (const first of `0${core[0]!}`)
-        this.#first[first.charCodeAt(0) & 0xff] = this.#first[first.toUpperCase().charCodeAt(0) & 0xff] = 1
+      // "MRN-471147" is also written 471147.
+      const number = /\p{L}/u.test(bare)
+        ? (bare.match(/\d{6,}/g) ?? []).filter((run) => run.length * 2 > bare.length)
+        : []
+      for (const form of [bare, ...number]) {
+        const core = form.replace(/^0+(?=\w{4})/, "")
+        if (surrogate !== undefined && !this.#surrogates.has(core)) this.#surrogates.set(core, surrogate)
+        patterns.push(`0*${[...core].map(escaped).join("[-\\s./_]?")}`)
+        for (const first of `0${core[0]!}`)
+          this.#first[first.charCodeAt(0) & 0xff] = this.#first[first.toUpperCase().charCodeAt(0) & 0xff] = 1
+      }
     }
     if (patterns.length > 0) this.#pattern = new RegExp(`(?:${patterns.join("|")})(?![\\p{L}\\p{N}])`, "iyu")
   }

@@ -90,13 +90,16 @@ function settled(drafts: readonly Draft[]): readonly Draft[] {
  * @param surrogates keyed functions of the person's project */
 export function textCleaner(person: TextPerson, surrogates: Surrogates, options: TextOptions = {}): TextCleaner {
   const names = new OwnNames(person.names)
+  const places = (person.places ?? [])
+    .map((place) => (place.match(/[\p{L}\p{M}\p{N}]+/gu) ?? []).map(fold))
+    .filter((words) => words.join("").length > 2)
+  for (const [first] of places) names.filter.add(first!)
   const known: Known = {
     names,
     ids: new OwnIds(person.ids),
-    places: (person.places ?? [])
-      .map((place) => (place.match(/[\p{L}\p{M}\p{N}]+/gu) ?? []).map(fold))
-      .filter((words) => words.join("").length > 2),
-    birthDates: person.birthDates,
+    places,
+    numberedPlaces: places.filter(([first]) => /^\d/.test(first!)),
+    birthDays: person.birthDates.flatMap((birth) => dayIn(birth) ?? []),
     maker: new Maker(surrogates, names.has),
     order: options.dates ?? "month-first",
   }

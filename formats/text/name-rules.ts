@@ -1,4 +1,4 @@
-import { beforeJoin, cue } from "./cues.ts"
+import { beforeJoin, cue, cuesOf } from "./cues.ts"
 import { fold, kindOf, kinds } from "./fold.ts"
 import { fuzzyName } from "./fuzzy.ts"
 import { nameRun, nameRunBefore } from "./name-run.ts"
@@ -30,7 +30,28 @@ const twoInitials = /\p{Lu}\.\s?\p{Lu}\.(?:\s?\p{Lu}\.)?/uy
 const degree = /(?:M|D|Ph|R)\.\s?(?:D|O|N)\.?(?![\p{L}])/uy
 const typist = /[ \t]*(\p{Lu}{2,4})[ \t]?[/:][ \t]?(\p{L}{2,4})(?:[/:][\p{L}\d]+)?[ \t]*(?=\r|\n|$)/uy
 const signature = /(?:\/s\/|\/es\/|_{4,})[ \t]*/iy
+const initialled = /[ \t](?:\p{Lu}\.[ ]?){1,2}(\p{Lu}\p{Ll}[\p{L}'’-]+)/uy
+const typistAtEnd = /(?:^|[ \t])(\p{Lu}{2,3})[:/](\p{Ll}{2,3})[ \t\r]*$/u
 const lineAfter = /[ \t]*[:,]?[ \t]*(?:\r\n|\r|\n)?[ \t]*/y
+
+/** The place after one end of a line, where lines are broken as they come. */
+function acrossLine(text: string, at: number): number {
+  if (text[at] !== "\n" && text[at] !== "\r") return at
+  const next = skip(text, at + (text.startsWith("\r\n", at) ? 2 : 1))
+  return next < text.length && text[next] !== "\n" && text[next] !== "\r" ? next : at
+}
+
+/** The end of a word with one or two digits inside; its start where it has more, for then it is a number. */
+function misreadEnd(text: string, start: number): number {
+  let [at, digits] = [start, 0]
+  for (; at < text.length && at - start < 40; at++) {
+    const kind = kindOf[text.charCodeAt(at)]
+    if (kind === kinds.digit) {
+      if (++digits > 2) return start
+    } else if (kind !== kinds.letter) break
+  }
+  return at
+}
 
 /** Rules that find names: the person's own, and those that a title, a degree, a label or a signature announces. */
 export class NameRules {
@@ -154,6 +175,7 @@ export class NameRules {
     if (word.start - at > 2 || before?.text.length !== 1 || !isCapital(before.text)) return
     if (/[\p{L}\p{N}'’]/u.test(this.#text[before.start - 1] ?? "")) return
     this.#replace(before, undefined)
+    if (this.#text[before.end] === ".") this.#initialBefore(before)
   }
 
   /** A letter by itself: an initial after a name, initials with dots, or the beginning of M.D. */
@@ -200,8 +222,9 @@ export class NameRules {
 
   /** A word with a digit inside, as a scanner of paper reads Sm1th. */
   misread(start: number): void {
-    const found = /^[\p{L}\d]+/u.exec(this.#text.slice(start, start + 40))?.[0]
-    if (found === undefined || (found.match(/\d/g)?.length ?? 0) > 2 || found.length < 4) return
+    const end = misreadEnd(this.#text, start)
+    if (end - start < 4) return
+    const found = this.#text.slice(start, end)
     const folded = fold(found.replace(/\d/g, (digit) => digitLetters[digit] ?? digit))
     const { names } = this.#scan.known
     const own = names.words.get(folded) ?? fuzzyName(names.fuzzy, folded)
@@ -249,7 +272,7 @@ export class NameRules {
 
   #afterTitle(word: Word, cues: number): void {
     const text = this.#text
-    const at = skip(text, word.end, ".")
+    const at = acrossLine(text, skip(text, word.end, "."))
     // MR is an examination, Sr. stands after a name as well.
     const weak = (cues & cue.weakTitle) !== 0
     const titled = isCapital(word.text) && (!isAllCapitals(word.text) || word.text.length > 2)
@@ -259,7 +282,7 @@ export class NameRules {
     const after = this.#scan.wordAfter(at)
     const isLoud = isAllCapitals(word.text) && isAllCapitals(after?.text ?? "")
     if (!weak || titled || isLoud || word.folded.length > 3 || text[word.end] === ".")
-      this.#take(at, { most: isLoud ? 3 : 4, surely: sure })
+      this.#take(at, { most: isLoud ? 3 : 4, surely: sure && at === skip(text, word.end, ".") })
   }
 
   #beforeDegree(start: number, least: number): void {
@@ -283,18 +306,37 @@ export class NameRules {
     for (let names = 0; names < (many ? 10 : 1); names++) {
       if (!this.#take(from, { most: 5, comma: true })) break
       const last = this.#scan.drafts.at(-1)!.end
-      const next = skip(text, last, ",;/&.")
+      const next = skip(text, this.#afterDegrees(last), ",;/&.")
       if (next === last) break
       from = next
     }
   }
 
+  /** The place after degrees that follow a name: ", MD". */
+  #afterDegrees(from: number): number {
+    let at = from
+    for (let next = wordAt(this.#text, skip(this.#text, at, ",")); next !== undefined;) {
+      if ((cuesOf(next.folded) & (cue.credential | cue.weakCredential)) === 0) break
+      at = next.end
+      next = wordAt(this.#text, skip(this.#text, at, ","))
+    }
+    return at
+  }
+
   #afterJoin(word: Word): void {
     const before = wordBefore(this.#text, skipBack(this.#text, word.start))
-    if (before === undefined || beforeJoin[word.folded]?.has(before.folded) !== true) return
+    const isJoin = before !== undefined && beforeJoin[word.folded]?.has(before.folded) === true
+    if (!isJoin && !this.#isInitialled(word.end)) return
     lineAfter.lastIndex = word.end
     lineAfter.test(this.#text)
     this.#take(skip(this.#text, lineAfter.lastIndex, "_/"), { most: 4, comma: word.folded === "by" })
+  }
+
+  /** "by L. Vlasenko" says who, whatever was done. */
+  #isInitialled(from: number): boolean {
+    initialled.lastIndex = from
+    const found = initialled.exec(this.#text)?.[1]
+    return found !== undefined && !isTerm(fold(found)) && !isEponym(fold(found))
   }
 
   #afterClosing(word: Word): void {
@@ -317,7 +359,26 @@ export class NameRules {
           folded: fold(each[0]),
         })
     }
+    this.#typistAtEnd(start)
     if (text.startsWith("____", start)) this.signed(start)
+  }
+
+  /** OG:mk at the end of a line that says when it was dictated and typed. */
+  #typistAtEnd(start: number): void {
+    const text = this.#text
+    const found = text.indexOf("\n", start)
+    const end = found < 0 ? text.length : found
+    const last = text.charCodeAt(end - 1)
+    // A mark has a colon or a stroke three or four places before its end.
+    if (kindOf[last] !== kinds.letter && last !== 0x0d && last !== 0x20) return
+    const tail = text.slice(Math.max(start, end - 12), end)
+    const mark = typistAtEnd.exec(tail)
+    if (mark === null || mark.slice(1, 3).every((each) => isTerm(each!.toLowerCase()))) return
+    const from = end - tail.length + mark.index
+    for (const each of text.slice(from, end).matchAll(/\p{L}{2,3}/gu)) {
+      const begin = from + each.index
+      this.#letters({ start: begin, end: begin + each[0].length, text: each[0], folded: fold(each[0]) })
+    }
   }
 
   /** What stands after a mark of a signature. */

@@ -89,6 +89,8 @@ export class NumberRules {
   #phoneOrId(start: number, end: number, before: string | undefined): number {
     const text = this.#text
     const next = text[end]
+    if (next === "/" && numberEnd.national(text, start) > 0)
+      return this.#shape("phone", start, numberEnd.national(text, start))
     if (next === "." || before === "(" || before === "+" || next === "-" || next === " " || next === ")") {
       const from = before === "(" || before === "+" ? start - 1 : start
       const uid = next === "." ? numberEnd.uid(text, start) : 0
@@ -97,7 +99,10 @@ export class NumberRules {
       if (ip > 0) return this.#shape("ip", start, ip)
       const ssn = numberEnd.ssn(text, start)
       if (ssn > 0) return this.#shape("id", start, ssn)
-      const phone = numberEnd.phone(text, from) || (before === "+" ? numberEnd.international(text, from) : 0)
+      const phone =
+        numberEnd.phone(text, from) ||
+        (before === "+" ? numberEnd.international(text, from) : 0) ||
+        numberEnd.national(text, start)
       if (phone > 0) return this.#shape("phone", from, phone)
     }
     const long = numberEnd.digits(text, start)
@@ -200,10 +205,9 @@ export class NumberRules {
   #isBirth({ start, year, month, day }: DateText): boolean {
     if (this.#birth === start) return true
     if (year === undefined || day === undefined) return false
-    return this.#scan.known.birthDates.some((birth) => {
-      const [bornYear, bornMonth, bornDay] = birth.split("-").map(Number)
-      return bornMonth === month && bornDay === day && bornYear! % 100 === year % 100
-    })
+    return this.#scan.known.birthDays.some(
+      (birth) => birth.month === month && birth.day === day && birth.year % 100 === year % 100,
+    )
   }
 
   /** A label of birth dates or ages: what follows is one. */
@@ -267,7 +271,9 @@ export class NumberRules {
   labelledId(word: Word, sure: boolean): number {
     if (sure && word.folded.length <= 4 && !/^(?:mrn|ssn|csn|npi|dln|mpi|acct|hicn|mbi|msrn|nhs)$/.test(word.folded))
       return this.#value(word, true)
-    return this.#value(word, !sure)
+    // ID before many figures is a label, and before few an inner diameter.
+    const isLabel = word.text === "ID" && /^ \d{4,}(?!\d|\.\d)/.test(this.#text.slice(word.end, word.end + 20))
+    return this.#value(word, !sure && !isLabel)
   }
 
   #value(word: Word, strict: boolean): number {
@@ -283,7 +289,7 @@ export class NumberRules {
 
   labelledPhone(word: Word): number {
     const text = this.#text
-    const sure = !/^(?:x|call|page|cell|portable|mobile)$/.test(word.folded)
+    const sure = !/^(?:x|call|called|page|cell|portable|mobile)$/.test(word.folded)
     const from = skip(text, word.end, sure ? ".:#()+" : ":")
     const begins = text[from - 1] === "(" || text[from - 1] === "+" ? from - 1 : from
     const end = numberEnd.labelledPhone(text, begins)

@@ -2,6 +2,10 @@
 const phone =
   /(?:\+?\d{1,3}[-. ]?)?\(\d{2,4}\)[-. ]?\d{3,4}[-. ]\d{3,4}(?!\d)(?:\s?(?:x|ext\.?|extension)\s?\d{1,6})?|(?:\+?1[-. ])?\d{3}([-.])\d{3}\1\d{4}(?![\d]|\.\d)(?:\s?(?:x|ext\.?|extension)\s?\d{1,6})?|\d{3} \d{3}[- ]\d{4}(?!\d)|\d{3}-\d{4}(?![\d-]|\s?(?:m[lgm]|cm|cc|k?cal|ml|hu|units?|bpm|ms)\b)/iy
 const international = /\+\d{1,3}(?:[-. /]?\(?\d{1,5}\)?){2,6}(?!\d)/y
+/** With the prefix of a long-distance call: 0151-7788, 020 7946 0123, 01 42 34 56 78. */
+const national =
+  /0\d(?:[ .]\d\d){4}(?![\d]|[ .]\d\d)|0\d{2,4} \d{3,4} \d{3,4}(?!\d)|0\d{2,4}[-/]\d{4,8}(?![\d/-])|0\d{2,4} \d{6,8}(?!\d)/y
+const timeSpan = /[01]\d[0-5]\d[-/ ](?:[01]\d|2[0-3])[0-5]\d(?!\d)/y
 const ssn = /\d{3}([- ])\d{2}\1\d{4}(?!\d)/y
 const ip = /(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d]|\.\d)/y
 const uid = /[0-2](?:\.(?:0|[1-9]\d*)){4,}(?!\d)/y
@@ -44,6 +48,9 @@ function codeEnd(text: string, start: number): number {
 export const numberEnd = {
   phone: (text: string, at: number) => endOf(phone, text, at),
   international: (text: string, at: number) => endOf(international, text, at),
+  /** What may be two times of day is none. */
+  national: (text: string, at: number) =>
+    text[at] === "0" && endOf(timeSpan, text, at) === 0 ? endOf(national, text, at) : 0,
   ssn: (text: string, at: number) => endOf(ssn, text, at),
   ip: (text: string, at: number) => endOf(ip, text, at),
   uid: (text: string, at: number) => endOf(uid, text, at),

@@ -152,6 +152,7 @@ export class OwnNames {
       this.#addInitials(family, given)
       this.#addNeedles(family, given)
     }
+    for (const folded of this.initials) this.filter.add(folded)
     for (const [folded, own] of this.words) {
       this.filter.add(folded)
       if (own.fuzzy === undefined && own.kind !== "short" && folded.length >= leastFuzzy)

@@ -12,7 +12,7 @@ import {
 import { fold, kindOf, kinds } from "./fold.ts"
 import { isParticle } from "./person.ts"
 import type { Scan } from "./scan.ts"
-import { isTerm } from "./terms.ts"
+import { isTerm, isWord } from "./terms.ts"
 import { isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
 import type { Word } from "./word-at.ts"
 
@@ -35,7 +35,7 @@ const europeanTown =
 const germanStreet =
   /(\p{Lu}[\p{L}-]*(?:stra(?:ß|ss)e|str\.|weg|platz|gasse|allee|ring|damm|ufer))\s+(\d{1,4}\s?[a-z]?)(?![\p{L}\d])/uy
 const firstStreet = new RegExp(
-  String.raw`(?:${anyCase(streetsFirst)})\.?\s+(?:(?:de|du|des|la|le|les|los|las|del|della|dei|di|da|do|l['’]|d['’])\s*){0,3}\p{Lu}[\p{L}'’.-]+(?:\s\p{Lu}[\p{L}'’.-]+){0,3}(?:,?\s*(?:n[º°.]?\s*)?\d{1,4}[a-z]?)?`,
+  String.raw`(?:${anyCase(streetsFirst)})\.?\s+(?:(?:de|du|des|la|le|les|los|las|del|della|dei|di|da|do|l['’]|d['’])\s*){0,3}\p{Lu}[\p{L}'’-]+(?:\s\p{Lu}[\p{L}'’-]+){0,3}(?:,?\s*(?:n[º°.]?\s*)?\d{1,4}[a-z]?)?`,
   "yu",
 )
 const box = /(?:P\.?\s?O\.?\s?)?Box\s+\d{1,6}/iy
@@ -79,7 +79,7 @@ export class PlaceRules {
       at = to
       while (at < text.length && at - to < 4 && /[\s,.;/-]/.test(text[at]!)) at++
     }
-    if (place.length === 1 && (isTerm(word.folded) || !isCapital(word.text))) return
+    if (place.length === 1 && (word.text === "" || isTerm(word.folded) || !isCapital(word.text))) return
     if (kindOf[text.charCodeAt(end)] === kinds.letter) return
     const made = this.#place(place.join(" "))
     this.#scan.add("address", word.start, end, isAllCapitals(word.text) ? made.toUpperCase() : made)
@@ -138,6 +138,8 @@ export class PlaceRules {
         : this.street(start, numberEnd)
     const town = this.#townBefore(state.start)
     if (town === undefined) return 0
+    // "Interpreter ID 55102" is no town in Idaho.
+    if (isWord(state.folded) && text[town[1]] !== ",") return 0
     this.#scan.add("address", town[0], town[1], this.#place(text.slice(...town)))
     return this.#zip(start, end)
   }
@@ -162,13 +164,23 @@ export class PlaceRules {
     const rest = wordAt(this.#text, skip(this.#text, word.end))
     const isRoute =
       /^(?:via|plaza)$/.test(word.folded) && (rest === undefined || isTerm(rest.folded) || !isCapital(rest.text))
-    const hasNumber = /\d/.test(found[0])
+    const before = this.#numberBefore(word.start)
+    const hasNumber = before !== undefined || /\d/.test(found[0])
     if (isRoute || (!hasNumber && !isCapital(word.text)) || (!hasNumber && word.folded === "via")) return 0
     const end = word.start + found[0].trimEnd().length
     const number = /\d+[a-z]?$/i.exec(found[0].trimEnd())?.[0]
     const made = `${word.text} ${this.#place(found[0])}${number === undefined ? "" : ` ${this.#digits(number)}`}`
     this.#scan.add("address", word.start, end, made)
+    if (before !== undefined) this.#scan.add("address", ...before, this.#digits(this.#text.slice(...before)))
     return this.#town(end)
+  }
+
+  /** "12 rue", "12 bis, rue". */
+  #numberBefore(start: number): readonly [number, number] | undefined {
+    const found = /(\d{1,4})(?:\s?(?:bis|ter|[a-z]))?,?\s$/u.exec(this.#text.slice(Math.max(0, start - 12), start))
+    if (found === null || /[\d.,/-]/.test(this.#text[start - found[0].length - 1] ?? "")) return undefined
+    const from = start - found[0].length
+    return [from, from + found[1]!.length]
   }
 
   /** A street that ends in its kind, as Hauptstraße 12, and a post-office box. */
@@ -202,7 +214,8 @@ export class PlaceRules {
   /** The name of an institution, around the word for its kind. */
   facility(word: Word, cues: number): void {
     if (!isCapital(word.text)) return
-    if ((cues & cue.facility) !== 0 && this.#facilityBefore(word)) return
+    const isNamed = (cues & cue.facility) !== 0 && this.#facilityBefore(word)
+    if (isNamed && this.#scan.wordAfter(word.end)?.folded !== "of") return
     if ((cues & cue.facilityFirst) !== 0 || facilityEnd.has(word.folded)) this.#facilityAfter(word)
   }
 

@@ -1,4 +1,5 @@
 import { months, weekdays } from "./calendar.ts"
+import type { Day } from "./calendar.ts"
 import { cue, cueFilter, cuesOf } from "./cues.ts"
 import type { Draft, FindingKind } from "./draft.ts"
 import { bitOf, fold, foldOf, hashStep, kindOf, kinds } from "./fold.ts"
@@ -19,7 +20,9 @@ export interface Known {
   readonly names: OwnNames
   readonly ids: OwnIds
   readonly places: readonly (readonly string[])[]
-  readonly birthDates: readonly string[]
+  /** Those of them that begin with a number. */
+  readonly numberedPlaces: readonly (readonly string[])[]
+  readonly birthDays: readonly Day[]
   readonly maker: Maker
   readonly order: DateOrder
 }
@@ -61,7 +64,7 @@ export class Scan {
       const code = text.charCodeAt(this.#at)
       const kind = kindOf[code]
       if (kind === kinds.letter) this.#word(code)
-      else if (kind === kinds.digit) this.#at = Math.max(this.#numbers.number(this.#at), this.#at + 1)
+      else if (kind === kinds.digit) this.#number()
       else if (code === 0x40) this.#at = Math.max(this.#numbers.mail(this.#at), this.#at + 1)
       else {
         this.#at++
@@ -70,6 +73,13 @@ export class Scan {
       }
     }
     return this.drafts
+  }
+
+  #number(): void {
+    for (const place of this.known.numberedPlaces)
+      if (this.text.startsWith(place[0]!, this.#at))
+        this.#places.own({ start: this.#at, end: this.#at, text: "", folded: "" }, place)
+    this.#at = Math.max(this.#numbers.number(this.#at), this.#at + 1)
   }
 
   /** A run of letters: its hash and mask are made on the way, and nothing is allocated for a word that is none of ours. */

@@ -68,6 +68,7 @@ const mostNames = 1000
 export class Maker {
   readonly given: Surrogates
   readonly #names = new Map<string, string>()
+  readonly #others = new Map<string, string>()
   readonly #isTaken: (folded: string) => boolean
 
   /** @param isTaken whether a folded word is one of the person's own names */
@@ -89,12 +90,31 @@ export class Maker {
 
   /** A place for a place, a street or the name of an institution. */
   place(folded: string): string {
+    return this.#remembered("place", folded, () => this.#place(folded))
+  }
+
+  #place(folded: string): string {
     return pick(places, this.given.key("place", folded), (made) => made === folded || this.#isTaken(made))
   }
 
   /** Digits for digits and letters for letters, by the value without its separators, so that each way of writing an identifier
    * gives the same; never the identifier itself. */
   shape(kind: string, text: string): string {
+    return this.#remembered(kind, text, () => this.#shape(kind, text))
+  }
+
+  /** A report says the same things again and again. */
+  #remembered(kind: string, value: string, make: () => string): string {
+    const slot = `${kind} ${value}`
+    const known = this.#others.get(slot)
+    if (known !== undefined) return known
+    const made = make()
+    if (this.#others.size >= mostNames) this.#others.clear()
+    this.#others.set(slot, made)
+    return made
+  }
+
+  #shape(kind: string, text: string): string {
     const bare = fold(text)
     let [out, key, used, block] = ["", "", 26, 0]
     let digits = 0

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest"
 import { pseudonymizer } from "../../core/index.ts"
-import type { CuratedResource, Draft, PersonEvent } from "../../core/index.ts"
+import type { CuratedResource, Draft, PersonEvent, WeirError } from "../../core/index.ts"
 import { allowed } from "../../formats/fhir/deidentify/index.ts"
 import type { Rule } from "../../formats/fhir/deidentify/index.ts"
 import { deidentifyFhir } from "../../transforms/deidentify/fhir.ts"
@@ -239,6 +239,26 @@ describe("deidentify-fhir", () => {
         ],
       },
     ])
+  })
+
+  it("keeps UIDs where the project retains them, and says so", async () => {
+    const context = testContext({ secret: () => key })
+    const made = await deidentifyFhir.create({ key: "project-key", "retain-uids": true }, context)
+    const study = {
+      resourceType: "ImagingStudy",
+      id: "i",
+      identifier: [{ system: "urn:dicom:uid", value: "urn:oid:1.2.3.4444444" }],
+      series: [{ uid: "1.2.3.4", instance: [{ uid: "1.2.3.4.5" }] }],
+    }
+    const { value } = only(await runTransform(made, [event(study)] as never))
+    const output = JSON.parse(value!.body) as Record<string, unknown>
+    expect(output).toMatchObject({ identifier: study.identifier, series: study.series })
+    expect(output["id"]).toBe(p.identifier("ImagingStudy", "i"))
+    expect(value!.profile).toMatch(/ retain-uids$/)
+    const named = { ...study, identifier: [...study.identifier, { system: "urn:x", value: "1.2.3.4.5" }] }
+    expect(
+      (await runTransform(made, [event(named)] as never)).failed.map(({ error }) => (error as WeirError).code),
+    ).toEqual(["refused.self-check"])
   })
 
   it("gives an accession number of two names of one issuer one pseudonym", async () => {

@@ -13,6 +13,7 @@ import { buildPart10 } from "../../formats/dicom/index.ts"
 import { objectStore } from "../../sinks/object-store/index.ts"
 import { deidentifyDicom } from "../../transforms/deidentify/dicom.ts"
 import { deidentifyFhir } from "../../transforms/deidentify/fhir.ts"
+import { deidentifyHl7v2 } from "../../transforms/deidentify/hl7v2.ts"
 import { deidentifyRecord } from "../../transforms/deidentify/record.ts"
 import { mapCodes } from "../../transforms/terminology/index.ts"
 import { select } from "../../transforms/select/index.ts"
@@ -393,6 +394,30 @@ pluginContract(deidentifyFhir, [
       { ...resourceRecord(observationBody("o2"), "person-of-erika", 3n), op: "retract", value: null },
     ],
     check: ({ emitted, dropped, failed }) => expect([emitted.length, dropped.length, failed.length]).toEqual([4, 1, 3]),
+  },
+])
+
+const hl7 = (more: string) =>
+  `MSH|^~\\&|RIS|HOSP|||20200601||ORU^R01|77|P|2.5\rPID|1||MRN-778899^^^HOSP||Musterfrau^Erika||19510203\r${more}\r`
+const messageEvent = (name: string, body: string, person = "person-of-erika") => ({
+  ...personEventRecord("message", "hl7v2", name, { body }),
+  key: person,
+})
+
+pluginContract(deidentifyHl7v2, [
+  {
+    name: "messages, one with a document, one that is broken and one of nobody",
+    canaries: ["Musterfrau", "MRN-778899", "0151-7788", "person-of-erika", "20200601", "19510203", "msg-778899"],
+    open: () => ({ options: { key: "project-key" }, context: border }),
+    records: [
+      messageEvent("msg-778899", hl7("OBX|1|TX|a||call Musterfrau on 0151-7788")),
+      messageEvent("m2", hl7("OBX|1|ED|a||Musterfrau")),
+      messageEvent("m3", "Musterfrau"),
+      messageEvent("m4", hl7("OBX|1|TX|a||fine"), ""),
+      resourceRecord(patientBody("p1")),
+      { ...messageEvent("msg-778899", ""), op: "retract", value: null },
+    ],
+    check: ({ emitted, dropped, failed }) => expect([emitted.length, dropped.length, failed.length]).toEqual([2, 1, 3]),
   },
 ])
 

@@ -45,6 +45,11 @@ const options = Schema.Struct({
         "lists of issuers of accession numbers (DICOM issuers, FHIR systems) that mean the same one; the first gives the pseudonym",
     }),
   ),
+  "retain-uids": Schema.optionalKey(
+    Schema.Boolean.annotate({
+      description: "keeps DICOM UIDs as they are, as deidentify-dicom's option does (default false)",
+    }),
+  ),
   "time-zone": timeZoneOption,
 })
 type Options = typeof options.Type
@@ -52,12 +57,15 @@ type Options = typeof options.Type
 const profile = "weir-fhir-r4-1"
 /** How the row ids of instances begin. */
 const instances = `${rowId(["instance"])}/`
+/** How those of HL7 v2 messages begin. */
+const messages = `${rowId(["message"])}/`
 
 /** What de-identifying needs, made once an instance. */
 interface Setting {
   readonly pseudonyms: Pseudonymizer
   readonly issuer: (issuer: string) => string
   readonly local: LocalTime | undefined
+  readonly retainUids: boolean
   readonly count: Context["count"]
 }
 
@@ -77,17 +85,18 @@ function settingOf(given: Options, context: Context): Setting {
     pseudonyms: pseudonymizer(key, range),
     issuer: (issuer) => names.get(issuer) ?? issuer,
     local: given["time-zone"] === undefined ? undefined : clockOf(given["time-zone"]),
+    retainUids: given["retain-uids"] === true,
     count: context.count,
   }
 }
 
-function mappingOf(person: string, { pseudonyms, issuer, local, count }: Setting): Mapping {
+function mappingOf(person: string, { pseudonyms, issuer, local, retainUids, count }: Setting): Mapping {
   return {
     person: pseudonyms.person(person),
     shiftDays: pseudonyms.shiftDays(person),
     ...(local === undefined ? {} : { local }),
     identifier: pseudonyms.identifier,
-    uid: pseudonyms.uid,
+    uid: retainUids ? (uid) => uid : pseudonyms.uid,
     accession: (system, value) => pseudonyms.accession(issuer(system), value),
     isUnit,
     left: (reason) => count("elements-dropped", reason),
@@ -103,14 +112,24 @@ function parsed(event: PersonEvent): unknown {
   }
 }
 
-function deidentified(event: PersonEvent, mapping: Mapping): Resource {
+const dicomUid = "urn:dicom:uid"
+
+/** A resource without the UIDs that it is identified by, for the search of what must not be left: a retained one is left. */
+function withoutUids(resource: Resource): Resource {
+  const { identifier } = resource as { readonly identifier?: unknown }
+  if (!Array.isArray(identifier)) return resource
+  const others = identifier.filter((each) => (each as { readonly system?: unknown } | null)?.system !== dicomUid)
+  return { ...resource, identifier: others } as Resource
+}
+
+function deidentified(event: PersonEvent, mapping: Mapping, retainUids: boolean): Resource {
   const resource = parsed(event)
   try {
     const output = deidentifyResource(resource, event.birthDate, mapping)
     if (
       findsOwn(
         output,
-        resource as Resource,
+        retainUids ? withoutUids(resource as Resource) : (resource as Resource),
         event.identifiers.map(({ value }) => value),
       )
     )
@@ -134,8 +153,13 @@ function codesOf(event: PersonEvent, output: Resource): readonly string[] {
 
 /** A record without a readable clinical time gets none, and event time 0: the time that stands in for it in `phi` is when it came,
  * and beside its arrival below that would tell the shift. */
-function curated(record: Rec<PersonEvent>, event: PersonEvent, mapping: Mapping): Draft<CuratedResource> {
-  const output = deidentified(event, mapping)
+function curated(
+  record: Rec<PersonEvent>,
+  event: PersonEvent,
+  mapping: Mapping,
+  retainUids: boolean,
+): Draft<CuratedResource> {
+  const output = deidentified(event, mapping, retainUids)
   const time = interval(clinicalTime(output) ?? "")?.from
   const resourceType = output.resourceType
   const value: CuratedResource = {
@@ -144,16 +168,16 @@ function curated(record: Rec<PersonEvent>, event: PersonEvent, mapping: Mapping)
     time: time ?? null,
     codes: codesOf(event, output),
     body: JSON.stringify(output),
-    profile,
+    profile: retainUids ? `${profile} retain-uids` : profile,
   }
   const id = rowId([resourceType, output.id!])
   return { key: mapping.person, id, op: "upsert", version: record.version, value, time: time ?? 0 }
 }
 
-function draftOf(record: Rec<PersonEvent>, mapping: Mapping): Draft<CuratedResource> | undefined {
+function draftOf(record: Rec<PersonEvent>, mapping: Mapping, retainUids: boolean): Draft<CuratedResource> | undefined {
   if (record.op === "upsert") {
     if (record.value === null) throw badRecord("value-missing", "an upsert has no value")
-    return curated(record, record.value, mapping)
+    return curated(record, record.value, mapping, retainUids)
   }
   const [, type, name] = rowIdParts(record.id) as [string, string, string]
   if (!allowed.has(type)) return undefined
@@ -176,7 +200,7 @@ export const deidentifyFhir = defineTransform({
       apply(batch, out) {
         const mappings = new Map<string, Mapping>()
         for (const record of batch) {
-          if (record.id.startsWith(instances)) {
+          if (record.id.startsWith(instances) || record.id.startsWith(messages)) {
             out.drop(record, "not-read")
             continue
           }
@@ -184,7 +208,7 @@ export const deidentifyFhir = defineTransform({
             if (record.key === "") throw refused("no-person", "a record without a person does not pass")
             const mapping = mappings.get(record.key) ?? mappingOf(record.key, setting)
             mappings.set(record.key, mapping)
-            const draft = draftOf(record, mapping)
+            const draft = draftOf(record, mapping, setting.retainUids)
             if (draft === undefined) out.drop(record, "never-released")
             else out.emit("out", record, draft)
           } catch (error) {

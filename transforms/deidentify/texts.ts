@@ -8,6 +8,7 @@ import {
   patientIds,
   serializeMessage,
   splitFile,
+  unescape,
 } from "../../formats/hl7v2/index.ts"
 import type { FilePart, Hl7Mapping, Hl7Options, Message, PatientId } from "../../formats/hl7v2/index.ts"
 import { ownFinder, textCleaner } from "../../formats/text/index.ts"
@@ -20,6 +21,8 @@ export interface TextPolicy {
   readonly issuer: (issuer: string) => string
   readonly texts?: TextOptions
   readonly hl7?: Hl7Options
+  /** The clock whose time of day is told of times that state an offset; that of each unless given. */
+  readonly local?: Hl7Mapping["local"]
 }
 
 /** The surrogates of one person's texts, under the project's key: with the pseudonym in each, persons share none. */
@@ -85,23 +88,38 @@ export interface Hl7Persons {
 /** Why a message is not de-identified, besides what its format says. */
 export type Hl7Refusal = "no-person"
 
-function personIn(message: Message, policy: TextPolicy, person: string): TextPerson {
+/** What else is known of the person of a message. */
+export type KnownBeside = Pick<TextPerson, "birthDates"> & { readonly ids: readonly string[] }
+
+function personIn(message: Message, policy: TextPolicy, person: string, beside: KnownBeside): TextPerson {
   const { names, ids, orders, birthDates, places } = identifiersOf(message)
-  const own = patientIds(message).map(({ value }) => value)
+  const own = [...new Set([...patientIds(message).map(({ value }) => value), ...beside.ids])]
   const others = ids.filter((value) => !own.includes(value))
-  return { names, birthDates, places, ids: textIds(policy, person, { patient: own, accessions: orders, others }) }
+  return {
+    names,
+    birthDates: [...birthDates, ...beside.birthDates],
+    places,
+    ids: textIds(policy, person, { patient: own, accessions: orders, others }),
+  }
 }
 
 /** De-identifies one message. Throws Hl7Error, OwnIdentifierLeft. */
-export function cleanMessage(message: Message, policy: TextPolicy, person: string, left: Hl7Mapping["left"]): Message {
+export function cleanMessage(
+  message: Message,
+  policy: TextPolicy,
+  person: string,
+  left: Hl7Mapping["left"],
+  beside: KnownBeside = { birthDates: [], ids: [] },
+): Message {
   const { pseudonyms } = policy
-  const known = personIn(message, policy, person)
+  const known = personIn(message, policy, person, beside)
   const clean = cleanerOf(policy, person, known)
   const isOwn = ownFinder(known)
   const at = dayOfMessage(message)
   const mapping: Hl7Mapping = {
     person: pseudonyms.person(person),
     shiftDays: pseudonyms.shiftDays(person),
+    ...(policy.local === undefined ? {} : { local: policy.local }),
     identifier: pseudonyms.identifier,
     accession: (issuer, value) => pseudonyms.accession(policy.issuer(issuer), value),
     uid: pseudonyms.uid,
@@ -111,7 +129,10 @@ export function cleanMessage(message: Message, policy: TextPolicy, person: strin
   }
   const { message: cleaned } = deidentifyMessage(message, mapping, policy.hl7)
   const { field } = message.delimiters
-  for (const { fields } of cleaned.segments) if (isOwn(fields.join(field))) throw new OwnIdentifierLeft()
+  for (const { fields } of cleaned.segments) {
+    const told = fields.join(field)
+    if (isOwn(told) || isOwn(unescape(told, message).text)) throw new OwnIdentifierLeft()
+  }
   return cleaned
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import { badRecord, rowId } from "../../core/index.ts"
-import type { Context, DicomInstance, FhirResource, Rec } from "../../core/index.ts"
+import type { Context, DicomInstance, FhirResource, Hl7v2Message, Rec } from "../../core/index.ts"
 import { studyStarted } from "../../formats/dicom/study-time.ts"
 import { clinicalTime } from "../../formats/fhir/resource.ts"
 import type { Resource } from "../../formats/fhir/resource.ts"
@@ -88,6 +88,32 @@ export function resourceArrival<R extends Rec<FhirResource>>(record: R, reading:
   }
   if (!isPatient) return { record, row, slot, fact }
   return { record, row, slot, fact, statement: statement(resource!, record, reading) }
+}
+
+/** Reads a message. Of several declared identifiers the one of the highest-ranked namespace says who it is about.
+ * @throws bad record `no-person` where none is declared */
+export function messageArrival<R extends Rec<Hl7v2Message>>(record: R, { namespaces, count }: Reading): Arrival<R> {
+  const value = record.value
+  if (value === null) throw retractWithoutValue()
+  const known = value.patientIds.flatMap(({ value: id, authority }) => {
+    const member = namespaces.ofHl7v2(authority, id)
+    if (member === undefined) count("identifiers-ignored", "undeclared-issuer")
+    return member === undefined ? [] : [member]
+  })
+  const [member] = namespaces.sorted(known)
+  if (member === undefined)
+    throw badRecord("no-person", "no identifier of PID-3 is of an authority that is declared", {
+      path: "PID-3",
+      hint: "add hl7v2-authority to a namespace under identity:, then replay",
+    })
+  const { source, sha256: hash, body } = value
+  const stated = { version: String(record.version), hash, source, origin: originOf(record) }
+  return {
+    record,
+    row: rowId(["message", "hl7v2", hash]),
+    slot: `source:${source}`,
+    fact: { ...stated, op: record.op, member, time: record.time, body },
+  }
 }
 
 function statement(resource: Resource, record: Rec<FhirResource>, { namespaces, count }: Reading): Statement {

@@ -1,4 +1,13 @@
-import { Schema, defineStateful, dicomInstance, fatal, fhirResource, personEvent, port } from "../../core/index.ts"
+import {
+  Schema,
+  defineStateful,
+  dicomInstance,
+  fatal,
+  fhirResource,
+  hl7v2Message,
+  personEvent,
+  port,
+} from "../../core/index.ts"
 import { zoneOffset } from "../../formats/fhir/time.ts"
 import { Namespaces } from "./members.ts"
 import { resolve } from "./resolve.ts"
@@ -15,10 +24,11 @@ const options = Schema.Struct({
 export const inputs = {
   dicom: port(dicomInstance, "study", "phi"),
   fhir: port(fhirResource, "patient-reference", "phi"),
+  hl7v2: port(hl7v2Message, "patient-id", "phi"),
 }
 export const outputs = { out: port(personEvent, "person", "phi") }
 
-/** Finds the person of each instance and resource. A person is a connected set of identifiers, as current Patients state it; the
+/** Finds the person of each instance, resource and message. A person is a connected set of identifiers, as current Patients state it; the
  * person key is a function of the set alone. Identity spans partitions, so all of it lives in state that the stage's tasks
  * share: whichever task reads a merge or unmerge emits what was known of the one under the other and takes it from the first. */
 export const resolvePatient = defineStateful({

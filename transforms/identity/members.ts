@@ -34,6 +34,7 @@ export class Namespaces {
   readonly #identity: Identity
   readonly #dicom: ReadonlyMap<string, string>
   readonly #fhir: ReadonlyMap<string, string>
+  readonly #hl7v2: ReadonlyMap<string, string>
   readonly #rank: ReadonlyMap<string, number>
   readonly #person: (namespace: string, value: string) => string
 
@@ -42,6 +43,7 @@ export class Namespaces {
     this.#identity = identity
     this.#dicom = firstOf(namespaces, ({ dicomIssuers }) => dicomIssuers)
     this.#fhir = firstOf(namespaces, ({ fhirSystems }) => fhirSystems)
+    this.#hl7v2 = firstOf(namespaces, ({ hl7v2Authorities }) => hl7v2Authorities ?? [])
     this.#rank = new Map(namespaces.map(({ namespace }, rank) => [namespace, rank]))
     this.#person = personKeys(identity.key())
   }
@@ -55,6 +57,12 @@ export class Namespaces {
   /** The member that an Identifier names; undefined when its system is not declared. */
   ofFhir(system: string, value: string): Member | undefined {
     const namespace = this.#fhir.get(system.trim())
+    return namespace === undefined ? undefined : memberOf(namespace, value.trim())
+  }
+
+  /** The member that an identifier of PID-3 names; undefined when its authority is not declared. */
+  ofHl7v2(authority: string, value: string): Member | undefined {
+    const namespace = this.#hl7v2.get(authority.trim())
     return namespace === undefined ? undefined : memberOf(namespace, value.trim())
   }
 

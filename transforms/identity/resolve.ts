@@ -1,6 +1,6 @@
 import { WeirError, classify, rowId } from "../../core/index.ts"
-import type { DicomInstance, FhirResource, In, Out, Rec, State, Timer } from "../../core/index.ts"
-import { instanceArrival, resourceArrival } from "./arrival.ts"
+import type { DicomInstance, FhirResource, Hl7v2Message, In, Out, Rec, State, Timer } from "../../core/index.ts"
+import { instanceArrival, messageArrival, resourceArrival } from "./arrival.ts"
 import type { Arrival, Reading } from "./arrival.ts"
 import { diffRow, markWaiting } from "./emit.ts"
 import { folded, orderOf, positionOf } from "./facts.ts"
@@ -41,17 +41,19 @@ export async function resolve(batch: readonly Input[], out: Output, state: State
 function read(batch: readonly Input[], out: Output, reading: Reading): Arrival<Input>[] {
   return batch.flatMap((record) => {
     try {
-      const arrival =
-        record.input === "dicom"
-          ? instanceArrival<Rec<DicomInstance>>(record as Rec<DicomInstance>, reading)
-          : resourceArrival<Rec<FhirResource>>(record as Rec<FhirResource>, reading)
-      return [arrival as Arrival<Input>]
+      return [arrivalOf(record, reading) as Arrival<Input>]
     } catch (error) {
       if (!(error instanceof WeirError)) throw classify(error)
       out.fail(record, error)
       return []
     }
   })
+}
+
+function arrivalOf(record: Input, reading: Reading): Arrival<Rec> {
+  if (record.input === "dicom") return instanceArrival<Rec<DicomInstance>>(record as Rec<DicomInstance>, reading)
+  if (record.input === "hl7v2") return messageArrival<Rec<Hl7v2Message>>(record as Rec<Hl7v2Message>, reading)
+  return resourceArrival<Rec<FhirResource>>(record as Rec<FhirResource>, reading)
 }
 
 /** Folds arrivals into facts; gives those that changed theirs and are not ended yet, one a fact. All others end here. */
