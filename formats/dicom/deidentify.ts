@@ -1,4 +1,5 @@
 import { deflateRawSync } from "node:zlib"
+import type { LocalTime } from "./dates.ts"
 import type { Coding } from "./element.ts"
 import { DicomFormatError } from "./errors.ts"
 import { isRegisteredUid } from "./dictionary.ts"
@@ -17,12 +18,12 @@ import { ascii, noCounts } from "./pseudonyms.ts"
 import type { Counts, Pseudonyms } from "./pseudonyms.ts"
 import { rewrite } from "./rewrite.ts"
 import type { Insertion } from "./rewrite.ts"
-import { isUidText } from "./treatment.ts"
+import { isUidText } from "./value-kinds.ts"
 import { RefusedInside } from "./case.ts"
 import type { Case } from "./case.ts"
 import { cleanDescriptor } from "./clean-text.ts"
 import type { CleanText } from "./clean-text.ts"
-import { namesIn } from "./own-identifiers.ts"
+import { namePattern, namesIn } from "./own-identifiers.ts"
 import { Unread } from "./source.ts"
 import { statements } from "./statements.ts"
 import { summaryOf } from "./summary.ts"
@@ -37,6 +38,8 @@ export interface Policy {
   readonly faces: "refuse" | "allow"
   /** Takes identity out of texts that an option cleans; the built-in one keeps clinical words only. */
   readonly cleanText?: CleanText
+  /** The clock whose time of day shifted date times with an offset tell; that of each value unless given. */
+  readonly local?: LocalTime
 }
 
 /** What is known of one instance from outside its bytes. */
@@ -157,6 +160,7 @@ class Deidentifier {
   private caseOf(parsed: Parsed, summary: Summary, person: Pseudonyms, identifiers: readonly string[]): Case {
     const { options } = this.policy
     let whose: ReturnType<Case["whose"]> | undefined
+    let named: { readonly pattern: RegExp | undefined } | undefined
     let isHit: Case["isHit"] | undefined
     return {
       source: parsed.source,
@@ -171,6 +175,8 @@ class Deidentifier {
       cleanText: this.policy.cleanText ?? cleanDescriptor,
       patient: { identifiers },
       whose: () => (whose ??= { identifiers: [...identifiers, ...namesIn(parsed)] }),
+      named: () => (named ??= { pattern: namePattern(parsed) }).pattern,
+      ...(this.policy.local === undefined ? {} : { local: this.policy.local }),
       isHit: (text, vr) => (isHit ??= hitsIn(identifiers))(text, vr),
       counts: noCounts(),
     }

@@ -102,14 +102,10 @@ const optionColumns: readonly (readonly [ProfileOption, number])[] = [
 ]
 const modifiedDates = column("rtnLongModifDatesOpt")
 const ages: ReadonlySet<string> = new Set(["00101010", "0072005F"])
-const offsetFromUtc = "00080201"
 
 /** C wins over K: what one option keeps as it is and another cleans is cleaned. */
 function optionAction(row: readonly string[], options: ReadonlySet<ProfileOption>): OptionAction | undefined {
-  if (options.has("retain-longitudinal-modified-dates") && row[modifiedDates] === "C") {
-    // An offset changes with summer time, so beside a shifted date it would tell the true season.
-    return row[0] === offsetFromUtc ? undefined : "date"
-  }
+  if (options.has("retain-longitudinal-modified-dates") && row[modifiedDates] === "C") return "date"
   const said = new Set(optionColumns.filter(([option]) => options.has(option)).map(([, at]) => row[at]))
   if (said.has("C")) return "text"
   if (!said.has("K")) return undefined
