@@ -4,7 +4,9 @@ import type { Coding } from "./element.ts"
 import { DicomFormatError } from "./errors.ts"
 import { isRegisteredUid } from "./dictionary.ts"
 import { writeFileMeta } from "./file-meta.ts"
-import { hitsIn, searchFor } from "./identifiers.ts"
+import { hitsIn } from "./identifiers.ts"
+import { identifiersIn } from "./known-identifiers.ts"
+import { isOfKinds } from "./off-table.ts"
 import { Output } from "./output.ts"
 import { clearedPixels, embeddedOverlay } from "./overlay-bits.ts"
 import { parse } from "./parse.ts"
@@ -24,6 +26,7 @@ import type { Case } from "./case.ts"
 import { cleanDescriptor } from "./clean-text.ts"
 import type { CleanText } from "./clean-text.ts"
 import { namePattern, namesIn } from "./own-identifiers.ts"
+import { selfCheck } from "./self-check.ts"
 import { Unread } from "./source.ts"
 import { statements } from "./statements.ts"
 import { summaryOf } from "./summary.ts"
@@ -130,6 +133,14 @@ function splice(parsed: Parsed, output: Output, bodyStart: number): Pick<Release
   return { prefix, copy: { from: 0, to: 0 }, suffix }
 }
 
+/** What is searched for: in texts that are cleaned or kept by options, and in the result. */
+interface Searched {
+  readonly own: readonly string[]
+  readonly all: readonly string[]
+  /** Names of others. */
+  readonly names: readonly string[]
+}
+
 class Deidentifier {
   private readonly policy: Policy
   private readonly rules: ReadonlyMap<number, Rule>
@@ -157,7 +168,7 @@ class Deidentifier {
     return made
   }
 
-  private caseOf(parsed: Parsed, summary: Summary, person: Pseudonyms, identifiers: readonly string[]): Case {
+  private caseOf(parsed: Parsed, summary: Summary, person: Pseudonyms, { own, all, names }: Searched): Case {
     const { options } = this.policy
     let whose: ReturnType<Case["whose"]> | undefined
     let named: { readonly pattern: RegExp | undefined } | undefined
@@ -173,11 +184,11 @@ class Deidentifier {
       safePrivate: options.includes("retain-safe-private"),
       cleaning: options.some((option) => option.startsWith("clean-")),
       cleanText: this.policy.cleanText ?? cleanDescriptor,
-      patient: { identifiers },
-      whose: () => (whose ??= { identifiers: [...identifiers, ...namesIn(parsed)] }),
-      named: () => (named ??= { pattern: namePattern(parsed) }).pattern,
+      patient: { identifiers: own },
+      whose: () => (whose ??= { identifiers: [...own, ...namesIn(parsed)] }),
+      named: () => (named ??= { pattern: namePattern(names) }).pattern,
       ...(this.policy.local === undefined ? {} : { local: this.policy.local }),
-      isHit: (text, vr) => (isHit ??= hitsIn(identifiers))(text, vr),
+      isHit: (text, vr) => (isHit ??= hitsIn(all))(text, vr),
       counts: noCounts(),
     }
   }
@@ -222,18 +233,20 @@ class Deidentifier {
     if (person === undefined) return refuse("no-person")
     const risk = series === undefined ? seriesRisk([summary]) : series.risk
     const facesAllowed = faces === "allow" && risk === "face-risk"
-    const identifiers = [...this.own(summary), ...(context.identifiers ?? [])]
-    const its = this.caseOf(parsed, summary, person, identifiers)
+    const known = identifiersIn(parsed, this.retainUids, this.mayStay)
+    const own = [...this.own(summary), ...(context.identifiers ?? [])]
+    const identifiers = [...new Set([...own, ...known.texts])]
+    const its = this.caseOf(parsed, summary, person, { own, all: [...identifiers, ...known.uids], names: known.names })
     const verdict = this.release(parsed, summary, its, facesAllowed)
-    const left = searchFor(identifiers)(verdict)
+    const left = selfCheck(parsed, its, { ...known, texts: identifiers })(verdict)
     return left.length === 0 ? verdict : refuse("identifier-left", left[0])
   }
 
-  /** The identifiers that the object itself had, for the search of the result. */
-  private own(summary: Summary): readonly string[] {
-    const { patientId, patientName, accessionNumber, sopInstanceUid, studyInstanceUid, seriesInstanceUid } = summary
-    const uids = [sopInstanceUid, studyInstanceUid, seriesInstanceUid].filter((uid) => !isRegisteredUid(uid))
-    return [patientId, patientName, accessionNumber, ...(this.retainUids ? [] : uids)].filter((text) => text !== "")
+  private readonly mayStay = (tag: number): boolean => isOfKinds(tag) || this.rules.get(tag)?.option !== undefined
+
+  /** The identifiers that no text of the object may have. */
+  private own({ patientId, patientName, accessionNumber }: Summary): readonly string[] {
+    return [patientId, patientName, accessionNumber].filter((text) => text !== "")
   }
 
   readonly deidentify: Deidentify = (input, context) => {

@@ -24,6 +24,8 @@ const ofKinds: ReadonlySet<number> = new Set([
   0x00080016, 0x0008001a, 0x0008001b, 0x00080062, 0x0008010c, 0x00080117, 0x00080118, 0x0008040e, 0x00081150,
   0x0008115a, 0x00083002, 0x00089123, 0x00340003, 0x04000010, 0x04000510, 0x30100052, 0x30100053,
 ])
+/** Whether the UIDs of an attribute name kinds of things, and none of a patient's. */
+export const isOfKinds = (tag: number): boolean => ofKinds.has(tag)
 /** Groups below 0008 belong to commands, file meta information and media directories (PS3.5 7.1). */
 const firstDataSetTag = 0x00080000
 /** Text Value and Unformatted Text Value: free text of content items and annotations, wherever they stand. */
@@ -97,7 +99,7 @@ export class OffTable {
   }
 
   private uids(element: Element): Treatment {
-    if (ofKinds.has(element.tag) && isUidText(rawText(this.its.source, element))) return "keep"
+    if (isOfKinds(element.tag) && isUidText(rawText(this.its.source, element))) return "keep"
     this.acts.because("uid")
     return this.acts.uids(element)
   }

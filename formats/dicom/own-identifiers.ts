@@ -1,5 +1,4 @@
 import { lookup } from "./dictionary.ts"
-import type { DataSet } from "./element.ts"
 import type { Parsed } from "./parse.ts"
 import { Values } from "./values.ts"
 import { isClinicalWord } from "./vocabulary.ts"
@@ -9,7 +8,6 @@ import { DA, PN } from "./vr.ts"
 const identifying: ReadonlySet<number> = new Set([
   0x00100030, 0x00101000, 0x00101040, 0x00102154, 0x00200010, 0x00380010, 0x00401001, 0x00402016, 0x00402017,
 ])
-const PATIENT_NAME = 0x00100010
 /** Places, of whose names the clinical words tell nothing: institution, its address and department, station. */
 const places: ReadonlySet<number> = new Set([0x00080080, 0x00080081, 0x00081010, 0x00081040])
 const placeWords = (text: string): readonly string[] =>
@@ -29,20 +27,6 @@ export function namesIn({ source, dataSet }: Parsed): readonly string[] {
   return found
 }
 
-/** Every name (PN) of a data set but the patient's own, at any depth. */
-function* everyName(dataSet: DataSet, values: Values): Generator<string> {
-  for (const element of dataSet.elements) {
-    if (
-      element.vr === PN &&
-      element.tag !== PATIENT_NAME &&
-      element.items === undefined &&
-      element.fragments === undefined
-    )
-      yield* values.texts(element, PN)
-    for (const item of element.items ?? []) yield* everyName(item, new Values(values.source, item, values.charset))
-  }
-}
-
 /** Shortest words that are searched for; two ideographs are a full name, three letters are none. */
 // eslint-disable-next-line no-control-regex
 const isTelling = (word: string): boolean => (/^[\x00-\x7f]*$/.test(word) ? word.length > 3 : word.length > 1)
@@ -50,8 +34,7 @@ const isCommon = (word: string): boolean => isClinicalWord(word.toUpperCase()) |
 
 /** The words of all names in an object but the patient's, which the search of the result finds, as a pattern that finds each where it stands alone; undefined when there is none. Words that
  * clinical texts have, and what is too short to tell a person, are left out. */
-export function namePattern({ source, dataSet }: Parsed): RegExp | undefined {
-  const names = [...everyName(dataSet, new Values(source, dataSet))]
+export function namePattern(names: readonly string[]): RegExp | undefined {
   const words = new Set(names.flatMap((name) => name.match(/[\p{L}\p{M}\p{N}]+/gu) ?? []).filter(isTelling))
   const telling = [...words].filter((word) => !isCommon(word))
   if (telling.length === 0) return undefined
