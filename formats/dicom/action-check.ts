@@ -9,14 +9,17 @@ import type { Source } from "./source.ts"
 import { isPixelData, isPrivate, tagText } from "./tag.ts"
 import { DA, DT, UI } from "./vr.ts"
 
+/** What of a case the check goes by: the table under the options, not what was made of it. */
+export type Checked = Pick<Case, "source" | "rules" | "safePrivate" | "cleaning">
+
 /** Compares a result with its original, element by element: what the table takes must be gone, or another. It reads the table alone
  * and none of the treatments, so that a mistake in those is found. */
 export class ActionCheck {
-  private readonly its: Case
+  private readonly its: Checked
   private readonly written: Source
   readonly found: string[] = []
 
-  constructor(its: Case, written: Source) {
+  constructor(its: Checked, written: Source) {
     this.its = its
     this.written = written
   }

@@ -10,16 +10,18 @@ export interface ByteForm {
   readonly bounded: boolean
 }
 
-/** How a word may lie in bytes: in UTF-8, ISO 8859-1 and UTF-16 of either order. */
-export function formsOf(word: string): readonly ByteForm[] {
+/** How a word may lie in bytes: in UTF-8 and ISO 8859-1. */
+export function plainForms(word: string): readonly ByteForm[] {
   const plain = Buffer.from(word, "utf8").toString("latin1").toLowerCase()
-  // Big endian holds the little endian form but for its last byte.
-  const wide = Buffer.from(word, "utf16le").subarray(0, -1).toString("latin1").toLowerCase()
-  const latin = [...word].every((letter) => letter <= "\u00ff") ? [{ text: word.toLowerCase(), bounded: true }] : []
-  return [{ text: plain, bounded: true }, { text: wide, bounded: false }, ...latin].filter(
-    (form, at, all) => all.findIndex(({ text }) => text === form.text) === at,
-  )
+  const latin = [...word].every((letter) => letter <= "\u00ff") ? [word.toLowerCase()] : []
+  return [...new Set([plain, ...latin])].map((text) => ({ text, bounded: true }))
 }
+
+/** The word as UTF-16: big endian holds the little endian form but for its last byte. */
+export const wideForm = (word: string): ByteForm => ({
+  text: Buffer.from(word, "utf16le").subarray(0, -1).toString("latin1").toLowerCase(),
+  bounded: false,
+})
 
 /** The form of bytes as they are. */
 export const formOf = (bytes: Uint8Array): ByteForm => ({

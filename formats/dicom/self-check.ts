@@ -1,7 +1,7 @@
 import { ActionCheck } from "./action-check.ts"
-import { formOf, formsOf, searchBytes } from "./byte-search.ts"
+import type { Checked } from "./action-check.ts"
+import { formOf, plainForms, searchBytes, wideForm } from "./byte-search.ts"
 import type { ByteForm } from "./byte-search.ts"
-import type { Case } from "./case.ts"
 import type { DataSet, Element } from "./element.ts"
 import { DicomFormatError } from "./errors.ts"
 import { hitsOf, needlesOf, searchParsed } from "./identifiers.ts"
@@ -56,26 +56,30 @@ function placeOf(dataSet: DataSet, at: number): { readonly path: string; readonl
 
 class SelfCheck {
   private readonly original: Parsed
-  private readonly its: Case
+  private readonly its: Checked
   private readonly needles: Needles
-  /** Words in any encoding, and bytes as they were. */
+  /** Words, where they are not searched for as texts. */
   private readonly words: readonly ByteForm[]
+  /** Bytes as they were, and UTF-16, which no text of the standard is in. */
   private readonly raw: readonly ByteForm[]
 
-  constructor(original: Parsed, its: Case, known: KnownIdentifiers) {
+  constructor(original: Parsed, its: Checked, known: KnownIdentifiers) {
     this.original = original
     this.its = its
     this.needles = needlesOf([...known.texts, ...known.uids])
     const words = [...new Set(this.needles.anywhere.flatMap((needle) => needle.split(" ")))]
-    this.words = words.filter((word) => word.length >= shortestInBytes).flatMap(formsOf)
-    this.raw = known.raw.map(formOf)
+    const long = words.filter((word) => word.length >= shortestInBytes)
+    this.words = long.flatMap(plainForms)
+    // Upper and lower case of other letters than those of ISO 8859-1 differ in their bytes.
+    const wide = long.flatMap((word) => [word, word.toLowerCase(), word[0] + word.slice(1).toLowerCase()]).map(wideForm)
+    this.raw = [...known.raw.map(formOf), ...new Map(wide.map((form) => [form.text, form])).values()]
   }
 
   /** Paths at which the result still tells who it is of. */
   paths({ prefix, copy, summary }: Written): readonly string[] {
-    const parsed = parse({ header: prefix, size: prefix.length }, { stopAtPixelData: true, safePrivate: true })
+    const parsed = parse({ header: prefix, size: prefix.length }, { safePrivate: true })
     if (parsed.kind === "more") throw new DicomFormatError("truncated", "", prefix.length)
-    return [
+    const found = [
       ...searchParsed(parsed, this.needles),
       ...this.beside(parsed),
       ...this.bytes(parsed),
@@ -83,6 +87,7 @@ class SelfCheck {
       ...this.frames(copy),
       ...this.summary(summary),
     ]
+    return [...new Set(found)]
   }
 
   /** Preamble, and elements of file meta information that are not ours. */
@@ -93,15 +98,17 @@ class SelfCheck {
     return [...preamble, ...strange.map(({ tag }) => tagText(tag)), ...told]
   }
 
+  /** All but the pixel data, where that is written as well. */
   private bytes({ source, dataSet }: Parsed): readonly string[] {
-    const end = dataSet.elements.find(({ tag }) => isPixelData(tag))?.start ?? source.header.length
-    const bytes = source.header.subarray(0, end)
+    const pixels = dataSet.elements.find(({ tag }) => isPixelData(tag))
+    const bytes = source.header
     const found = new Set<string>()
     for (const [forms, isRaw] of [
       [this.words, false],
       [this.raw, true],
     ] as const)
       for (const at of searchBytes(bytes, forms)) {
+        if (pixels !== undefined && at >= pixels.start && at < pixels.end) continue
         const place = placeOf(dataSet, at)
         if (counts(place?.element, isRaw)) found.add(place?.path ?? "bytes")
       }
@@ -147,7 +154,7 @@ function segmentsOf(frame: Uint8Array): Uint8Array {
  * each place. Gives the places of what is found. The check throws DicomFormatError for bytes that cannot be read back. */
 export function selfCheck(
   original: Parsed,
-  its: Case,
+  its: Checked,
   known: KnownIdentifiers,
 ): (written: Written) => readonly string[] {
   const check = new SelfCheck(original, its, known)
