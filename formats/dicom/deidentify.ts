@@ -1,5 +1,6 @@
 import { deflateRawSync } from "node:zlib"
 import type { LocalTime } from "./dates.ts"
+import type { Decision } from "./decision.ts"
 import type { Coding } from "./element.ts"
 import { DicomFormatError } from "./errors.ts"
 import { isRegisteredUid } from "./dictionary.ts"
@@ -53,6 +54,8 @@ export interface InstanceContext {
   readonly series?: { readonly risk: ReturnType<typeof seriesRisk> }
   /** More identifiers of the person, besides those in the object, that must not be found in the result: else `identifier-left`. */
   readonly identifiers?: readonly string[]
+  /** Is told what decided on each element, in the order of the output. */
+  readonly trace?: (decision: Decision) => void
 }
 
 export interface Report {
@@ -139,6 +142,7 @@ interface Searched {
   readonly all: readonly string[]
   /** Names of others. */
   readonly names: readonly string[]
+  readonly trace: InstanceContext["trace"]
 }
 
 class Deidentifier {
@@ -168,7 +172,7 @@ class Deidentifier {
     return made
   }
 
-  private caseOf(parsed: Parsed, summary: Summary, person: Pseudonyms, { own, all, names }: Searched): Case {
+  private caseOf(parsed: Parsed, summary: Summary, person: Pseudonyms, { own, all, names, trace }: Searched): Case {
     const { options } = this.policy
     let whose: ReturnType<Case["whose"]> | undefined
     let named: { readonly pattern: RegExp | undefined } | undefined
@@ -187,6 +191,7 @@ class Deidentifier {
       patient: { identifiers: own },
       whose: () => (whose ??= { identifiers: [...own, ...namesIn(parsed)] }),
       named: () => (named ??= { pattern: namePattern(names) }).pattern,
+      ...(trace === undefined ? {} : { trace }),
       ...(this.policy.local === undefined ? {} : { local: this.policy.local }),
       isHit: (text, vr) => (isHit ??= hitsIn(all))(text, vr),
       counts: noCounts(),
@@ -236,7 +241,12 @@ class Deidentifier {
     const known = identifiersIn(parsed, this.retainUids, this.mayStay)
     const own = [...this.own(summary), ...(context.identifiers ?? [])]
     const identifiers = [...new Set([...own, ...known.texts])]
-    const its = this.caseOf(parsed, summary, person, { own, all: [...identifiers, ...known.uids], names: known.names })
+    const its = this.caseOf(parsed, summary, person, {
+      own,
+      all: [...identifiers, ...known.uids],
+      names: known.names,
+      trace: context.trace,
+    })
     const verdict = this.release(parsed, summary, its, facesAllowed)
     const left = selfCheck(parsed, its, { ...known, texts: identifiers })(verdict)
     return left.length === 0 ? verdict : refuse("identifier-left", left[0])

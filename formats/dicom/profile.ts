@@ -120,3 +120,16 @@ export function rulesFor(options: ReadonlySet<ProfileOption>): ReadonlyMap<numbe
       rules.set(parseInt(row[0]!, 16), { basic: row[1]!, option: optionAction(row, options) })
   return rules
 }
+
+const byTag = new Map((table.rows as string[][]).map((row) => [row[0]!, row]))
+
+/** What options say of the row of an attribute, `K` or `C`; empty where they say nothing, or there is no row. */
+export function optionCodes(
+  tag: number,
+  options: readonly ProfileOption[],
+): readonly { readonly option: ProfileOption; readonly code: string }[] {
+  const row = byTag.get(tag.toString(16).toUpperCase().padStart(8, "0"))
+  if (row === undefined) return []
+  const all = [...optionColumns, ["retain-longitudinal-modified-dates", modifiedDates] as const]
+  return all.flatMap(([option, at]) => (options.includes(option) && row[at] ? [{ option, code: row[at] }] : []))
+}
