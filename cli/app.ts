@@ -55,6 +55,8 @@ export interface FolderDeidentification {
   readonly accessionIssuers?: readonly (readonly string[])[]
   /** Where the CSV of input, output, status and reason goes. */
   readonly map?: string
+  /** Where a report of the run goes, a page (.html) or JSON. */
+  readonly reports?: readonly string[]
   /** Called as it goes on. */
   readonly onProgress?: (progress: { readonly phase: string; readonly done: number; readonly total: number }) => void
   readonly signal: AbortSignal

@@ -42,6 +42,7 @@ export const deid: Command = {
       value: "JSON",
       doc: 'lists of issuers of accession numbers that mean the same one, as a pipeline has them: [["HOSP", ""]]',
     },
+    report: { value: "A.html,B.json", doc: "writes what was applied, counts by action and refusals by reason" },
     map: { value: "FILE.csv", doc: "writes input,output,status,reason for each file, mode 0600" },
   },
   async run(args, app, io) {
@@ -57,6 +58,7 @@ export const deid: Command = {
     if (faults.length > 0) throw new UsageError(faults, "deid")
     const identityKeyFile = args.text("identity-key-file")
     const map = args.text("map")
+    const reports = (args.text("report") ?? "").split(",").filter((path) => path !== "")
     const namespace = args.text("namespace")
     const live = io.stderr.isTTY === true
     const { released, refused, failed } = await app
@@ -67,6 +69,7 @@ export const deid: Command = {
         options: (args.text("options") ?? "").split(",").filter((option) => option !== ""),
         faces: faces === "allow" ? "allow" : "refuse",
         accessionIssuers: issuers!,
+        reports: reports.map((path) => resolve(path)),
         signal: io.signal,
         onProgress: ({ phase, done, total: all }) => live && io.stderr.write(`\r${phase} ${done} of ${all} files`),
         ...(identityKeyFile === undefined ? {} : { identityKeyFile: resolve(identityKeyFile) }),

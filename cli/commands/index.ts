@@ -2,6 +2,7 @@ import type { Command } from "../command.ts"
 import { check } from "./check.ts"
 import { replayDeadLetters } from "./dead-letters-replay.ts"
 import { deadLetter, deadLetters } from "./dead-letters.ts"
+import { deidExplain } from "./deid-explain.ts"
 import { deid } from "./deid.ts"
 import { demo } from "./demo.ts"
 import { describe } from "./describe.ts"
@@ -33,6 +34,7 @@ export const commands: readonly Command[] = [
   replayStage,
   sql,
   deid,
+  deidExplain,
   synth,
   demo,
 ]

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises"
 import { join } from "node:path"
 import { WeirError } from "../../core/index.ts"
+import type { Counts } from "../../formats/dicom/index.ts"
 import { deidentifyOriginal, examine } from "../../transforms/deidentify/dicom-original.ts"
 import type { Original } from "../../transforms/deidentify/dicom-original.ts"
 import type { DicomPolicy } from "../../transforms/deidentify/dicom-policy.ts"
@@ -22,6 +23,8 @@ export interface FileResult {
   readonly output: string
   readonly status: "released" | "refused" | "failed"
   readonly reason: string
+  /** Elements of a released image by what was done. */
+  readonly counts?: Counts
 }
 
 /** How far a run is; `phase` reading counts headers, writing counts files that have their result. */
@@ -202,7 +205,7 @@ class Run {
     if (found.kind === "refused") return { input, output: "", status: "refused", reason: reasonOf(found) }
     if (markOf(await stat(path)) !== mark) throw new FileChanged()
     const output = await folder.write(policy.nameUid(study), found)
-    return { input, output, status: "released", reason: "" }
+    return { input, output, status: "released", reason: "", counts: found.released.report.counts }
   }
 }
 

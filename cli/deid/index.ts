@@ -8,6 +8,7 @@ import type { FileResult, Progress } from "./deidentify.ts"
 import { checkApart, listInputs } from "./files.ts"
 import { MapFile } from "./map.ts"
 import type { NamespaceOf } from "./person.ts"
+import { Tally, writeReport } from "./report.ts"
 import { Texts } from "./texts.ts"
 import { Folder } from "./write.ts"
 
@@ -79,6 +80,8 @@ export interface FolderGiven {
   readonly accessionIssuers?: readonly (readonly string[])[]
   readonly namespace?: NamespaceOf
   readonly map?: string
+  /** Where a report of the run goes, a page (.html) or JSON; see {@link RunReport}. */
+  readonly reports?: readonly string[]
   readonly onProgress?: (progress: Progress) => void
   readonly signal?: AbortSignal
 }
@@ -117,21 +120,20 @@ function optionsOf({ options, faces, accessionIssuers = [] }: FolderGiven): Omit
   }
 }
 
-/** {@link deidentifyEach} with its keys in files, for `weir deid`; resolves once all files have their result. */
+/** {@link deidentifyEach} with its keys in files, for `weir deid`; resolves once all files have their result and the reports are
+ * written. */
 export async function deidentifyFolder(given: FolderGiven): Promise<FolderVerdicts> {
-  const { keyFile, identityKeyFile, options: _, faces: __, accessionIssuers: ___, ...rest } = given
-  const refused = new Map<string, number>()
-  let [released, failed] = [0, 0]
+  const { keyFile, identityKeyFile, options, faces, accessionIssuers: _, reports = [], ...rest } = given
+  const projectKey = await keyIn(keyFile)
+  const tally = new Tally()
   const each = deidentifyEach({
     ...rest,
     options: optionsOf(given),
-    projectKey: await keyIn(keyFile),
+    projectKey,
     ...(identityKeyFile === undefined ? {} : { identityKey: await keyIn(identityKeyFile) }),
   })
-  for await (const { status, reason } of each) {
-    if (status === "released") released++
-    else refused.set(reason, (refused.get(reason) ?? 0) + 1)
-    if (status === "failed") failed++
-  }
-  return { released, refused: new Map([...refused].sort(([a], [b]) => (a < b ? -1 : 1))), failed }
+  for await (const result of each) tally.add(result)
+  for (const path of reports) await writeReport(path, tally.report({ options, faces, projectKey }))
+  const refused = new Map([...tally.refusals].sort(([a], [b]) => (a < b ? -1 : 1)))
+  return { released: tally.files.released, refused, failed: tally.files.failed }
 }

@@ -1,4 +1,6 @@
 import type { CleanText, TextPerson } from "./clean-text.ts"
+import type { LocalTime } from "./dates.ts"
+import type { Decision } from "./decision.ts"
 import type { Rule } from "./profile.ts"
 import type { Counts, Pseudonyms } from "./pseudonyms.ts"
 import type { Refused } from "./refusal.ts"
@@ -23,6 +25,8 @@ export interface Case {
   readonly retainUids: boolean
   /** What dates become: moved by the person's days, kept, or gone. */
   readonly dates: "shifted" | "kept" | "removed"
+  /** The clock that date times with an offset are told by; that of each text unless given. */
+  readonly local?: LocalTime
   readonly characteristics: boolean
   readonly safePrivate: boolean
   /** Whether any option cleans texts: descriptors, structured content or graphics. */
@@ -32,9 +36,13 @@ export interface Case {
   readonly patient: TextPerson
   /** Whose texts they are, with all others who are named in the object; only asked for when a text is cleaned. */
   readonly whose: () => TextPerson
+  /** Words of all names in the object that are not clinical as well, each as it may stand in a text; undefined when there is none. */
+  readonly named: () => RegExp | undefined
   /** Whether a value that an option would keep has an identifier of the person in it, as the search of the result would find. */
   readonly isHit: (text: string, vr: number) => boolean
   readonly counts: Counts
+  /** Is told what decided on each element. */
+  readonly trace?: (decision: Decision) => void
 }
 
 /** Thrown to unwind when something inside a sequence must not pass. */

@@ -1,9 +1,13 @@
 import { deflateRawSync } from "node:zlib"
+import type { LocalTime } from "./dates.ts"
+import type { Decision } from "./decision.ts"
 import type { Coding } from "./element.ts"
 import { DicomFormatError } from "./errors.ts"
 import { isRegisteredUid } from "./dictionary.ts"
 import { writeFileMeta } from "./file-meta.ts"
-import { hitsIn, searchFor } from "./identifiers.ts"
+import { hitsIn } from "./identifiers.ts"
+import { identifiersIn } from "./known-identifiers.ts"
+import { isOfKinds } from "./off-table.ts"
 import { Output } from "./output.ts"
 import { clearedPixels, embeddedOverlay } from "./overlay-bits.ts"
 import { parse } from "./parse.ts"
@@ -17,12 +21,13 @@ import { ascii, noCounts } from "./pseudonyms.ts"
 import type { Counts, Pseudonyms } from "./pseudonyms.ts"
 import { rewrite } from "./rewrite.ts"
 import type { Insertion } from "./rewrite.ts"
-import { isUidText } from "./treatment.ts"
+import { isUidText } from "./value-kinds.ts"
 import { RefusedInside } from "./case.ts"
 import type { Case } from "./case.ts"
 import { cleanDescriptor } from "./clean-text.ts"
 import type { CleanText } from "./clean-text.ts"
-import { namesIn } from "./own-identifiers.ts"
+import { namePattern, namesIn } from "./own-identifiers.ts"
+import { selfCheck } from "./self-check.ts"
 import { Unread } from "./source.ts"
 import { statements } from "./statements.ts"
 import { summaryOf } from "./summary.ts"
@@ -37,6 +42,8 @@ export interface Policy {
   readonly faces: "refuse" | "allow"
   /** Takes identity out of texts that an option cleans; the built-in one keeps clinical words only. */
   readonly cleanText?: CleanText
+  /** The clock whose time of day shifted date times with an offset tell; that of each value unless given. */
+  readonly local?: LocalTime
 }
 
 /** What is known of one instance from outside its bytes. */
@@ -47,6 +54,8 @@ export interface InstanceContext {
   readonly series?: { readonly risk: ReturnType<typeof seriesRisk> }
   /** More identifiers of the person, besides those in the object, that must not be found in the result: else `identifier-left`. */
   readonly identifiers?: readonly string[]
+  /** Is told what decided on each element, in the order of the output. */
+  readonly trace?: (decision: Decision) => void
 }
 
 export interface Report {
@@ -127,6 +136,15 @@ function splice(parsed: Parsed, output: Output, bodyStart: number): Pick<Release
   return { prefix, copy: { from: 0, to: 0 }, suffix }
 }
 
+/** What is searched for: in texts that are cleaned or kept by options, and in the result. */
+interface Searched {
+  readonly own: readonly string[]
+  readonly all: readonly string[]
+  /** Names of others. */
+  readonly names: readonly string[]
+  readonly trace: InstanceContext["trace"]
+}
+
 class Deidentifier {
   private readonly policy: Policy
   private readonly rules: ReadonlyMap<number, Rule>
@@ -154,9 +172,10 @@ class Deidentifier {
     return made
   }
 
-  private caseOf(parsed: Parsed, summary: Summary, person: Pseudonyms, identifiers: readonly string[]): Case {
+  private caseOf(parsed: Parsed, summary: Summary, person: Pseudonyms, { own, all, names, trace }: Searched): Case {
     const { options } = this.policy
     let whose: ReturnType<Case["whose"]> | undefined
+    let named: { readonly pattern: RegExp | undefined } | undefined
     let isHit: Case["isHit"] | undefined
     return {
       source: parsed.source,
@@ -169,9 +188,12 @@ class Deidentifier {
       safePrivate: options.includes("retain-safe-private"),
       cleaning: options.some((option) => option.startsWith("clean-")),
       cleanText: this.policy.cleanText ?? cleanDescriptor,
-      patient: { identifiers },
-      whose: () => (whose ??= { identifiers: [...identifiers, ...namesIn(parsed)] }),
-      isHit: (text, vr) => (isHit ??= hitsIn(identifiers))(text, vr),
+      patient: { identifiers: own },
+      whose: () => (whose ??= { identifiers: [...own, ...namesIn(parsed)] }),
+      named: () => (named ??= { pattern: namePattern(names) }).pattern,
+      ...(trace === undefined ? {} : { trace }),
+      ...(this.policy.local === undefined ? {} : { local: this.policy.local }),
+      isHit: (text, vr) => (isHit ??= hitsIn(all))(text, vr),
       counts: noCounts(),
     }
   }
@@ -216,18 +238,25 @@ class Deidentifier {
     if (person === undefined) return refuse("no-person")
     const risk = series === undefined ? seriesRisk([summary]) : series.risk
     const facesAllowed = faces === "allow" && risk === "face-risk"
-    const identifiers = [...this.own(summary), ...(context.identifiers ?? [])]
-    const its = this.caseOf(parsed, summary, person, identifiers)
+    const known = identifiersIn(parsed, this.retainUids, this.mayStay)
+    const own = [...this.own(summary), ...(context.identifiers ?? [])]
+    const identifiers = [...new Set([...own, ...known.texts])]
+    const its = this.caseOf(parsed, summary, person, {
+      own,
+      all: [...identifiers, ...known.uids],
+      names: known.names,
+      trace: context.trace,
+    })
     const verdict = this.release(parsed, summary, its, facesAllowed)
-    const left = searchFor(identifiers)(verdict)
+    const left = selfCheck(parsed, its, { ...known, texts: identifiers })(verdict)
     return left.length === 0 ? verdict : refuse("identifier-left", left[0])
   }
 
-  /** The identifiers that the object itself had, for the search of the result. */
-  private own(summary: Summary): readonly string[] {
-    const { patientId, patientName, accessionNumber, sopInstanceUid, studyInstanceUid, seriesInstanceUid } = summary
-    const uids = [sopInstanceUid, studyInstanceUid, seriesInstanceUid].filter((uid) => !isRegisteredUid(uid))
-    return [patientId, patientName, accessionNumber, ...(this.retainUids ? [] : uids)].filter((text) => text !== "")
+  private readonly mayStay = (tag: number): boolean => isOfKinds(tag) || this.rules.get(tag)?.option !== undefined
+
+  /** The identifiers that no text of the object may have. */
+  private own({ patientId, patientName, accessionNumber }: Summary): readonly string[] {
+    return [patientId, patientName, accessionNumber].filter((text) => text !== "")
   }
 
   readonly deidentify: Deidentify = (input, context) => {

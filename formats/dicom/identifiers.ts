@@ -32,7 +32,8 @@ const normal = (text: string): string =>
   (beyondAscii.test(text) ? text.normalize("NFKD").replace(/\p{M}/gu, "") : text).toUpperCase()
 const tokensOf = (text: string): readonly string[] => normal(text).match(/[\p{L}\p{N}]+/gu) ?? []
 
-interface Needles {
+/** What is searched for. */
+export interface Needles {
   /** Tokens joined by one space, searched in values with a space at both ends. */
   readonly anywhere: readonly string[]
   /** Short ones and defined terms: as the whole of a free text, a name or a component of a name. */
@@ -48,7 +49,8 @@ function parts(identifier: string): readonly string[] {
   return [...identifier.split(/[\^=]/), ...identifier.split(/[\^=\s]+/), identifier]
 }
 
-function needles(identifiers: readonly string[]): Needles {
+/** What to search for, of identifiers as they are written. */
+export function needlesOf(identifiers: readonly string[]): Needles {
   const anywhere = new Set<string>()
   const whole = new Set<string>()
   const uids = new Set<string>()
@@ -81,7 +83,8 @@ const firstWord = (needle: string): string => {
   return space < 0 ? needle : needle.slice(0, space)
 }
 
-function hits(text: string, vr: number, { anywhere, whole, uids }: Needles): boolean {
+/** Whether a value of a VR is a hit. */
+export function hitsOf(text: string, vr: number, { anywhere, whole, uids }: Needles): boolean {
   if (vr === UI) return text.split("\\").some((uid) => uids.has(uid.trim()))
   for (const uid of uids) if (text.includes(uid)) return true
   if (hasTokens(text, anywhere, numeric.has(vr) ? 6 : 0)) return true
@@ -98,7 +101,7 @@ class Search {
     this.wanted = wanted
   }
 
-  run(parsed: Parsed): readonly string[] {
+  run(parsed: Pick<Parsed, "source" | "dataSet">): readonly string[] {
     this.dataSet(parsed.dataSet, new Values(parsed.source, parsed.dataSet), "")
     return this.found
   }
@@ -121,30 +124,26 @@ class Search {
     if (isPixelData(element.tag) && path === "") return
     const known = lookup(element.tag)?.vr
     const vr = known === undefined || known === SQ ? element.vr : known
-    if (hits(values.text(element, vr), vr, this.wanted)) this.found.push(path + tagText(element.tag))
+    if (hitsOf(values.text(element, vr), vr, this.wanted)) this.found.push(path + tagText(element.tag))
   }
 }
 
-/** Searches written objects (up to their pixel data) for a person's identifiers: at token boundaries, without regard to case and
+/** Searches a file that was read (up to its pixel data) for a person's identifiers: at token boundaries, without regard to case and
  * accents; names by component; short tokens and defined terms only as whole values of free text or names. Gives the tag paths of
- * the hits. Throws DicomFormatError for bytes that cannot be read back. */
-export function searchFor(
-  identifiers: readonly string[],
-): (written: { readonly prefix: Uint8Array }) => readonly string[] {
-  const wanted = needles(identifiers)
-  return ({ prefix }) => {
-    const parsed = parse({ header: prefix, size: prefix.length }, { stopAtPixelData: true })
-    if (parsed.kind === "more") throw new DicomFormatError("truncated", "", prefix.length)
-    return new Search(wanted).run(parsed)
-  }
-}
+ * the hits. */
+export const searchParsed = (parsed: Pick<Parsed, "source" | "dataSet">, wanted: Needles): readonly string[] =>
+  new Search(wanted).run(parsed)
 
-/** Whether a value of a VR would be a hit of {@link searchFor}. */
+/** Whether a value of a VR would be a hit of {@link searchParsed}. */
 export function hitsIn(identifiers: readonly string[]): (text: string, vr: number) => boolean {
-  const wanted = needles(identifiers)
-  return (text, vr) => hits(text, vr, wanted)
+  const wanted = needlesOf(identifiers)
+  return (text, vr) => hitsOf(text, vr, wanted)
 }
 
-/** The tag paths at which a file, or the header of one, still holds any of a person's identifiers; see {@link searchFor}. */
-export const findIdentifiers = (header: Uint8Array, identifiers: readonly string[]): readonly string[] =>
-  searchFor(identifiers)({ prefix: header })
+/** The tag paths at which a file, or the header of one, still holds any of a person's identifiers; see {@link searchParsed}. Throws
+ * DicomFormatError for bytes that cannot be read. */
+export function findIdentifiers(header: Uint8Array, identifiers: readonly string[]): readonly string[] {
+  const parsed = parse({ header, size: header.length }, { stopAtPixelData: true })
+  if (parsed.kind === "more") throw new DicomFormatError("truncated", "", header.length)
+  return searchParsed(parsed, needlesOf(identifiers))
+}

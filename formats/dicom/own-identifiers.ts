@@ -26,3 +26,17 @@ export function namesIn({ source, dataSet }: Parsed): readonly string[] {
   }
   return found
 }
+
+/** Shortest words that are searched for; two ideographs are a full name, three letters are none. */
+// eslint-disable-next-line no-control-regex
+const isTelling = (word: string): boolean => (/^[\x00-\x7f]*$/.test(word) ? word.length > 3 : word.length > 1)
+const isCommon = (word: string): boolean => isClinicalWord(word.toUpperCase()) || /^ANONYMOUS$|^\d+$/i.test(word)
+
+/** The words of all names in an object but the patient's, which the search of the result finds, as a pattern that finds each where it stands alone; undefined when there is none. Words that
+ * clinical texts have, and what is too short to tell a person, are left out. */
+export function namePattern(names: readonly string[]): RegExp | undefined {
+  const words = new Set(names.flatMap((name) => name.match(/[\p{L}\p{M}\p{N}]+/gu) ?? []).filter(isTelling))
+  const telling = [...words].filter((word) => !isCommon(word))
+  if (telling.length === 0) return undefined
+  return new RegExp(`(?<![\\p{L}\\p{N}])(?:${telling.join("|")})(?![\\p{L}\\p{N}])`, "giu")
+}

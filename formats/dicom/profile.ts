@@ -102,14 +102,10 @@ const optionColumns: readonly (readonly [ProfileOption, number])[] = [
 ]
 const modifiedDates = column("rtnLongModifDatesOpt")
 const ages: ReadonlySet<string> = new Set(["00101010", "0072005F"])
-const offsetFromUtc = "00080201"
 
 /** C wins over K: what one option keeps as it is and another cleans is cleaned. */
 function optionAction(row: readonly string[], options: ReadonlySet<ProfileOption>): OptionAction | undefined {
-  if (options.has("retain-longitudinal-modified-dates") && row[modifiedDates] === "C") {
-    // An offset changes with summer time, so beside a shifted date it would tell the true season.
-    return row[0] === offsetFromUtc ? undefined : "date"
-  }
+  if (options.has("retain-longitudinal-modified-dates") && row[modifiedDates] === "C") return "date"
   const said = new Set(optionColumns.filter(([option]) => options.has(option)).map(([, at]) => row[at]))
   if (said.has("C")) return "text"
   if (!said.has("K")) return undefined
@@ -123,4 +119,17 @@ export function rulesFor(options: ReadonlySet<ProfileOption>): ReadonlyMap<numbe
     if (/^[0-9A-F]{8}$/.test(row[0]!))
       rules.set(parseInt(row[0]!, 16), { basic: row[1]!, option: optionAction(row, options) })
   return rules
+}
+
+const byTag = new Map((table.rows as string[][]).map((row) => [row[0]!, row]))
+
+/** What options say of the row of an attribute, `K` or `C`; empty where they say nothing, or there is no row. */
+export function optionCodes(
+  tag: number,
+  options: readonly ProfileOption[],
+): readonly { readonly option: ProfileOption; readonly code: string }[] {
+  const row = byTag.get(tag.toString(16).toUpperCase().padStart(8, "0"))
+  if (row === undefined) return []
+  const all = [...optionColumns, ["retain-longitudinal-modified-dates", modifiedDates] as const]
+  return all.flatMap(([option, at]) => (options.includes(option) && row[at] ? [{ option, code: row[at] }] : []))
 }

@@ -1,6 +1,7 @@
 import type { Coding, DataSet, Element } from "./element.ts"
+import type { Why } from "./decision.ts"
 import type { Output } from "./output.ts"
-import { isPixelData } from "./tag.ts"
+import { isPixelData, tagText } from "./tag.ts"
 import { Treatments } from "./treatment.ts"
 import type { Case, Replacement, Treatment } from "./case.ts"
 import { SQ, UI, UN } from "./vr.ts"
@@ -10,6 +11,9 @@ export interface Insertion extends Replacement {
   readonly tag: number
 }
 
+/** Patient's Name and Patient ID, which every output has. */
+const identity: ReadonlySet<number> = new Set([0x00100010, 0x00100020])
+
 /** Writes one data set, each element as it is treated; neighbours that stay are copied as one run. */
 class Rewriter {
   private readonly its: Case
@@ -17,14 +21,17 @@ class Rewriter {
   private readonly dataSet: DataSet
   private readonly isTop: boolean
   private readonly treatments: Treatments
+  /** Of the sequence and item around; for the trace. */
+  private readonly path: string
   private runFrom = 0
   private runTo = 0
 
-  constructor(its: Case, output: Output, dataSet: DataSet, parent: number, around?: Treatments) {
+  constructor(its: Case, output: Output, dataSet: DataSet, parent: number, path = "", around?: Treatments) {
     this.its = its
     this.output = output
     this.dataSet = dataSet
     this.isTop = parent === 0
+    this.path = path
     this.treatments = new Treatments(its, dataSet, parent, around)
   }
 
@@ -37,7 +44,9 @@ class Rewriter {
         inserted = insertions[next]!.tag === element.tag
         this.insert(insertions[next++]!)
       }
-      if (!inserted && !(this.isTop && isPixelData(element.tag))) this.apply(element, this.treatments.of(element))
+      if (inserted) continue
+      if (this.isTop && isPixelData(element.tag)) this.tell(element.tag, "pixel-data", "keep")
+      else this.apply(element, this.treatments.of(element, this.path))
     }
     while (next < insertions.length) this.insert(insertions[next++]!)
     this.flush()
@@ -45,7 +54,7 @@ class Rewriter {
 
   /** All elements, with a dummy for each value. */
   writeDummies(): void {
-    for (const element of this.ordered()) this.apply(element, this.treatments.dummyOf(element))
+    for (const element of this.ordered()) this.apply(element, this.treatments.dummyOf(element, this.path))
     this.flush()
   }
 
@@ -83,7 +92,13 @@ class Rewriter {
     if (odd === 1) this.output.append(Uint8Array.of(vr === UI || vr === UN ? 0 : 0x20))
   }
 
+  private tell(tag: number, why: Why, treatment: Treatment): void {
+    const { trace, rules } = this.its
+    trace?.({ path: tagText(tag), tag, rule: rules.get(tag), basic: undefined, why, treatment })
+  }
+
   private insert(insertion: Insertion): void {
+    this.tell(insertion.tag, identity.has(insertion.tag) ? "identity" : "statement", insertion)
     this.put(insertion.tag, insertion)
   }
 
@@ -94,10 +109,12 @@ class Rewriter {
     const { source } = this.its
     output.append(source.bytes(element.start, element.valueStart))
     const valueStart = output.length
-    for (const item of items) {
+    const traced = this.its.trace !== undefined
+    for (const [at, item] of items.entries()) {
+      const path = traced ? `${this.path}${tagText(element.tag)}[${at}].` : ""
       output.append(source.bytes(item.start, item.valueStart))
       const itemStart = output.length
-      body(new Rewriter(this.its, output, item, element.tag, this.treatments))
+      body(new Rewriter(this.its, output, item, element.tag, path, this.treatments))
       if (item.undefinedLength) output.append(source.bytes(item.valueEnd, item.end))
       else output.patchLength(itemStart, item.coding.bigEndian)
     }

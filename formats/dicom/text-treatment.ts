@@ -4,7 +4,7 @@ import { mentions } from "./clean-text.ts"
 import { isRegisteredUid } from "./dictionary.ts"
 import type { Element } from "./element.ts"
 import type { Values } from "./values.ts"
-import { singleTextVrs } from "./vr.ts"
+import { SH, singleTextVrs } from "./vr.ts"
 
 const uidText = /^(?:0|[12])(?:\.(?:0|[1-9]\d*)){4,}$/
 const someUid = /(?<![\d.])[012](?:\.(?:0|[1-9]\d*)){6,}(?![\d.]*\d)/
@@ -57,10 +57,27 @@ export function mappedText(its: Case, element: Element, vr: number, values: Valu
   const text = values.text(element, vr)
   if (!hasUid(text)) return "keep"
   const parts = (singleTextVrs.has(vr) ? [text] : text.split("\\")).map((part) => mappedUid(its, part.trim()) ?? part)
-  const tooLong = parts.some((part) => part.length > longest) || vr === 0x5348
+  const tooLong = parts.some((part) => part.length > longest) || vr === SH
   if (tooLong || parts.some(hasUid)) return undefined
   const value = encodeText(parts.join("\\"), charsetAs(values.bytes(element), values.charset))
   if (value === undefined) return undefined
   its.counts.uidsMapped++
+  return { vr, value }
+}
+
+/** A text with the words of persons' names in it replaced; `keep` where there is none, undefined where the result is too long for its
+ * VR or cannot be written. */
+export function withoutNames(its: Case, element: Element, vr: number, values: Values): Treatment | undefined {
+  if (element.valueEnd === element.valueStart) return "keep"
+  const pattern = its.named()
+  if (pattern === undefined) return "keep"
+  const text = values.text(element, vr)
+  const taken = text.replace(pattern, "ANONYMOUS")
+  if (taken === text) return "keep"
+  const parts = singleTextVrs.has(vr) ? [] : taken.split("\\")
+  if (parts.some((part) => part.length > (vr === SH ? 16 : longest)) || hasUid(text)) return undefined
+  const value = encodeText(taken, charsetAs(values.bytes(element), values.charset))
+  if (value === undefined) return undefined
+  its.counts.textsCleaned++
   return { vr, value }
 }

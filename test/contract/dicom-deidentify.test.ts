@@ -300,8 +300,8 @@ describe("options, each off unless named", () => {
     const out = released(elements, dates)
     expect(out.get("(0008,0020)")).toBe("20230125")
     expect(out.get("(0008,0022)")).toBe("2023.01.26")
-    expect(out.get("(0008,002A)")).toBe("20230126120000.5")
-    expect(out.has("(0008,0201)")).toBe(false)
+    expect(out.get("(0008,002A)")).toBe("20230126120000.5+0000")
+    expect(out.get("(0008,0201)")).toBe("+0000")
     expect(out.get("(0008,0030)")).toBe("120000.123")
     expect(out.get("(0010,0030)")).toBe("")
     const without = released(elements)
@@ -310,7 +310,7 @@ describe("options, each off unless named", () => {
     expect(without.has("(0008,0022)")).toBe(false)
   })
 
-  it.each(["20241301", "01/02/2024", "2024", "99991231", "19700101", "JANE DOE", "20240101\\soon"])(
+  it.each(["20241301", "01/02/2024", "202413", "99991231", "19700101", "JANE DOE", "20240101\\soon"])(
     "dates: %s takes the basic action and is counted",
     (value) => {
       const { out, verdict } = release(build(slice({ tag: "00080020", vr: "DA", value })), dates)
@@ -318,6 +318,53 @@ describe("options, each off unless named", () => {
       expect(verdict.report.counts.unreadableDates).toBe(1)
     },
   )
+
+  it.each<[string, string, string]>([
+    ["a year", "2024", "2023"],
+    ["a month", "202403", "202302"],
+    ["a month with an offset", "202403+0100", "202302+0000"],
+    ["a date time with an offset", "20240301083000-0500", "20230126083000+0000"],
+    ["several", "20240301\\2024", "20230126\\2023"],
+  ])("dates: %s is shifted at its own precision, and no offset tells the season", (_, value, told) => {
+    expect(released(slice({ tag: "0008002A", vr: "DT", value }), dates).get("(0008,002A)")).toBe(told)
+  })
+
+  it("dates: an offset is told by the clock of the project where that is known", () => {
+    const bytes = build(slice({ tag: "0008002A", vr: "DT", value: "20240301003000+0200" }))
+    const run = deidentifier({ options: dates.options!, faces: "refuse", local: (utc) => utc - 5 * 3_600_000 })
+    const verdict = run({ header: bytes, size: bytes.length }, { person })
+    if (verdict.kind !== "released") throw new Error(verdict.kind)
+    const out = Buffer.concat([verdict.prefix, bytes.subarray(verdict.copy.from, verdict.copy.to)])
+    expect(texts(parseWhole(out)).get("(0008,002A)")).toBe("20230125173000+0000")
+  })
+
+  it("dates: a dummy is never the date that it stands for", () => {
+    const enhanced = slice(
+      { tag: "00080016", vr: "UI", value: "1.2.840.10008.5.1.4.1.1.2.1" },
+      { tag: "00080023", vr: "DA", value: "19000101" },
+    )
+    expect(released(enhanced).get("(0008,0023)")).toBe("19000102")
+    expect(released(enhanced, dates).get("(0008,0023)")).toBe("19000102")
+  })
+
+  it("names of others are taken out of texts that the table passes over, and nothing else of them", () => {
+    const out = released(
+      slice(
+        { tag: "00080070", vr: "LO", value: "https://example.org/Zweig/Calculator" },
+        { tag: "00081090", vr: "LO", value: "Head coil" },
+        { tag: "00700084", vr: "PN", value: "ZWEIG^HEAD" },
+      ),
+    )
+    expect(out.get("(0008,0070)")).toBe("https://example.org/ANONYMOUS/Calculator")
+    expect(out.get("(0008,1090)")).toBe("Head coil")
+  })
+
+  it("UIDs that name a kind and no instance stay, whoever registered them", () => {
+    const out = released(slice({ tag: "00089123", vr: "UI", value: "1.3.46.670589.11" }))
+    expect(out.get("(0008,9123)")).toBe("1.3.46.670589.11")
+    const named = released(slice({ tag: "00089123", vr: "UI", value: "1.2.JANE" }))
+    expect(named.get("(0008,9123)")).toBe(person.uid("1.2.JANE"))
+  })
 
   it("dates that the table passes over do not stay unshifted either", () => {
     const elements = slice({ tag: "0008041F", vr: "DT", value: "20240301" })

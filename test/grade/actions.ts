@@ -2,7 +2,7 @@ import type { Report } from "./finding.ts"
 import type { DataSet, Element } from "./reader.ts"
 import { actionsFor } from "./rules.ts"
 import type { Action } from "./rules.ts"
-import { dayOf } from "./dates.ts"
+import { dayOf, isPlaceholder } from "./dates.ts"
 import type { Pair } from "./pair.ts"
 import { canonical, textOf, valuesOf } from "./text.ts"
 
@@ -108,7 +108,7 @@ export class Actions {
 
   #cleaned(before: Element, after: Element | undefined, became: ReturnType<typeof outcome>): void {
     if (before.vr !== "DA" && before.vr !== "DT") return
-    const dated = valuesOf(before).filter((value) => dayOf(value) !== undefined)
+    const dated = valuesOf(before).filter((value) => dayOf(value) !== undefined && !isPlaceholder(value))
     if (dated.length > 0 && (became === "absent" || became === "empty"))
       this.#report("actions", before.path, `C-${became}`)
     else if (dated.length > 0 && after !== undefined && valuesOf(after).every((value) => dayOf(value) === undefined))

@@ -19,6 +19,12 @@ export function dayOf(text: string): number | undefined {
   return back.getUTCMonth() + 1 === Number(found[2]) && Number(found[1]) >= 1800 ? time / 86_400_000 : undefined
 }
 
+/** Whether a day stands for none: shifted by a person's days it would tell those to everybody who knows what it stands for, and so the
+ * true dates of all else (PS3.15 E.3.6: dates are modified so as to reduce the possibility of matching). It has to become another or
+ * none, and has no interval to others. */
+export const isPlaceholder = (value: string): boolean =>
+  /^(?:0|1[0-8]|1900[.]?01[.]?01|1970[.]?01[.]?01|2[1-9]|[3-9])/.test(value)
+
 /** Whether an element's dates may stay as they are: kept by an option, or standard and not in the table. */
 function isKept(element: Element, asked: Asked, standard: Standard): boolean {
   if ((element.tag >>> 16) % 2 === 1) return false
@@ -85,7 +91,7 @@ export class Dates {
       const [old, made] = [valuesOf(before), valuesOf(after)]
       for (const [at, value] of old.entries()) {
         const [from, to] = [dayOf(value), dayOf(made[at] ?? "")]
-        if (from === undefined || to === undefined) continue
+        if (from === undefined || to === undefined || isPlaceholder(value)) continue
         const shift = to - from
         const known = this.#shifts.get(pair.person) ?? shift
         this.#shifts.set(pair.person, known)

@@ -203,15 +203,6 @@ describe.skipIf(absent)("a file de-identified by hand", () => {
   })
 })
 
-/** What is still wrong with the transformer's output: the goal is none. */
-const known = [
-  "actions dcmjs__sample-op.dcm 00080022 C-absent",
-  "date-shift dcmjs__sample-op.dcm 00080023 not-shifted",
-  "dates dcmjs__sample-op.dcm 00080023 original-date",
-  "identity dcmqi__rwvm.dcm 00080070 name-token",
-  "unchanged pydd__emri_small_big_endian.dcm 00089123 changed",
-]
-
 const real = join(data, "dicom")
 describe.skipIf(!existsSync(real))("the real files of ../shared/data/dicom", () => {
   const run = async () => {
@@ -221,12 +212,11 @@ describe.skipIf(!existsSync(real))("the real files of ../shared/data/dicom", () 
     return { input: real, output, map }
   }
 
-  it("come out of weir deid with the findings that are known, and no others", async () => {
+  it("come out of weir deid without a finding", async () => {
     const result = await graded({ ...(await run()), conformance: true })
     expect(result.files).toBeGreaterThan(20)
     const all = counted(result).map(({ class: kind, input, path, what }) => `${kind} ${input} ${path} ${what}`)
-    // Also one that is mended is told, so that the list stays true.
-    expect(all.sort()).toEqual(known)
+    expect(all.sort()).toEqual([])
     // Ambiguous is a judgement, not a way out.
     expect(result.findings.length - all.length).toBeLessThan(result.files)
   }, 120_000)

@@ -50,7 +50,11 @@ export class DicomPolicy {
     this.#clock = given.clock
     this.#pseudonyms = pseudonymizer(given.projectKey, this.#shift)
     this.#issuers = new Map((given.accessionIssuers ?? []).flatMap((same) => same.map((one) => [one, same[0]!])))
-    this.deidentify = deidentifier({ options: this.#options, faces: this.faces })
+    this.deidentify = deidentifier({
+      options: this.#options,
+      faces: this.faces,
+      ...(given.clock === undefined ? {} : { local: given.clock.local }),
+    })
   }
 
   person(key: string): Person {

@@ -1,0 +1,120 @@
+import { createHmac } from "node:crypto"
+import { writeFile } from "node:fs/promises"
+import { fatal } from "../../core/index.ts"
+import { profileEdition } from "../../formats/dicom/index.ts"
+import type { ProfileOption } from "../../formats/dicom/index.ts"
+import { methodCodes } from "../../formats/dicom/profile.ts"
+import { version } from "../version.ts"
+import type { FileResult } from "./deidentify.ts"
+
+/** What was applied to the files of a run, and what became of them. No value, name of a file or identifier is in it. */
+export interface RunReport {
+  readonly tool: string
+  readonly profile: { readonly standard: "PS3.15 Annex E"; readonly edition: string }
+  /** Codes of CID 7050 with their meanings. */
+  readonly codes: readonly { readonly code: string; readonly meaning: string }[]
+  readonly options: readonly string[]
+  readonly faces: "refuse" | "allow"
+  /** Tells runs under one key from runs under another; nothing of the key is in it. */
+  readonly keyId: string
+  readonly files: { readonly released: number; readonly refused: number; readonly failed: number }
+  /** Elements of images by what was done. */
+  readonly actions: Readonly<Record<string, number>>
+  /** Files without output by reason. */
+  readonly refusals: Readonly<Record<string, number>>
+}
+
+/** What a run is made with. */
+export interface Applied {
+  readonly options: readonly string[]
+  readonly faces: "refuse" | "allow"
+  readonly projectKey: Uint8Array
+}
+
+/** Counts what becomes of files. */
+export class Tally {
+  readonly files = { released: 0, refused: 0, failed: 0 }
+  readonly actions = new Map<string, number>()
+  readonly refusals = new Map<string, number>()
+
+  add({ status, reason, counts }: FileResult): void {
+    this.files[status]++
+    if (status !== "released") this.refusals.set(reason, (this.refusals.get(reason) ?? 0) + 1)
+    for (const [action, count] of Object.entries(counts ?? {}))
+      if (count > 0) this.actions.set(action, (this.actions.get(action) ?? 0) + count)
+  }
+
+  report({ options, faces, projectKey }: Applied): RunReport {
+    const asked = [...new Set(options)].sort() as ProfileOption[]
+    return {
+      tool: `weir ${version()}`,
+      profile: { standard: "PS3.15 Annex E", edition: profileEdition },
+      codes: (["basic", ...asked] as const).map((option) => {
+        const [code, meaning] = methodCodes.get(option)!
+        return { code, meaning }
+      }),
+      options: asked,
+      faces,
+      keyId: createHmac("sha256", projectKey).update("weir key id").digest("hex").slice(0, 16),
+      files: this.files,
+      actions: sorted(this.actions),
+      refusals: sorted(this.refusals),
+    }
+  }
+}
+
+const sorted = (counts: ReadonlyMap<string, number>): Record<string, number> =>
+  Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)))
+
+const escaped = (text: string): string =>
+  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;")
+
+const table = (head: readonly string[], rows: readonly (readonly (string | number)[])[]): string => {
+  const row = (cells: readonly (string | number)[], tag: string) =>
+    `<tr>${cells.map((cell) => `<${tag}>${escaped(String(cell))}</${tag}>`).join("")}</tr>`
+  return `<table>\n${[row(head, "th"), ...rows.map((cells) => row(cells, "td"))].join("\n")}\n</table>`
+}
+
+/** The report as a page that needs nothing else. */
+export function reportPage(report: RunReport): string {
+  const { tool, profile, codes, options, faces, keyId, files, actions, refusals } = report
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>De-identification report</title>
+<style>body{font:15px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem}table{border-collapse:collapse;margin:0 0 1.5rem}td,th{border:1px solid #bbb;padding:.25rem .6rem;text-align:left}</style>
+<h1>De-identification report</h1>
+<h2>What was applied</h2>
+${table(
+  ["what", "value"],
+  [
+    ["tool", tool],
+    ["profile", `${profile.standard}, edition ${profile.edition}`],
+    ["options", options.join(", ") || "none"],
+    ["faces", faces],
+    ["key id", keyId],
+  ],
+)}
+${table(
+  ["code (CID 7050)", "meaning"],
+  codes.map(({ code, meaning }) => [code, meaning]),
+)}
+<h2>Files</h2>
+${table(["what became of them", "files"], Object.entries(files))}
+<h2>Elements of images by action</h2>
+${table(["action", "elements"], Object.entries(actions))}
+<h2>Refused, with reasons</h2>
+${table(["reason", "files"], Object.entries(refusals))}
+<p>Shifted dates are no safe harbor (45 CFR 164.514(b)(2)); they need an expert's determination.</p>
+</html>
+`
+}
+
+/** Writes a report: a page where the name ends in .html, else JSON. Throws fatal `report-unwritable`. */
+export async function writeReport(path: string, report: RunReport): Promise<void> {
+  const text = /\.html?$/i.test(path) ? reportPage(report) : `${JSON.stringify(report, undefined, 2)}\n`
+  await writeFile(path, text).catch((cause: unknown) => {
+    const { code } = cause as NodeJS.ErrnoException
+    throw fatal("report-unwritable", `the report cannot be written (${code ?? "unknown"})`, { path: "report", cause })
+  })
+}

@@ -1,0 +1,140 @@
+import { RefusedInside } from "./case.ts"
+import type { Case, Treatment } from "./case.ts"
+import { hasOwnMeaning } from "./content-item.ts"
+import type { Why } from "./decision.ts"
+import { lookup } from "./dictionary.ts"
+import type { DataSet, Element } from "./element.ts"
+import { rawText } from "./raw-text.ts"
+import { refuse } from "./refusal.ts"
+import { isCurve, isOverlay, tagText } from "./tag.ts"
+import { cleanedText, mappedText, withoutNames } from "./text-treatment.ts"
+import { isUidText } from "./value-kinds.ts"
+import type { Values } from "./values.ts"
+import { charsetVrs, DA, DT, PN, SQ, UI } from "./vr.ts"
+
+/** What the table passes over and yet tells who or when (docs/decisions/0011): birth and death dates in other calendars, retired
+ * order numbers, addresses that hold UIDs as they were, and encrypted originals under keys that are not ours. */
+const alsoRemoved: ReadonlySet<number> = new Set([
+  0x00100033, 0x00100034, 0x00401006, 0x00401007, 0x00402006, 0x00402007, 0x00081190, 0x0040e010, 0x00404073,
+  0x04000500,
+])
+/** UIDs of classes, transfer syntaxes, coding schemes, context groups and software versions, which the table passes over as they name
+ * no instance and nobody (docs/decisions/0047); all others are mapped. */
+const ofKinds: ReadonlySet<number> = new Set([
+  0x00080016, 0x0008001a, 0x0008001b, 0x00080062, 0x0008010c, 0x00080117, 0x00080118, 0x0008040e, 0x00081150,
+  0x0008115a, 0x00083002, 0x00089123, 0x00340003, 0x04000010, 0x04000510, 0x30100052, 0x30100053,
+])
+/** Whether the UIDs of an attribute name kinds of things, and none of a patient's. */
+export const isOfKinds = (tag: number): boolean => ofKinds.has(tag)
+/** Groups below 0008 belong to commands, file meta information and media directories (PS3.5 7.1). */
+const firstDataSetTag = 0x00080000
+/** Text Value and Unformatted Text Value: free text of content items and annotations, wherever they stand. */
+const freeText: ReadonlySet<number> = new Set([0x0040a160, 0x00700006])
+const CODE_MEANING = 0x00080104
+
+/** Curves and overlays (rows 50xx and 60xx of Table E.1-1) go as a whole: what they draw cannot be read, and without its data the rest
+ * of a plane is no plane. */
+const repeatingRow = (tag: number): boolean => isCurve(tag) || isOverlay(tag)
+const isEmpty = (element: Element): boolean => element.valueEnd === element.valueStart
+const isDate = (vr: number): boolean => vr === DA || vr === DT
+
+/** What the rest of the de-identifier does, whoever's attribute it is. */
+export interface Acts {
+  readonly drop: (count: "removed" | "removedUnknown") => Treatment
+  readonly emptied: (vr: number) => Treatment
+  readonly dummy: (element: Element, vr: number) => Treatment
+  readonly uids: (element: Element) => Treatment
+  /** A sequence that is none, encapsulated bytes, text where numbers belong. */
+  readonly strange: (element: Element, vr: number) => boolean
+  /** Undefined when it cannot be read. */
+  readonly shifted: (element: Element, vr: number) => Treatment | undefined
+  readonly unreadable: (element: Element) => Treatment
+  readonly because: (why: Why) => void
+}
+
+/** Decides on elements that are in no row of Table E.1-1. They stay as they are, but for what is in no dictionary, dates, names, UIDs of
+ * instances, free text, and texts with a UID or a name in them. */
+export class OffTable {
+  private readonly its: Case
+  private readonly dataSet: DataSet
+  /** Tag of the enclosing sequence, 0 at the top. */
+  private readonly parent: number
+  private readonly acts: Acts
+
+  constructor(its: Case, dataSet: DataSet, parent: number, acts: Acts) {
+    this.its = its
+    this.dataSet = dataSet
+    this.parent = parent
+    this.acts = acts
+  }
+
+  /** Throws `RefusedInside` for pictures inside items.
+   * @param values those of the data set; read only for texts */
+  of(element: Element, values: () => Values): Treatment {
+    const { acts } = this
+    const { tag } = element
+    const entry = lookup(tag)
+    acts.because("unknown")
+    if (entry === undefined || tag < firstDataSetTag) return acts.drop("removedUnknown")
+    this.refusePictures(element)
+    acts.because("off-table-removed")
+    if (repeatingRow(tag) || alsoRemoved.has(tag)) return acts.drop("removed")
+    acts.because("other-kind")
+    if (element.items !== undefined && entry.vr !== SQ) return acts.drop("removedUnknown")
+    if (element.items === undefined && acts.strange(element, entry.vr)) return acts.drop("removedUnknown")
+    acts.because("off-table")
+    return element.items === undefined ? this.value(element, entry.vr, values) : "clean"
+  }
+
+  private value(element: Element, vr: number, values: () => Values): Treatment {
+    if (vr === UI || element.vr === UI) return this.uids(element)
+    if (isEmpty(element)) return "keep"
+    // The table passes over some names and dates, but a name is never kept, and a date that stays would tell the shift.
+    if (vr === PN || element.vr === PN) {
+      this.acts.because("off-table-name")
+      return this.acts.emptied(PN)
+    }
+    if (isDate(vr) || isDate(element.vr)) return this.date(element, vr)
+    return charsetVrs.has(vr) ? this.text(element, vr, values()) : "keep"
+  }
+
+  private uids(element: Element): Treatment {
+    if (isOfKinds(element.tag) && isUidText(rawText(this.its.source, element))) return "keep"
+    this.acts.because("uid")
+    return this.acts.uids(element)
+  }
+
+  private date(element: Element, vr: number): Treatment {
+    if (this.its.dates === "kept") return "keep"
+    this.acts.because("off-table-date")
+    if (this.its.dates === "removed") return this.acts.drop("removed")
+    return this.acts.shifted(element, isDate(vr) ? vr : element.vr) ?? this.acts.unreadable(element)
+  }
+
+  /** Texts stay as they are, but for UIDs and names in them, free text, and what a site calls its own codes where options clean texts. */
+  private text(element: Element, vr: number, values: Values): Treatment {
+    const { tag } = element
+    const isMeaning = tag === CODE_MEANING
+    const isOwn = isMeaning && hasOwnMeaning(this.its.source, this.dataSet)
+    if (freeText.has(tag) || (isOwn && this.its.cleaning)) {
+      this.acts.because("off-table-text")
+      const cleaned = this.its.cleaning ? cleanedText(this.its, element, vr, values) : undefined
+      return cleaned ?? this.acts.dummy(element, vr)
+    }
+    // What a published scheme means by a code is nobody's name.
+    const named = isMeaning && !isOwn ? "keep" : withoutNames(this.its, element, vr, values)
+    if (named !== "keep") {
+      this.acts.because("off-table-text")
+      return named ?? this.acts.dummy(element, vr)
+    }
+    const mapped = mappedText(this.its, element, vr, values)
+    if (mapped !== "keep") this.acts.because("uid")
+    return mapped ?? this.acts.drop("removed")
+  }
+
+  private refusePictures(element: Element): void {
+    const { tag } = element
+    if (this.parent === 0 || isEmpty(element)) return
+    if (tag >>> 24 === 0x7f) throw new RefusedInside(refuse("unexpected-pixel-data", tagText(tag), "nested"))
+  }
+}
