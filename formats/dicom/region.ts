@@ -70,7 +70,8 @@ export function canShowFace(summary: Summary): boolean {
 }
 
 /** What one instance adds to the decision on its series: `region` is `none` when nothing of a face can be seen in pictures of its
- * class, else where it says that it is; `above` also when its descriptions speak of head or neck. */
+ * class, else where it says that it is; `above` also when its descriptions speak of head or neck, or it says
+ * itself that features can be recognized. */
 export interface SeriesEvidence {
   readonly burnedIn: boolean
   readonly region: "none" | Region
@@ -80,7 +81,8 @@ export interface SeriesEvidence {
 export function seriesEvidence(summary: Summary): SeriesEvidence {
   const burnedIn = summary.burnedInAnnotation === "YES"
   if (!canShowFace(summary)) return { burnedIn, region: "none" }
-  return { burnedIn, region: described(summary) ? "above" : statedRegion(summary) }
+  const isShown = summary.recognizableVisualFeatures === "YES" || described(summary)
+  return { burnedIn, region: isShown ? "above" : statedRegion(summary) }
 }
 
 /** What holds for a whole series. */

@@ -24,6 +24,8 @@ export interface Bytes {
 
 /** A file of a series: opened as often as it is needed, so that no more than one is in memory. */
 export interface Member {
+  /** SOP Instance UID: the order of members is by it. */
+  readonly id: string
   use<T>(act: (bytes: Bytes) => Promise<T>): Promise<T>
 }
 
@@ -115,7 +117,8 @@ const seedOf = ({ secret }: DefaceGiven): number => createHash("sha256").update(
  * of each file, one in memory at a time, and a grid of the patient's body. Held is what cannot be done, or was not done well enough. */
 export async function planDefacing(members: readonly Member[], given: DefaceGiven): Promise<Defacing | Held> {
   try {
-    return await plan(members, given)
+    // Sums of floating point numbers depend on their order.
+    return await plan([...members].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)), given)
   } catch (thrown) {
     if (thrown instanceof Changed) return held("unreadable-pixels")
     throw thrown
