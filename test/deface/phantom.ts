@@ -85,13 +85,30 @@ const values: Readonly<Record<"CT" | "MR", Readonly<Record<Tissue, readonly [mea
 }
 
 /** Where a point of the world lies in the usual person. */
-function toPerson({ scale, pitch, yaw, at }: Person): (p: Point) => Point {
+export function toPerson({ scale, pitch, yaw, at }: Person): (p: Point) => Point {
   const [sp, cp] = [Math.sin((pitch * Math.PI) / 180), Math.cos((pitch * Math.PI) / 180)]
   const [sy, cy] = [Math.sin((yaw * Math.PI) / 180), Math.cos((yaw * Math.PI) / 180)]
   return (p) => {
     const [x, y, z] = [p[0] - at[0], p[1] - at[1], p[2] - at[2]]
     const [a, b] = [cy * x + sy * y, -sy * x + cy * y]
     return [a / scale, (cp * b + sp * z) / scale, (-sp * b + cp * z) / scale]
+  }
+}
+
+/** Where the skin of the usual person's face is, seen from the front at a place across and up; undefined where there is none. */
+export function skinAt(x: number, z: number): number | undefined {
+  for (let y = -140; y < 0; y += 0.5)
+    if (tissues.some(([name, holds]) => name !== "air" && holds([x, y, z]))) return y
+  return undefined
+}
+
+/** Where a point of the usual person lies in the world. */
+export function toWorld({ scale, pitch, yaw, at }: Person): (p: Point) => Point {
+  const [sp, cp] = [Math.sin((pitch * Math.PI) / 180), Math.cos((pitch * Math.PI) / 180)]
+  const [sy, cy] = [Math.sin((yaw * Math.PI) / 180), Math.cos((yaw * Math.PI) / 180)]
+  return (p) => {
+    const [x, b, z] = [p[0] * scale, (cp * p[1] - sp * p[2]) * scale, (sp * p[1] + cp * p[2]) * scale]
+    return [cy * x - sy * b + at[0], sy * x + cy * b + at[1], z + at[2]]
   }
 }
 
@@ -124,9 +141,9 @@ export const axial: Scan = {
   row: [1, 0, 0],
   column: [0, 1, 0],
   step: [0, 0, 2.5],
-  spacing: [1.9, 1.9],
-  rows: 136,
-  columns: 128,
+  spacing: [2.5, 2.5],
+  rows: 108,
+  columns: 96,
   slices: 104,
   centre: [0, -4, -34],
 }
@@ -136,8 +153,9 @@ export const sagittal: Scan = {
   row: [0, 1, 0],
   column: [0, 0, -1],
   step: [2.5, 0, 0],
-  slices: 84,
-  columns: 136,
+  slices: 86,
+  rows: 104,
+  columns: 108,
 }
 
 export const coronal: Scan = {
@@ -145,7 +163,8 @@ export const coronal: Scan = {
   row: [1, 0, 0],
   column: [0, 0, -1],
   step: [0, 2.5, 0],
-  slices: 100,
+  slices: 104,
+  rows: 104,
 }
 
 const add = (a: Point, b: Point, by: number): Point => [a[0] + b[0] * by, a[1] + b[1] * by, a[2] + b[2] * by]
