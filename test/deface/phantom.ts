@@ -113,7 +113,9 @@ export function toWorld({ scale, pitch, yaw, at }: Person): (p: Point) => Point 
 }
 
 const tissueAt = (world: Point, p: Point, modality: "CT" | "MR"): Tissue => {
-  const found = tissues.find(([, holds]) => holds(p))?.[0]
+  // Most of what is scanned is air.
+  const isNear = Math.abs(p[0]) < 95 && p[1] > -122 && p[1] < 96 && p[2] < 91
+  const found = isNear ? tissues.find(([, holds]) => holds(p))?.[0] : undefined
   if (found !== undefined) return found
   return modality === "CT" && world[1] > 112 && world[1] < 124 && Math.abs(world[0]) < 110 ? "table" : "nothing"
 }

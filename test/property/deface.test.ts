@@ -15,11 +15,24 @@ const thick: Scan = { ...axial, spacing: [1.4, 1.4], rows: 192, columns: 172, st
 const feetFirst: Scan = { ...axial, step: [0, 0, -2.5] }
 const bigEndian: Scan = { ...axial, signed: true, transferSyntax: "1.2.840.10008.1.2.2" }
 const implicit: Scan = { ...coronal, signed: true, transferSyntax: "1.2.840.10008.1.2" }
+/** Ends inside the head on both sides. */
+const slab: Scan = { ...sagittal, slices: 50 }
 
-const scans = { axial, coronal, sagittal, oblique, gantry, thick, feetFirst, bigEndian, implicit }
-const cases = Object.entries(scans).flatMap(([name, scan]) =>
-  (["CT", "MR"] as const).map((modality) => [modality, name, { ...scan, modality }] as const),
-)
+const mr = (scan: Scan): Scan => ({ ...scan, modality: "MR" })
+const cases = Object.entries({
+  "CT, axial": axial,
+  "CT, coronal, implicit, signed": implicit,
+  "CT, oblique": oblique,
+  "CT, tilted gantry": gantry,
+  "CT, axial, 5 mm": thick,
+  "CT, feet first": feetFirst,
+  "CT, big endian, signed": bigEndian,
+  "MR, axial": mr(axial),
+  "MR, coronal": mr(coronal),
+  "MR, sagittal": mr(sagittal),
+  "MR, sagittal, without the sides": mr(slab),
+  "MR, oblique": mr(oblique),
+})
 
 async function check(scan: Scan, person: Person): Promise<void> {
   const slices = phantom(scan, person)
@@ -35,12 +48,12 @@ async function check(scan: Scan, person: Person): Promise<void> {
 
 describe("a face that is taken out of a phantom's head", () => {
   it.each(cases)(
-    "%s, %s: nothing is left at 95 %% of the skin nor 4 mm behind it, and no voxel of the brain changed",
-    (_, __, scan) => check(scan, usual),
+    "%s: nothing is left at 95 %% of the skin nor 4 mm behind it, and no voxel of the brain changed",
+    (_, scan) => check(scan, usual),
     240_000,
   )
 
-  const seeds = Number(process.env["WEIR_FACE_SEEDS"] ?? 4)
+  const seeds = Number(process.env["WEIR_FACE_SEEDS"] ?? 3)
   it.each(Array.from({ length: seeds }, (_, at) => at + Number(process.env["WEIR_FACE_FROM"] ?? 1)))(
     "whoever lies however in the scanner (seed %i)",
     async (seed) => {

@@ -1,5 +1,6 @@
 import { squaredDistance } from "./distance.ts"
 import type { Head } from "./head.ts"
+import { dilated, eroded } from "./morphology.ts"
 import type { Landmarks } from "./landmarks.ts"
 
 /** Lengths of the cut, mm of a head that is 190 mm long; others in proportion. The brain lies under at least 9 mm of scalp and bone at
@@ -25,9 +26,9 @@ const unevenness = 0.22
 /** mm over which the unevenness changes. */
 const lattice = 14
 
-/** Depth of the head's cells beneath what is outside, mm; cells that nobody saw are no outside. */
-const depths = (isOutside: (cell: number) => boolean, { grid }: Head): Float32Array => {
-  const squared = squaredDistance(isOutside, grid.size)
+/** Depth of the head's cells beneath its skin, mm; cells that nobody saw are no outside. */
+const depths = ({ grid, seen, inside }: Head): Float32Array => {
+  const squared = squaredDistance((cell) => seen[cell] === 1 && inside[cell] === 0, grid.size)
   for (let cell = 0; cell < squared.length; cell++) squared[cell] = Math.sqrt(squared[cell]!) * grid.step
   return squared
 }
@@ -59,12 +60,12 @@ export function cutOf(head: Head, marks: Landmarks, seed: number): Uint8Array {
 }
 
 function cutFront(head: Head, marks: Landmarks, uneven: (a: number, b: number) => number, removed: Uint8Array): void {
-  const { grid, inside, seen } = head
+  const { grid, inside } = head
   const { step, origin, size } = grid
   const [nx, ny, nz] = size
   const { length, middle, nasion, front } = marks
   const scale = length / 190
-  const depth = depths((cell) => seen[cell] === 1 && inside[cell] === 0, head)
+  const depth = depths(head)
   const half = marks.breadth / 2 + 20
   const [top, bottom] = [nasion.high + window.above * length, nasion.low - window.below * length]
   const back = front + window.back * length
@@ -112,11 +113,9 @@ function cutSides(head: Head, marks: Landmarks, removed: Uint8Array): void {
   const { step, origin, size } = grid
   const [nx, ny, nz] = size
   const { length, middle, nasion, front } = marks
-  const depth = depths((cell) => seen[cell] === 1 && inside[cell] === 0, head)
-  const toCore = depths((cell) => inside[cell] === 1 && depth[cell]! >= opening, head)
-  const core = (cell: number) => toCore[cell]! <= opening
-  const beneath = depths((cell) => seen[cell] === 1 && !core(cell), head)
-  const limit = cutLengths.ears * (length / 190)
+  const reach = Math.round(opening / step)
+  const core = dilated(eroded(inside, seen, size, reach), size, reach)
+  const kept = eroded(core, seen, size, Math.max(1, Math.round((cutLengths.ears * (length / 190)) / step)))
   const nearest = 0.3 * marks.breadth
   for (let k = 0; k < nz; k++) {
     const z = origin[2] + (k + 0.5) * step
@@ -131,8 +130,7 @@ function cutSides(head: Head, marks: Landmarks, removed: Uint8Array): void {
       ] as const)
         for (let i = from; i >= 0 && i < nx; i += by) {
           if (Math.abs(origin[0] + (i + 0.5) * step - middle) < nearest) break
-          const isCore = core(row + i)
-          if (isCore && beneath[row + i]! >= limit) break
+          if (kept[row + i] === 1) break
           removed[row + i] = 1
         }
     }

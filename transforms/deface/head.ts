@@ -1,5 +1,5 @@
-import { squaredDistance } from "./distance.ts"
 import type { Grid } from "./grid.ts"
+import { dilated, eroded } from "./morphology.ts"
 
 /** Cells of a grid by what they are. */
 export interface Head {
@@ -97,11 +97,9 @@ function flood(
   return tail
 }
 
-function closed(mask: Uint8Array, { size, step }: Grid): Uint8Array {
-  const radius = (closing / step) ** 2
-  const toTissue = squaredDistance((cell) => mask[cell] === 1, size)
-  const toOpen = squaredDistance((cell) => toTissue[cell]! > radius, size)
-  return mask.map((value, cell) => (value === 1 || toOpen[cell]! > radius ? 1 : 0))
+function closed(mask: Uint8Array, seen: Uint8Array, { size, step }: Grid): Uint8Array {
+  const reach = Math.round(closing / step)
+  return eroded(dilated(mask, size, reach), seen, size, reach)
 }
 
 /** Air that can be reached from the sides, the front, the back and the top of what was seen: not from below, where the airway opens. */
@@ -141,7 +139,7 @@ export function findHead(grid: Grid, modality: "CT" | "MR"): Head | undefined {
   for (let cell = 0; cell < means.length; cell++) tissue[cell] = means[cell]! > threshold ? 1 : 0
   const body = largest(tissue, grid)
   if (body === undefined) return undefined
-  const air = outsideAir(closed(body, grid), seen, grid)
+  const air = outsideAir(closed(body, seen, grid), seen, grid)
   const inside = new Uint8Array(means.length)
   for (let cell = 0; cell < inside.length; cell++) inside[cell] = seen[cell] === 1 && air[cell] === 0 ? 1 : 0
   const found = largest(inside, grid)
