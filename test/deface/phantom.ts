@@ -97,8 +97,7 @@ export function toPerson({ scale, pitch, yaw, at }: Person): (p: Point) => Point
 
 /** Where the skin of the usual person's face is, seen from the front at a place across and up; undefined where there is none. */
 export function skinAt(x: number, z: number): number | undefined {
-  for (let y = -140; y < 0; y += 0.5)
-    if (tissues.some(([name, holds]) => name !== "air" && holds([x, y, z]))) return y
+  for (let y = -140; y < 0; y += 0.5) if (tissues.some(([name, holds]) => name !== "air" && holds([x, y, z]))) return y
   return undefined
 }
 
@@ -172,7 +171,11 @@ export const coronal: Scan = {
 const add = (a: Point, b: Point, by: number): Point => [a[0] + b[0] * by, a[1] + b[1] * by, a[2] + b[2] * by]
 
 /** The slices of a phantom as files, with what is changed in their headers. */
-export function phantom(scan: Scan, person: Person = usual, ...changes: readonly DataElement[]): readonly PhantomSlice[] {
+export function phantom(
+  scan: Scan,
+  person: Person = usual,
+  ...changes: readonly DataElement[]
+): readonly PhantomSlice[] {
   const inside = toPerson(person)
   const next = noise(person.seed)
   const { modality, rows, columns, slices, spacing, row, column, step } = scan
@@ -189,7 +192,8 @@ export function phantom(scan: Scan, person: Person = usual, ...changes: readonly
         const tissue = tissueAt(world, p, modality)
         const [mean, spread] = table[tissue]
         const value = Math.round(mean + spread * next())
-        samples[j * columns + i] = modality === "CT" ? (scan.signed === true ? value : value + 1024) : Math.max(0, value)
+        samples[j * columns + i] =
+          modality === "CT" ? (scan.signed === true ? value : value + 1024) : Math.max(0, value)
         brain[j * columns + i] = tissue === "brain" ? 1 : 0
       }
     return { file: fileOf(scan, at, origin, samples, changes), brain, origin }

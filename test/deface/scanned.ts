@@ -55,7 +55,8 @@ export function compare(
   for (const [at, { file, brain: isBrain }] of slices.entries()) {
     const after = files[at]!
     const from = file.length - isBrain.length * 2
-    headersKept &&= Buffer.compare(file.subarray(0, from), after.subarray(0, from)) === 0 && file.length === after.length
+    headersKept &&=
+      Buffer.compare(file.subarray(0, from), after.subarray(0, from)) === 0 && file.length === after.length
     for (let voxel = 0; voxel < isBrain.length; voxel++) {
       const [a, b] = [from + voxel * 2, from + voxel * 2 + 1]
       const isChanged = file[a] !== after[a] || file[b] !== after[b]

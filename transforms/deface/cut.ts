@@ -26,10 +26,11 @@ const unevenness = 0.22
 /** mm over which the unevenness changes. */
 const lattice = 14
 
-/** Depth of the head's cells beneath its skin, mm; cells that nobody saw are no outside. */
+/** Depth of the middle of the head's cells beneath its skin, mm; cells that nobody saw are no outside. */
 const depths = ({ grid, seen, inside }: Head): Float32Array => {
   const squared = squaredDistance((cell) => seen[cell] === 1 && inside[cell] === 0, grid.size)
-  for (let cell = 0; cell < squared.length; cell++) squared[cell] = Math.sqrt(squared[cell]!) * grid.step
+  // The skin is between the last cell outside and the first inside.
+  for (let cell = 0; cell < squared.length; cell++) squared[cell] = (Math.sqrt(squared[cell]!) - 0.5) * grid.step
   return squared
 }
 
@@ -82,7 +83,8 @@ function cutFront(head: Head, marks: Landmarks, uneven: (a: number, b: number) =
         back,
         slope,
         plane: Math.min(slope, front + cutLengths.plane * scale),
-        forehead: cutLengths.forehead * scale * less,
+        // Voxels of a cell reach half a step further than its middle.
+        forehead: Math.min(cutLengths.forehead * scale * less, (cutLengths.forehead + 1) * scale - step / 2),
         face: cutLengths.face * scale * less,
       }
       for (let j = 0; j < ny; j++) {

@@ -118,7 +118,10 @@ const seedOf = ({ secret }: DefaceGiven): number => createHash("sha256").update(
 export async function planDefacing(members: readonly Member[], given: DefaceGiven): Promise<Defacing | Held> {
   try {
     // Sums of floating point numbers depend on their order.
-    return await plan([...members].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)), given)
+    return await plan(
+      [...members].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)),
+      given,
+    )
   } catch (thrown) {
     if (thrown instanceof Changed) return held("unreadable-pixels")
     throw thrown
