@@ -107,7 +107,7 @@ export class Grid {
         const z = z0 + (down[2] * j) / step
         for (let i = 0; i < columns; i += di) {
           const cell = ((z + az * i) | 0) * nx * ny + ((y + ay * i) | 0) * nx + ((x + ax * i) | 0)
-          if (this.#count[cell]! === 0xffff) continue
+          if (this.#count[cell] === 0xffff) continue
           this.#sum[cell]! += values[j * columns + i]!
           this.#count[cell]!++
         }

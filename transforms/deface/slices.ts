@@ -51,12 +51,10 @@ export const scaled = (a: Vector, by: number): Vector => [a[0] * by, a[1] * by, 
 
 /** Reads numbers of one data set, or of the first that has them: functional groups of a frame, then shared ones, then the top. */
 export class Header {
-  readonly #source: Parsed["source"]
   readonly #top: DataSet
   readonly #values: Values
 
   constructor({ source, dataSet }: Parsed) {
-    this.#source = source
     this.#top = dataSet
     this.#values = new Values(source, dataSet)
   }
