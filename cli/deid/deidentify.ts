@@ -5,9 +5,12 @@ import type { Counts } from "../../formats/dicom/index.ts"
 import { deidentifyOriginal, examine } from "../../transforms/deidentify/dicom-original.ts"
 import type { Original } from "../../transforms/deidentify/dicom-original.ts"
 import type { DicomPolicy } from "../../transforms/deidentify/dicom-policy.ts"
+import { Faces } from "../../transforms/deidentify/dicom-faces.ts"
+import type { FaceSeries } from "../../transforms/deidentify/dicom-faces.ts"
 import { Room, roomBytes } from "../../transforms/deidentify/dicom-room.ts"
 import { addEvidence, asSeries, noInstances, seriesRiskOf } from "../../transforms/deidentify/dicom-series.ts"
 import type { SeriesCounts } from "../../transforms/deidentify/dicom-series.ts"
+import type { Member } from "../../transforms/deface/index.ts"
 import { FileChanged, markOf, withFile } from "./files.ts"
 import type { Inputs } from "./files.ts"
 import { Ambiguity, personOf } from "./person.ts"
@@ -59,6 +62,9 @@ interface KnownInstance {
   readonly patientId: string
   readonly study: string
   readonly series: string
+  readonly sop: string
+  /** It is a picture from which a face could be rendered, alone or with others. */
+  readonly showsFace: boolean
 }
 
 /** Most bytes of a message file or report. */
@@ -90,13 +96,17 @@ function failedFile(thrown: unknown): { readonly status: "failed"; readonly reas
   return { status: "failed", reason: `unreadable-${(code ?? "unknown").toLowerCase()}` }
 }
 
-const reasonOf = ({ reason, detail }: { readonly reason: string; readonly detail?: string }): string =>
-  reason === "unparsable" && detail === "not-dicom" ? "not-dicom" : reason
+function reasonOf({ reason, detail }: { readonly reason: string; readonly detail?: string }): string {
+  if (reason === "unparsable" && detail === "not-dicom") return "not-dicom"
+  return reason === "face-risk" && detail !== undefined ? `${reason}-${detail}` : reason
+}
 
 class Run {
   readonly #inputs: Inputs
   readonly #setting: FileSetting
   readonly #series = new Map<string, SeriesCounts>()
+  readonly #faces: Faces
+  readonly #known: Known[] = []
   readonly #ambiguity = new Ambiguity()
   readonly #room = new Room(roomBytes)
   readonly #texts: Texts
@@ -104,12 +114,13 @@ class Run {
   constructor(inputs: Inputs, setting: FileSetting) {
     this.#inputs = inputs
     this.#setting = setting
+    this.#faces = new Faces(setting.policy)
     this.#texts = setting.texts((patientId) => this.#ambiguity.has(patientId))
   }
 
   async *results(): AsyncGenerator<FileResult> {
     const { files } = this.#inputs
-    const known: Known[] = []
+    const known = this.#known
     for await (const one of inOrder(files, (file) => this.#examine(file))) {
       known.push(one)
       this.#tell("reading", known.length)
@@ -141,9 +152,11 @@ class Run {
         this.#ambiguity.add(summary)
         const slot = seriesSlot(person, study, series)
         const counts = this.#series.get(slot) ?? noInstances()
-        addEvidence(counts, evidence, 1)
+        addEvidence(counts, evidence)
         this.#series.set(slot, counts)
-        return { kind: "instance", mark, person, patientId, study, series }
+        const showsFace = evidence.region !== "none"
+        const { sopInstanceUid: sop } = summary
+        return { kind: "instance", mark, person, patientId, study, series, sop, showsFace }
       })
     } catch (thrown) {
       return { kind: "done", ...failedFile(thrown) }
@@ -198,16 +211,39 @@ class Run {
   async #write(input: string, path: string, original: Original, known: KnownInstance): Promise<FileResult> {
     const { policy, folder } = this.#setting
     const { person, study, series, mark } = known
-    const found = await deidentifyOriginal(original, policy.deidentify, {
-      person: person === undefined ? undefined : policy.person(person).dicom,
-      series: asSeries(seriesRiskOf(this.#series.get(seriesSlot(person, study, series))!)),
-    })
+    const slot = seriesSlot(person, study, series)
+    const whose = person === undefined ? undefined : policy.person(person)
+    const risk = seriesRiskOf(this.#series.get(slot)!)
+    const found =
+      risk === "face-risk" && policy.cleansFaces
+        ? await this.#faces.deidentify(original, whose, this.#faceSeries(slot, series))
+        : await deidentifyOriginal(original, policy.deidentify, { person: whose?.dicom, series: asSeries(risk) })
     if (found.kind === "refused") return { input, output: "", status: "refused", reason: reasonOf(found) }
     if (markOf(await stat(path)) !== mark) throw new FileChanged()
     const output = await folder.write(policy.nameUid(study), found)
     return { input, output, status: "released", reason: "", counts: found.released.report.counts }
   }
+
+  #faceSeries(slot: string, uid: string): FaceSeries {
+    const members = (): readonly Member[] =>
+      this.#known.flatMap((one, at) => {
+        const isMember =
+          one.kind === "instance" && one.showsFace && seriesSlot(one.person, one.study, one.series) === slot
+        return isMember ? [memberOf(join(this.#inputs.folder, this.#inputs.files[at]!), one)] : []
+      })
+    return { slot, uid, members }
+  }
 }
+
+/** A file of a series, as it was when its header was read. */
+const memberOf = (path: string, { sop, mark }: KnownInstance): Member => ({
+  id: sop,
+  use: (act) =>
+    withFile(path, (bytes, now) => {
+      if (now !== mark) throw new FileChanged()
+      return act(bytes)
+    }),
+})
 
 const seriesSlot = (person: string | undefined, study: string, series: string): string =>
   JSON.stringify([person ?? "", study, series])

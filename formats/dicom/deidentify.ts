@@ -12,7 +12,7 @@ import { Output } from "./output.ts"
 import { clearedPixels, embeddedOverlay } from "./overlay-bits.ts"
 import { parse } from "./parse.ts"
 import type { Input, NeedMore, Parsed } from "./parse.ts"
-import { optionsFault, rulesFor } from "./profile.ts"
+import { cleansTexts, optionsFault, rulesFor } from "./profile.ts"
 import type { ProfileOption, Rule } from "./profile.ts"
 import { refuse, refusalOf } from "./refusal.ts"
 import type { Refused } from "./refusal.ts"
@@ -30,6 +30,7 @@ import { namePattern, namesIn } from "./own-identifiers.ts"
 import { selfCheck } from "./self-check.ts"
 import { Unread } from "./source.ts"
 import { statements } from "./statements.ts"
+import type { FaceState } from "./statements.ts"
 import { summaryOf } from "./summary.ts"
 import type { Summary } from "./summary.ts"
 import { isPixelData } from "./tag.ts"
@@ -52,6 +53,8 @@ export interface InstanceContext {
   readonly person: Pseudonyms | undefined
   /** What `seriesRisk` says of all instances of the series; decided by the instance alone when not given. */
   readonly series?: { readonly risk: ReturnType<typeof seriesRisk> }
+  /** The pixel data given has no face any more: such an instance is released whatever the risk of its series, and says so. */
+  readonly facesCleaned?: boolean
   /** More identifiers of the person, besides those in the object, that must not be found in the result: else `identifier-left`. */
   readonly identifiers?: readonly string[]
   /** Is told what decided on each element, in the order of the output. */
@@ -163,11 +166,11 @@ class Deidentifier {
     this.dates = datesOf(options)
   }
 
-  private statements(coding: Coding, facesAllowed: boolean): readonly Insertion[] {
-    const key = `${coding.explicit} ${coding.bigEndian} ${facesAllowed}`
+  private statements(coding: Coding, face: FaceState): readonly Insertion[] {
+    const key = `${coding.explicit} ${coding.bigEndian} ${face}`
     const known = this.said.get(key)
     if (known !== undefined) return known
-    const made = statements(this.policy.options, coding, facesAllowed)
+    const made = statements(this.policy.options, coding, face)
     this.said.set(key, made)
     return made
   }
@@ -186,7 +189,7 @@ class Deidentifier {
       dates: this.dates,
       characteristics: options.includes("retain-patient-characteristics"),
       safePrivate: options.includes("retain-safe-private"),
-      cleaning: options.some((option) => option.startsWith("clean-")),
+      cleaning: options.some(cleansTexts),
       cleanText: this.policy.cleanText ?? cleanDescriptor,
       patient: { identifiers: own },
       whose: () => (whose ??= { identifiers: [...own, ...namesIn(parsed)] }),
@@ -198,7 +201,7 @@ class Deidentifier {
     }
   }
 
-  private release(parsed: Parsed, summary: Summary, its: Case, facesAllowed: boolean): Released {
+  private release(parsed: Parsed, summary: Summary, its: Case, face: FaceState): Released {
     const { pseudonyms: person, counts } = its
     if (this.dates === "shifted" && !(Number.isInteger(person.shiftDays) && person.shiftDays > 0))
       throw new RangeError("shiftDays is a whole number of days, 1 or more")
@@ -211,8 +214,8 @@ class Deidentifier {
       { tag: 0x00100010, vr: PN, value: ascii(person.patientName()) },
       { tag: 0x00100020, vr: LO, value: ascii(person.patientId()) },
     ]
-    rewrite(its, output, parsed.dataSet, [...identity, ...this.statements(coding, facesAllowed)])
-    const report = { counts, options: this.policy.options, facesAllowed }
+    rewrite(its, output, parsed.dataSet, [...identity, ...this.statements(coding, face)])
+    const report = { counts, options: this.policy.options, facesAllowed: face === "allowed" }
     return { kind: "released", ...splice(parsed, output, bodyStart), report, summary: now }
   }
 
@@ -226,8 +229,8 @@ class Deidentifier {
     const parsed = parse(input, { skipPrivate: true, safePrivate })
     if (parsed.kind === "more") return parsed
     const summary = summaryOf(parsed)
-    const { person, series } = context
-    const { faces } = this.policy
+    const { person, series, facesCleaned = false } = context
+    const faces = facesCleaned ? "allow" : this.policy.faces
     const refusal = refusalOf(parsed, summary, {
       hasPerson: person !== undefined,
       faces,
@@ -237,7 +240,7 @@ class Deidentifier {
     if (refusal !== undefined) return refusal
     if (person === undefined) return refuse("no-person")
     const risk = series === undefined ? seriesRisk([summary]) : series.risk
-    const facesAllowed = faces === "allow" && risk === "face-risk"
+    const face = facesCleaned ? "cleaned" : faces === "allow" && risk === "face-risk" ? "allowed" : "none"
     const known = identifiersIn(parsed, this.retainUids, this.mayStay)
     const own = [...this.own(summary), ...(context.identifiers ?? [])]
     const identifiers = [...new Set([...own, ...known.texts])]
@@ -247,7 +250,7 @@ class Deidentifier {
       names: known.names,
       trace: context.trace,
     })
-    const verdict = this.release(parsed, summary, its, facesAllowed)
+    const verdict = this.release(parsed, summary, its, face)
     const left = selfCheck(parsed, its, { ...known, texts: identifiers })(verdict)
     return left.length === 0 ? verdict : refuse("identifier-left", left[0])
   }

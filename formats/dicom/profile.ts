@@ -2,8 +2,8 @@ import table from "./data/table-e1-1.json" with { type: "json" }
 import { attributeType } from "./attribute-type.ts"
 import type { AttributeType } from "./attribute-type.ts"
 
-/** Options of PS3.15 E.3 by their titles, in the order of Table E.1-1's columns; each is off unless named. Clean Pixel Data and Clean
- * Recognizable Visual Features are no columns of the table. */
+/** Options of PS3.15 E.3 by their titles, in the order of Table E.1-1's columns; each is off unless named. Those about pixels are no
+ * columns of the table. */
 export const profileOptions = [
   "retain-safe-private",
   "retain-uids",
@@ -15,6 +15,7 @@ export const profileOptions = [
   "clean-descriptors",
   "clean-structured-content",
   "clean-graphics",
+  "clean-recognizable-visual-features",
 ] as const
 
 /** An option of PS3.15 E.3 that can be asked for. */
@@ -29,6 +30,7 @@ export const methodCodes: ReadonlyMap<ProfileOption | "basic", readonly [code: s
   readonly [string, string]
 >([
   ["basic", ["113100", "Basic Application Confidentiality Profile"]],
+  ["clean-recognizable-visual-features", ["113102", "Clean Recognizable Visual Features Option"]],
   ["clean-graphics", ["113103", "Clean Graphics Option"]],
   ["clean-structured-content", ["113104", "Clean Structured Content Option"]],
   ["clean-descriptors", ["113105", "Clean Descriptors Option"]],
@@ -40,6 +42,10 @@ export const methodCodes: ReadonlyMap<ProfileOption | "basic", readonly [code: s
   ["retain-safe-private", ["113111", "Retain Safe Private Option"]],
   ["retain-institution-identity", ["113112", "Retain Institution Identity Option"]],
 ])
+
+/** Whether an option cleans texts. */
+export const cleansTexts = (option: ProfileOption): boolean =>
+  option === "clean-descriptors" || option === "clean-structured-content" || option === "clean-graphics"
 
 /** What is wrong with a set of options; undefined when nothing is. Full and modified dates exclude each other (PS3.15 E.3.6). */
 export function optionsFault(options: readonly string[]): string | undefined {

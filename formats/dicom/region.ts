@@ -26,6 +26,10 @@ const belowCodes: ReadonlySet<string> = new Set(
 const above =
   /HEAD|BRAIN|NECK|SINUS|ORBIT|\bFACE\b|FACIAL|MAXILLOFAC|SKULL|CRANI|\bDENTA|PITUIT|HYPOPHY|CERVIC|C[ -]?SPINE|CAROTI|WHOLE ?BODY|TOTAL ?BODY|STROKE|TMJ|MAXILL|MANDIB|THYROID|TEMPORAL|PETROUS|MASTOID|INTERNAL AUDITORY|NASO|NASAL|LARYN|PHARYN|PAROTID|TONGUE|JAW|OCULAR|CEREB|INTRACRAN|CIRCLE OF WILLIS|KOPF|SCH(?:AE|Ä)DEL|\bHALS|HIRN|GESICHT|CR(?:A|Â)NE|T(?:E|Ê)TE|CERVEAU|ROCHER|VISAGE|\bTESTA\b|CABEZA|CEREBRO|CRANEO|CRÁNEO|CUELLO|\bCOLLO\b|ENCEFAL|HERSEN|HOOFD|MPRAGE/
 
+/** The same in other languages and scripts, and short forms of the sinuses. */
+const aboveElsewhere =
+  /CABE(?:Ç|C)A|CR(?:Â|A)NIO|PESCO(?:Ç|C)O|ROSTRO|\bCARA\b|\bHJERNE|HJ(?:Ä|A)RNA|HUVUD|\bHODE|ANSIGT|ANSIKT|G(?:Ł|L)OW|M(?:Ó|O)ZG|TWARZ|\bSZYJ|HLAV|MOZEK|\bLEBK|KOPONYA|\bKAFA\b|BEY(?:İ|I)N|\bBOYUN|\bY(?:Ü|U)Z\b|\bNNH\b|\bKIEFER|\bORBITA|ГОЛОВ|МОЗГ|ЧЕРЕП|ЛИЦ|\bШЕ[ЯИ]|ΚΕΦΑΛ|ΕΓΚΕΦ|ΠΡΟΣΩΠ|ΚΡΑΝΙ|[頭头脳脑顔颅颈頸]|面部|두부|머리|[뇌]|경부|얼굴|رأس|دماغ|ראש|מוח/
+
 const word = /(?:^|[^A-Z])(?:IAC|IAM|EYE|EYES|EAR|EARS|NOSE|WB|COW|NCCT|CTA ?HN|H&N|HN)(?:[^A-Z]|$)/
 
 /** What may stand between regions, and short forms that scanners write. */
@@ -60,7 +64,7 @@ function statedRegion(summary: Summary): Region {
 
 function described(summary: Summary): boolean {
   const text = [summary.studyDescription, summary.seriesDescription, summary.protocolName].join(" | ").toUpperCase()
-  return above.test(text) || word.test(text)
+  return above.test(text) || aboveElsewhere.test(text) || word.test(text)
 }
 
 /** Whether pictures of this class can be rendered or seen as a face. */
@@ -70,7 +74,8 @@ export function canShowFace(summary: Summary): boolean {
 }
 
 /** What one instance adds to the decision on its series: `region` is `none` when nothing of a face can be seen in pictures of its
- * class, else where it says that it is; `above` also when its descriptions speak of head or neck. */
+ * class, else where it says that it is; `above` also when its descriptions speak of head or neck, or it says
+ * itself that features can be recognized. */
 export interface SeriesEvidence {
   readonly burnedIn: boolean
   readonly region: "none" | Region
@@ -80,7 +85,8 @@ export interface SeriesEvidence {
 export function seriesEvidence(summary: Summary): SeriesEvidence {
   const burnedIn = summary.burnedInAnnotation === "YES"
   if (!canShowFace(summary)) return { burnedIn, region: "none" }
-  return { burnedIn, region: described(summary) ? "above" : statedRegion(summary) }
+  const isShown = summary.recognizableVisualFeatures === "YES" || described(summary)
+  return { burnedIn, region: isShown ? "above" : statedRegion(summary) }
 }
 
 /** What holds for a whole series. */

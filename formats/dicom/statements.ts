@@ -26,19 +26,20 @@ function methodSequence(options: readonly ProfileOption[], coding: Coding): Uint
   return sequenceValue(new Output(512), items, coding)
 }
 
-/** What every released data set says of itself: PS3.15 E.1.1, PS3.3 C.7.1.1 and C.12.1. */
-export function statements(
-  options: readonly ProfileOption[],
-  coding: Coding,
-  facesAllowed: boolean,
-): readonly Insertion[] {
+/** What was done about a face: taken out, let through, or nothing, as there is none that we know of. */
+export type FaceState = "cleaned" | "allowed" | "none"
+
+/** What every released data set says of itself: PS3.15 E.1.1 and E.3.2, PS3.3 C.7.1.1, C.7.6.1 and C.12.1. Where there was no face to
+ * judge, Recognizable Visual Features (0028,0302) stays as it was. */
+export function statements(options: readonly ProfileOption[], coding: Coding, face: FaceState): readonly Insertion[] {
   const modified = options.includes("retain-longitudinal-modified-dates")
   const full = options.includes("retain-longitudinal-full-dates")
   const dates = modified ? "MODIFIED" : full ? "UNMODIFIED" : "REMOVED"
   return [
     { tag: 0x00120062, vr: CS, value: latin1("YES") },
-    { tag: 0x00120063, vr: LO, value: latin1(methodText(options, facesAllowed)) },
+    { tag: 0x00120063, vr: LO, value: latin1(methodText(options, face === "allowed")) },
     { tag: 0x00120064, vr: SQ, value: methodSequence(options, coding) },
+    ...(face === "none" ? [] : [{ tag: 0x00280302, vr: CS, value: latin1(face === "cleaned" ? "NO" : "YES") }]),
     { tag: 0x00280303, vr: CS, value: latin1(dates) },
   ]
 }

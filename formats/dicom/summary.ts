@@ -33,6 +33,8 @@ export interface Summary {
   readonly frameTypes: readonly string[]
   /** (0028,0301), upper case. */
   readonly burnedInAnnotation: string
+  /** (0028,0302), upper case. */
+  readonly recognizableVisualFeatures: string
   readonly conversionType: string
   readonly studyDescription: string
   readonly seriesDescription: string
@@ -143,6 +145,7 @@ export function summaryOf(parsed: Parsed): Summary {
     imageType: reader.texts(0x00080008),
     frameTypes: frameTypes(reader),
     burnedInAnnotation: reader.upper(0x00280301),
+    recognizableVisualFeatures: reader.upper(0x00280302),
     conversionType: reader.upper(0x00080064),
     studyDescription: reader.text(0x00081030),
     seriesDescription: reader.text(0x0008103e),

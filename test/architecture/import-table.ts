@@ -40,13 +40,15 @@ export const importTable: readonly Row[] = [
   { folder: "formats/yaml", may: ["yaml"], builtIns: { refused: inputOutput } },
   { folder: "formats/<x>", may: [], builtIns: { refused: inputOutput } },
   { folder: "connectors/<x>", may: pluginMay },
+  // Faces are taken out by the de-identification, and by nothing else.
+  { folder: "transforms/deidentify", may: [...pluginMay, "transforms/deface/"], builtIns: { refused: network } },
   { folder: "transforms/<x>", may: pluginMay, builtIns: { refused: network } },
   { folder: "sinks/postgres", may: [...pluginMay, "pg"] },
   { folder: "sinks/<x>", may: pluginMay },
   { folder: "test/kit", may: ["core/index.ts", "core/ports/", "vitest"] },
   {
     folder: "cli/deid",
-    may: ["core/", "formats/", "transforms/deidentify/", "cli/"],
+    may: ["core/", "formats/", "transforms/deidentify/", "transforms/deface/", "cli/"],
     never: ["core/drivers/"],
   },
   { folder: "cli", may: ["core/", "formats/", "synth/", "main.ts", "effect"], never: ["core/drivers/"] },

@@ -29,6 +29,7 @@ const onPostgres =
 const benches: Readonly<Record<string, Bench>> = {
   "log-embedded": async () => (await import("./log-embedded.ts")).benchLogEmbedded(),
   "deidentify-dicom": async () => (await import("./deidentify-dicom.ts")).benchDeidentifyDicom(),
+  deface: async (tell) => (await import("./deface.ts")).benchDeface(tell),
   "postgres-sink": onPostgres(async (url) => (await import("./postgres-sink.ts")).benchPostgresSink(url)),
   poison: onPostgres(async (url) => (await import("./poison.ts")).benchPoison(url)),
   fhir: async (tell) => (await import("./fhir.ts")).benchFhir(tell),

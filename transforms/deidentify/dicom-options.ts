@@ -2,7 +2,7 @@ import { Schema } from "../../core/index.ts"
 import { optionsFault, profileOptions } from "../../formats/dicom/index.ts"
 import type { ProfileOption } from "../../formats/dicom/index.ts"
 import { clockOf, timeZoneOption } from "./local-time.ts"
-import { DicomPolicy } from "./dicom-policy.ts"
+import { DicomPolicy, facesFault } from "./dicom-policy.ts"
 
 const flag = (description: string) => Schema.optionalKey(Schema.Boolean.annotate({ description }))
 const days = (description: string) => Schema.Int.annotate({ description })
@@ -37,6 +37,9 @@ export const options = Schema.Struct({
   "clean-graphics": flag(
     "keeps graphic annotations, and presentation states, cleaned (PS3.15 E.3.3); without it the states are refused (default false)",
   ),
+  "clean-recognizable-visual-features": flag(
+    "takes the face out of CT and MR series that could be rendered as one, and holds those where it cannot (PS3.15 E.3.2; default false)",
+  ),
   faces: Schema.optionalKey(
     Schema.Literals(["refuse", "allow"]).annotate({
       description:
@@ -56,7 +59,12 @@ export const options = Schema.Struct({
     }),
   ),
   "time-zone": timeZoneOption,
-}).check(Schema.makeFilter((given: Readonly<Record<string, unknown>>) => optionsFault(askedFor(given))))
+}).check(
+  Schema.makeFilter(
+    (given: Readonly<Record<string, unknown>>) =>
+      optionsFault(askedFor(given)) ?? facesFault(askedFor(given), given["faces"]),
+  ),
+)
 export type DicomOptions = typeof options.Type
 
 /** The policy that options ask for; throws as {@link DicomPolicy} does. */

@@ -1,4 +1,4 @@
-import { DicomFormatError, seriesEvidence, summarize } from "../../formats/dicom/index.ts"
+import { DicomFormatError, parse, seriesEvidence, summaryOf } from "../../formats/dicom/index.ts"
 import type {
   Deidentify,
   Input,
@@ -6,9 +6,10 @@ import type {
   NeedMore,
   Refused,
   Released,
-  SeriesEvidence,
   Summary,
 } from "../../formats/dicom/index.ts"
+import { sliceEvidence } from "../deface/index.ts"
+import type { InstanceEvidence } from "./dicom-series.ts"
 
 /** The bytes of an original, wherever they are. `read` gives exactly [from, to), or rejects. */
 export interface Original {
@@ -67,14 +68,18 @@ const isMore = (found: { readonly kind: string }): found is NeedMore => found.ki
 export interface Examined {
   readonly kind: "examined"
   readonly summary: Summary
-  readonly evidence: SeriesEvidence
+  readonly evidence: InstanceEvidence
 }
 
 function examineBytes(input: Input): Examined | Refused | NeedMore {
   try {
-    const summary = summarize(input)
-    if (summary.kind === "more") return summary
-    return { kind: "examined", summary, evidence: seriesEvidence(summary) }
+    const parsed = parse(input, { stopAtPixelData: true, skipPrivate: true })
+    if (parsed.kind === "more") return parsed
+    const summary = summaryOf(parsed)
+    // What says of itself that it shows a face is believed, however few slices there are.
+    const slices = summary.recognizableVisualFeatures === "YES" ? undefined : sliceEvidence(parsed, summary.sopClassUid)
+    const evidence = { ...seriesEvidence(summary), ...(slices === undefined ? {} : { slices }) }
+    return { kind: "examined", summary, evidence }
   } catch (thrown) {
     if (!(thrown instanceof DicomFormatError)) throw thrown
     return { kind: "refused", reason: "unparsable", path: thrown.path, detail: thrown.code }

@@ -44,7 +44,7 @@ export class DicomPolicy {
 
   constructor(given: PolicyGiven) {
     this.#shift = given.shift ?? defaultShift
-    check(given.projectKey, this.#shift, given.options)
+    check(given.projectKey, this.#shift, given.options, given.faces)
     this.#options = [...new Set(given.options)].sort()
     this.faces = given.faces
     this.#clock = given.clock
@@ -97,6 +97,16 @@ export class DicomPolicy {
     return made
   }
 
+  /** Whether faces are taken out of series that allow it. */
+  get cleansFaces(): boolean {
+    return this.#options.includes("clean-recognizable-visual-features")
+  }
+
+  /** What the filling of a series' cut is made of: nobody can make it without the key. */
+  faceSecret(series: string): string {
+    return this.#pseudonyms.identifier("weir-deface", series)
+  }
+
   accession(value: string, issuer: string): string {
     return value === "" ? "" : this.#pseudonyms.accession(this.#issuers.get(issuer) ?? issuer, value)
   }
@@ -125,8 +135,19 @@ export class DicomPolicy {
   }
 }
 
-function check(key: Uint8Array, { minDays, maxDays }: ShiftRange, asked: readonly ProfileOption[]): void {
-  const fault = optionsFault(asked)
+/** What is wrong with options and what they say of faces; undefined when nothing is. */
+export const facesFault = (options: readonly ProfileOption[], faces: unknown): string | undefined =>
+  faces === "allow" && options.includes("clean-recognizable-visual-features")
+    ? "faces: allow and clean-recognizable-visual-features exclude each other"
+    : undefined
+
+function check(
+  key: Uint8Array,
+  { minDays, maxDays }: ShiftRange,
+  asked: readonly ProfileOption[],
+  faces: PolicyGiven["faces"],
+): void {
+  const fault = optionsFault(asked) ?? facesFault(asked, faces)
   if (fault !== undefined) throw fatal("options-conflict", fault, { hint: "name one of them" })
   if (key.length < 32)
     throw fatal("key-too-short", "the project key has less than 32 bytes", {

@@ -1,6 +1,5 @@
 import type { CuratedInstance, Op, Position, Study } from "../../core/index.ts"
-import type { SeriesEvidence } from "../../formats/dicom/index.ts"
-import type { Risk } from "./dicom-series.ts"
+import type { InstanceEvidence, Risk } from "./dicom-series.ts"
 
 /** A position as JSON keeps it: topic, partition, offset in decimal. */
 export type Place = readonly [topic: string, partition: number, offset: string]
@@ -63,7 +62,7 @@ export interface InstanceRow {
   /** It has had its dead letter. */
   readonly failed?: true
   /** Of the bytes that `stated` names; absent until they are read. */
-  readonly evidence?: SeriesEvidence
+  readonly evidence?: InstanceEvidence
   /** Of the same bytes, made anew once what was released is taken back. */
   readonly verdict?: Verdict
   readonly out?: Emitted
@@ -85,7 +84,7 @@ export interface Ended {
 export interface PartRow {
   /** Decimal: the version that the rest is of. */
   readonly version: string
-  readonly evidence?: SeriesEvidence
+  readonly evidence?: InstanceEvidence
   /** Why its header could not be read, under which version of the study. */
   readonly unread?: { readonly refusal: Refusal; readonly study: string }
   readonly ended?: Ended

@@ -1,5 +1,12 @@
 import { riskOf } from "../../formats/dicom/index.ts"
 import type { SeriesEvidence, SeriesRisk } from "../../formats/dicom/index.ts"
+import { SeriesSlices } from "../deface/index.ts"
+import type { SliceEvidence } from "../deface/index.ts"
+
+/** What an instance adds to the decision on its series; `slices` of CT and MR that say where they are. */
+export interface InstanceEvidence extends SeriesEvidence {
+  readonly slices?: SliceEvidence
+}
 
 /** How many instances of a series say what of it: all that the decision on the series reads, so that one more instance costs one
  * small row, however large the series is. */
@@ -8,20 +15,44 @@ export interface SeriesCounts {
   below: number
   above: number
   unknown: number
+  /** Instances that can show a face and do not say by which slices. */
+  whole: number
+  readonly slices: SeriesSlices
 }
 
-export const noInstances = (): SeriesCounts => ({ burnedIn: 0, below: 0, above: 0, unknown: 0 })
+export const noInstances = (): SeriesCounts => ({
+  burnedIn: 0,
+  below: 0,
+  above: 0,
+  unknown: 0,
+  whole: 0,
+  slices: new SeriesSlices(),
+})
 
-/** Adds an instance's evidence (`by` 1), or takes it out again (-1). */
-export function addEvidence(counts: SeriesCounts, { burnedIn, region }: SeriesEvidence, by: 1 | -1): void {
-  if (burnedIn) counts.burnedIn += by
-  if (region !== "none") counts[region] += by
+/** Adds an instance's evidence. */
+export function addEvidence(counts: SeriesCounts, { burnedIn, region, slices }: InstanceEvidence): void {
+  if (burnedIn) counts.burnedIn++
+  if (region === "none") return
+  counts[region]++
+  if (slices === undefined) counts.whole++
+  else counts.slices.add(slices)
 }
 
-/** The decision on a series, as a word that rows can keep. */
-export type Risk = Exclude<SeriesRisk, undefined> | "none"
+/** The decision on a series, as a word that rows can keep. `face-cleaned` names the instances by which the face is taken out: with
+ * another one every cut is made anew. */
+export type Risk = Exclude<SeriesRisk, undefined> | "none" | `face-cleaned:${string}`
 
-export const seriesRiskOf = (counts: SeriesCounts): Risk => riskOf(counts) ?? "none"
+/** The risk of a series; slices of which no surface can be made, such as scouts, show no face. */
+export function seriesRiskOf(counts: SeriesCounts): Exclude<Risk, `face-cleaned:${string}`> {
+  const risk = riskOf(counts) ?? "none"
+  const isFlat = counts.whole === 0 && !counts.slices.allowSurface
+  return risk === "face-risk" && isFlat ? "none" : risk
+}
+
+export const isFaceCleaned = (risk: Risk): boolean => risk.startsWith("face-cleaned:")
 
 /** The same as formats/dicom takes it. */
-export const asSeries = (risk: Risk): { readonly risk: SeriesRisk } => ({ risk: risk === "none" ? undefined : risk })
+export function asSeries(risk: Risk): { readonly risk: SeriesRisk } {
+  if (risk === "none") return { risk: undefined }
+  return { risk: risk === "burned-in-text-risk" ? risk : "face-risk" }
+}

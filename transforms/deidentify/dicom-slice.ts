@@ -6,8 +6,9 @@ import type { Stem } from "./dicom-emit.ts"
 import { eachObject } from "./dicom-pool.ts"
 import { instanceSort, partSort, partUids, partsOf, studySort } from "./dicom-rows.ts"
 import type { InstanceRow, PartRow, StudyRow, Verdict } from "./dicom-rows.ts"
-import { addEvidence, noInstances, seriesRiskOf } from "./dicom-series.ts"
-import type { Risk, SeriesCounts } from "./dicom-series.ts"
+import { decideSeries, faceSeriesOf } from "./dicom-decide.ts"
+import { isFaceCleaned } from "./dicom-series.ts"
+import type { Risk } from "./dicom-series.ts"
 import { Kept } from "./dicom-store.ts"
 import { curatedStudyOf, listedParts } from "./dicom-study.ts"
 import { examineStated, verdictOn } from "./dicom-verdict.ts"
@@ -39,7 +40,7 @@ interface AtHand extends StudyName {
 }
 
 /** An instance that a study at hand lists. */
-interface Listed {
+export interface Listed {
   readonly key: string
   readonly sop: string
   readonly study: string
@@ -121,13 +122,15 @@ export class Slice {
 
   /** Decides on the series of studies, and on the instances as far as a step goes; gives how many of the studies are done. */
   async #decide(studies: readonly AtHand[]): Promise<number> {
-    for (const { listed } of studies) decideSeries(listed ?? [])
+    for (const { listed } of studies) decideSeries(listed ?? [], this.#border.policy.cleansFaces)
     await this.#withdraw(studies)
     const { todo, whole } = firstOf(
       studies.map(({ listed }) => (listed ?? []).filter((one) => !isDecided(one))),
       this.#most.objects,
     )
-    await this.#load(todo)
+    const all = studies.flatMap(({ listed }) => listed ?? [])
+    const cleaned = new Set(todo.flatMap(({ risk }) => (isFaceCleaned(risk) ? [risk] : [])))
+    await this.#load([...todo, ...all.filter(({ risk }) => cleaned.has(risk))])
     for (const one of todo) one.verdict = knownVerdict(one)
     const fitting = withinBytes(todo, this.#most.bytes)
     await eachObject(
@@ -135,7 +138,9 @@ export class Slice {
       this.#state,
       sizeOf,
       async (one) => {
-        one.verdict = await verdictOn(one.key, one.row!.stated!, one.risk, this.#border, this.#kept)
+        const { key, risk } = one
+        const face = isFaceCleaned(risk) ? faceSeriesOf(one, all, this.#border, this.#kept) : undefined
+        one.verdict = await verdictOn({ key, risk, face, stated: one.row!.stated! }, this.#border, this.#kept)
       },
     )
     for (const one of todo.slice(0, fitting)) this.#end(one)
@@ -145,11 +150,13 @@ export class Slice {
 
   /** Takes back what stands of series that are refused now, at once. */
   async #withdraw(studies: readonly AtHand[]): Promise<void> {
-    const refusing = (risk: Risk) =>
-      risk === "burned-in-text-risk" || (risk === "face-risk" && this.#border.policy.faces === "refuse")
+    const refusing = (risk: Risk, was: Risk) =>
+      risk === "burned-in-text-risk" ||
+      (risk === "face-risk" && this.#border.policy.faces === "refuse") ||
+      (isFaceCleaned(risk) && !isFaceCleaned(was))
     const standing = studies
       .flatMap(({ listed }) => listed ?? [])
-      .filter(({ part: { ended }, risk }) => ended?.refused === "" && ended.risk !== risk && refusing(risk))
+      .filter(({ part: { ended }, risk }) => ended?.refused === "" && ended.risk !== risk && refusing(risk, ended.risk))
     await this.#load(standing)
     this.#decidedAgain += standing.length
     for (const one of standing) {
@@ -278,14 +285,3 @@ function withinBytes(todo: readonly Listed[], most: number): number {
 }
 
 const sizeOf = ({ row }: Listed): number => row!.stated!.object.size
-
-/** Decides on each series by the headers of all its instances that the study lists. */
-function decideSeries(listed: readonly Listed[]): void {
-  const counts = new Map<string, SeriesCounts>()
-  for (const { series, part } of listed) {
-    if (!counts.has(series)) counts.set(series, noInstances())
-    if (part.evidence !== undefined) addEvidence(counts.get(series)!, part.evidence, 1)
-  }
-  const risks = new Map([...counts].map(([series, of]) => [series, seriesRiskOf(of)]))
-  for (const one of listed) one.risk = risks.get(one.series)!
-}

@@ -3,6 +3,7 @@ import type { Context, CuratedInstance, Objects } from "../../core/index.ts"
 import { deidentifyOriginal, examine } from "./dicom-original.ts"
 import type { Examined, ReleasedObject } from "./dicom-original.ts"
 import type { DicomPolicy } from "./dicom-policy.ts"
+import type { FaceSeries, Faces } from "./dicom-faces.ts"
 import { asSeries } from "./dicom-series.ts"
 import type { Risk } from "./dicom-series.ts"
 import type { Refusal, Stated, Verdict } from "./dicom-rows.ts"
@@ -12,6 +13,7 @@ import type { Kept } from "./dicom-store.ts"
 /** What verdicts need: the policy, the bucket of originals and the bucket of results. */
 export interface Border {
   readonly policy: DicomPolicy
+  readonly faces: Faces
   readonly from: Objects
   readonly to: Objects
   readonly count: Context["count"]
@@ -50,13 +52,25 @@ export async function examineStated(
   }
 }
 
-/** Decides on an instance under the decision on its series, and stores the result where it is released. */
-export async function verdictOn(key: string, stated: Stated, risk: Risk, border: Border, kept: Kept): Promise<Verdict> {
-  const { policy, from } = border
+/** What is decided on: an instance, under the decision on its series; with `face` its face is taken out. */
+export interface Deciding {
+  readonly key: string
+  readonly stated: Stated
+  readonly risk: Risk
+  readonly face: FaceSeries | undefined
+}
+
+/** Decides on an instance, and stores the result where it is released. */
+export async function verdictOn({ key, stated, risk, face }: Deciding, border: Border, kept: Kept): Promise<Verdict> {
+  const { policy, faces, from, count } = border
   try {
     const original = originalIn(from, stated.object.key, stated.object.size, kept)
-    const context = { person: policy.person(key).dicom, series: asSeries(risk) }
-    const found = await deidentifyOriginal(original, policy.deidentify, context)
+    const person = policy.person(key)
+    const found =
+      face === undefined
+        ? await deidentifyOriginal(original, policy.deidentify, { person: person.dicom, series: asSeries(risk) })
+        : await faces.deidentify(original, person, face)
+    if (face !== undefined && found.kind === "released") count("faces-cleaned", "face-risk")
     if (found.kind === "refused") return { risk, refused: refusalOf(found) }
     return { risk, released: await store(stated.study, found, border) }
   } catch (thrown) {

@@ -2,6 +2,7 @@ import { curatedInstance, curatedStudy, defineStateful, dicomInstance, fatal, po
 import type { Context, Zone } from "../../core/index.ts"
 import { options, policyFrom } from "./dicom-options.ts"
 import type { DicomOptions } from "./dicom-options.ts"
+import { Faces } from "./dicom-faces.ts"
 import { BorderStep } from "./dicom-step.ts"
 import type { Border } from "./dicom-verdict.ts"
 
@@ -27,8 +28,10 @@ export function borderOf(given: DicomOptions, context: Context): Border {
       path: "retain-longitudinal-full-dates",
       hint: "put the outputs into zone limited, or take retain-longitudinal-modified-dates",
     })
+  const policy = policyFrom(given, context.secret(given.key))
   return {
-    policy: policyFrom(given, context.secret(given.key)),
+    policy,
+    faces: new Faces(policy),
     from: context.objects(context.inputs["instances"]?.zone ?? "phi"),
     to: context.objects(zone),
     count: context.count,

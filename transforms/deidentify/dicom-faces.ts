@@ -1,0 +1,71 @@
+import { createHash } from "node:crypto"
+import type { Refused } from "../../formats/dicom/index.ts"
+import { planDefacing } from "../deface/index.ts"
+import type { Defacing, Held, Member } from "../deface/index.ts"
+import { deidentifyOriginal } from "./dicom-original.ts"
+import type { Original, ReleasedObject, Unfit } from "./dicom-original.ts"
+import type { DicomPolicy, Person } from "./dicom-policy.ts"
+
+/** Plans that are kept: one is made for a series, and used for each of its instances; some megabytes each. */
+const mostPlans = 4
+
+/** A series whose faces are to be taken out, at hand as files. */
+export interface FaceSeries {
+  /** Tells the series, with all its instances as they are now, from others. */
+  readonly slot: string
+  /** Series Instance UID. */
+  readonly uid: string
+  /** Its instances that can show a face. */
+  readonly members: () => readonly Member[]
+}
+
+/** What stands for the instances of a series, each with its version. */
+export function membersHash(instances: readonly (readonly [sop: string, version: string])[]): string {
+  const sorted = instances.map((one) => JSON.stringify(one)).sort()
+  return createHash("sha256").update(sorted.join("\n")).digest("hex").slice(0, 32)
+}
+
+/** Takes faces out of instances, by series: the first instance of a series makes the plan for all. One plan is made at a time, as each
+ * has a grid in memory; the last few are kept. */
+export class Faces {
+  readonly #policy: DicomPolicy
+  readonly #plans = new Map<string, Promise<Defacing | Held>>()
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(policy: DicomPolicy) {
+    this.#policy = policy
+  }
+
+  /** De-identifies an instance of a series without its face; refused as `face-risk`, with a detail that says why the face stays. */
+  async deidentify(
+    original: Original,
+    person: Person | undefined,
+    series: FaceSeries,
+  ): Promise<ReleasedObject | Refused | Unfit> {
+    const plan = await this.#plan(series)
+    const cleaned = plan.kind === "held" ? plan : await plan.deface(original)
+    if ("kind" in cleaned) return { kind: "refused", reason: "face-risk", detail: cleaned.why }
+    return deidentifyOriginal(cleaned, this.#policy.deidentify, {
+      person: person?.dicom,
+      series: { risk: "face-risk" },
+      facesCleaned: true,
+    })
+  }
+
+  #plan({ slot, uid, members }: FaceSeries): Promise<Defacing | Held> {
+    const known = this.#plans.get(slot)
+    this.#plans.delete(slot)
+    const plan = known ?? this.#make(members, this.#policy.faceSecret(uid))
+    this.#plans.set(slot, plan)
+    // One that failed is not kept: the next instance tries again. Who waits for it sees the failure.
+    plan.catch(() => this.#plans.delete(slot))
+    for (const oldest of this.#plans.keys()) if (this.#plans.size > mostPlans) this.#plans.delete(oldest)
+    return plan
+  }
+
+  #make(members: FaceSeries["members"], secret: string): Promise<Defacing | Held> {
+    const made = this.#turn.then(() => planDefacing(members(), { secret }))
+    this.#turn = made.catch(() => {})
+    return made
+  }
+}
