@@ -1,5 +1,6 @@
 import type * as Schema from "effect/Schema"
 import type { Context } from "./context.ts"
+import type { OptionFault } from "./pipeline/options.ts"
 import type { Draft, Position, Rec, Zone } from "./record.ts"
 import type { RecordType } from "./record-type.ts"
 
@@ -104,6 +105,10 @@ interface TransformDeclaration<Opt, I extends Ports, O extends Ports> extends De
   readonly outputs: O
   /** May take records down the zones. */
   readonly privacy?: true
+  /** What is wrong with these options beside the zones of the stage's outputs; told when the file is compiled. */
+  readonly faults?: (options: Opt, outputs: readonly Zone[]) => readonly OptionFault[]
+  /** What manifests of its outputs say of how they were de-identified, one sentence. */
+  readonly states?: (options: Opt) => string
 }
 
 /** A transform without state as `create` gives it: a function of each record, whatever batch it comes in. */

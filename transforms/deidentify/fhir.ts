@@ -14,6 +14,9 @@ import {
   rowIdParts,
 } from "../../core/index.ts"
 import type { Context, CuratedResource, Draft, PersonEvent, Pseudonymizer, Rec } from "../../core/index.ts"
+import { Codes } from "./codes.ts"
+import { checkProfile, profileFaults, profileFields, profileOf, profileSecrets, profileStatement } from "./profile.ts"
+import type { Profile } from "./profile.ts"
 import {
   FhirDeidentifyError,
   allowed,
@@ -46,22 +49,29 @@ const options = Schema.Struct({
     }),
   ),
   "time-zone": timeZoneOption,
+  ...profileFields,
 })
 type Options = typeof options.Type
 
-const profile = "weir-fhir-r4-1"
+const rules = "weir-fhir-r4-1"
 /** How the row ids of instances begin. */
 const instances = `${rowId(["instance"])}/`
 
 /** What de-identifying needs, made once an instance. */
 interface Setting {
   readonly pseudonyms: Pseudonymizer
+  readonly codes: Codes
+  readonly profile: Profile
   readonly issuer: (issuer: string) => string
   readonly local: LocalTime | undefined
   readonly count: Context["count"]
 }
 
-function settingOf(given: Options, context: Context): Setting {
+async function settingOf(given: Options, context: Context): Promise<Setting> {
+  checkProfile(
+    given,
+    Object.values(context.outputs).map(({ zone }) => zone),
+  )
   const key = context.secret(given.key)
   if (key.length < 32)
     throw fatal("key-too-short", "the project key has less than 32 bytes", {
@@ -73,24 +83,35 @@ function settingOf(given: Options, context: Context): Setting {
   if (range.minDays < 1 || range.maxDays < range.minDays)
     throw fatal("shift-range", "the date shift needs 1 <= min-days <= max-days", { path: "shift" })
   const names = new Map((given["accession-issuers"] ?? []).flatMap((same) => same.map((issuer) => [issuer, same[0]!])))
+  const pseudonyms = pseudonymizer(key, range)
+  const profile = profileOf(given)
+  const kind = profile === "safe-harbor" ? "random" : "keyed"
+  const vault = given.vault === undefined ? undefined : await context.vault(given.key, given.vault, kind)
+  const codes = new Codes(pseudonyms, vault)
   return {
-    pseudonyms: pseudonymizer(key, range),
+    pseudonyms,
+    codes,
+    profile,
     issuer: (issuer) => names.get(issuer) ?? issuer,
     local: given["time-zone"] === undefined ? undefined : clockOf(given["time-zone"]),
     count: context.count,
   }
 }
 
-function mappingOf(person: string, { pseudonyms, issuer, local, count }: Setting): Mapping {
+function mappingOf(key: string, { pseudonyms, codes, profile, issuer, local, count }: Setting): Mapping {
+  const { person, identifier, uid, accession } = codes.of(key)
   return {
-    person: pseudonyms.person(person),
-    shiftDays: pseudonyms.shiftDays(person),
+    person,
+    profile,
+    shiftDays: pseudonyms.shiftDays(key),
     ...(local === undefined ? {} : { local }),
-    identifier: pseudonyms.identifier,
-    uid: pseudonyms.uid,
-    accession: (system, value) => pseudonyms.accession(issuer(system), value),
+    identifier,
+    uid,
+    accession: (system, value) => accession(issuer(system), value),
     isUnit,
-    left: (reason) => count("elements-dropped", reason),
+    left(reason) {
+      if (!codes.dry) count("elements-dropped", reason)
+    },
   }
 }
 
@@ -112,6 +133,7 @@ function deidentified(event: PersonEvent, mapping: Mapping): Resource {
         output,
         resource as Resource,
         event.identifiers.map(({ value }) => value),
+        mapping.profile,
       )
     )
       throw refused("self-check", "the de-identified resource still holds an identifier of its person")
@@ -144,7 +166,7 @@ function curated(record: Rec<PersonEvent>, event: PersonEvent, mapping: Mapping)
     time: time ?? null,
     codes: codesOf(event, output),
     body: JSON.stringify(output),
-    profile,
+    profile: `${rules} ${mapping.profile ?? "shifted"}`,
   }
   const id = rowId([resourceType, output.id!])
   return { key: mapping.person, id, op: "upsert", version: record.version, value, time: time ?? 0 }
@@ -161,34 +183,67 @@ function draftOf(record: Rec<PersonEvent>, mapping: Mapping): Draft<CuratedResou
   return { key: mapping.person, id, op: "retract", version: record.version, value: null, time: 0 }
 }
 
-/** De-identifies FHIR resources by an allow-list of elements, with the pseudonyms, UIDs and date shift of the project. */
+/** One batch under a project's codes. */
+class Passage {
+  readonly #setting: Setting
+  readonly #mappings = new Map<string, Mapping>()
+
+  constructor(setting: Setting) {
+    this.#setting = setting
+  }
+
+  /** undefined: its type is never released. Throws bad records. */
+  draft(record: Rec<PersonEvent>): Draft<CuratedResource> | undefined {
+    if (record.key === "") throw refused("no-person", "a record without a person does not pass")
+    const mapping = this.#mappings.get(record.key) ?? mappingOf(record.key, this.#setting)
+    this.#mappings.set(record.key, mapping)
+    this.#setting.codes.note(record.key, record.value?.identifiers ?? [])
+    return draftOf(record, mapping)
+  }
+}
+
+const isBadRecord = (error: unknown): error is WeirError => error instanceof WeirError && error.meaning === "bad-record"
+
+/** Asks for every code that a batch needs. */
+function ask(batch: readonly Rec<PersonEvent>[], setting: Setting): void {
+  const passage = new Passage(setting)
+  for (const record of batch)
+    try {
+      if (!record.id.startsWith(instances)) passage.draft(record)
+    } catch (error) {
+      if (!isBadRecord(error)) throw error
+    }
+}
+
+/** De-identifies FHIR resources by an allow-list of elements, with the codes of the project, under one of three profiles. */
 export const deidentifyFhir = defineTransform({
   name: "deidentify-fhir",
-  summary: "De-identifies FHIR resources: allowed elements only, ids mapped, dates shifted, ages for birth dates",
+  summary:
+    "De-identifies FHIR resources: allowed elements only, ids mapped, dates by the profile, ages for birth dates",
   options,
-  secrets: ({ key }) => [key],
+  secrets: profileSecrets,
   inputs: { in: port(personEvent, "person", "phi") },
   outputs: { out: port(curatedResource, "pseudonym") },
   privacy: true,
+  faults: profileFaults,
+  states: (given) => profileStatement("deidentify-fhir", given),
   async create(given, context) {
-    const setting = settingOf(given, context)
+    const setting = await settingOf(given, context)
     return {
-      apply(batch, out) {
-        const mappings = new Map<string, Mapping>()
+      async apply(batch, out) {
+        await setting.codes.settle(() => ask(batch, setting))
+        const passage = new Passage(setting)
         for (const record of batch) {
           if (record.id.startsWith(instances)) {
             out.drop(record, "not-read")
             continue
           }
           try {
-            if (record.key === "") throw refused("no-person", "a record without a person does not pass")
-            const mapping = mappings.get(record.key) ?? mappingOf(record.key, setting)
-            mappings.set(record.key, mapping)
-            const draft = draftOf(record, mapping)
+            const draft = passage.draft(record)
             if (draft === undefined) out.drop(record, "never-released")
             else out.emit("out", record, draft)
           } catch (error) {
-            if (!(error instanceof WeirError) || error.meaning !== "bad-record") throw error
+            if (!isBadRecord(error)) throw error
             out.fail(record, error)
           }
         }

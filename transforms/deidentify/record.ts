@@ -18,8 +18,10 @@ import {
   rowIdParts,
   study,
 } from "../../core/index.ts"
-import type { Context, Draft, Port, Pseudonymizer, Rec, RecordType } from "../../core/index.ts"
+import type { Context, Draft, OptionFault, Port, Pseudonymizer, Rec, RecordType, Zone } from "../../core/index.ts"
 import { isRegisteredUid } from "../../formats/dicom/index.ts"
+import { Codes } from "./codes.ts"
+import { checkProfile, profileFaults, profileFields, profileOf, profileSecrets, profileStatement } from "./profile.ts"
 import { Passage, planOf } from "./record-plan.ts"
 import type { Plan, Rules } from "./record-plan.ts"
 import { clockOf, timeZoneOption } from "./local-time.ts"
@@ -48,11 +50,7 @@ const options = Schema.Struct({
     }),
   ),
   "time-zone": timeZoneOption,
-  profile: Schema.optionalKey(
-    Schema.Literals(["limited-data-set"]).annotate({
-      description: "limited-data-set keeps true dates and times; only for an output in zone limited",
-    }),
-  ),
+  ...profileFields,
 })
 type Options = typeof options.Type
 
@@ -70,7 +68,12 @@ const mostPersons = 10_000
 
 interface Setting {
   readonly pseudonyms: Pseudonymizer
-  readonly rules: Rules
+  readonly codes: Codes
+  /** All but the codes of a person. */
+  readonly rules: Omit<Rules, "pseudonyms" | "uid">
+  /** UIDs that stay. */
+  readonly stays: (uid: string) => boolean
+  readonly keepQuasi: boolean
   /** Record types by name: built-in ones, and those of the stage's inputs, whichever package declares them. */
   readonly types: ReadonlyMap<string, RecordType>
 }
@@ -89,32 +92,45 @@ function pseudonymsOf(given: Options, context: Context): Pseudonymizer {
   return pseudonymizer(key, range)
 }
 
-function settingOf(given: Options, context: Context): Setting {
+async function settingOf(given: Options, context: Context): Promise<Setting> {
   const zones = Object.values(context.outputs).map(({ zone }) => zone)
-  const keepDates = given.profile === "limited-data-set"
-  if (keepDates && (zones.length === 0 || zones.some((zone) => zone !== "limited")))
-    throw fatal("profile-not-limited", "profile limited-data-set needs an output in zone limited", { path: "profile" })
+  const profile = profileOf(given)
+  checkProfile(given, zones, recordFaults(given, zones))
   const pseudonyms = pseudonymsOf(given, context)
+  const kind = profile === "safe-harbor" ? "random" : "keyed"
+  const vault = given.vault === undefined ? undefined : await context.vault(given.key, given.vault, kind)
+  const codes = new Codes(pseudonyms, vault)
   const names = new Map((given["accession-issuers"] ?? []).flatMap((same) => same.map((issuer) => [issuer, same[0]!])))
-  const stays = (uid: string) => uid === "" || given["retain-uids"] === true || isRegisteredUid(uid)
-  const rules: Rules = {
-    pseudonyms,
-    uid: (uid) => (stays(uid) ? uid : pseudonyms.uid(uid)),
-    issuer: (issuer) => names.get(issuer) ?? issuer,
-    local: clockOf(given["time-zone"] ?? "Z"),
-    keepDates,
-    keepQuasi: zones.length > 0 && !zones.includes("clean"),
-    unread: (field) => context.count("dates-dropped", field),
-  }
   const types = new Map([...builtIns, ...Object.values(context.inputs).map(({ type }) => [type.name, type] as const)])
-  return { pseudonyms, rules, types }
+  return {
+    pseudonyms,
+    codes,
+    stays: (uid) => uid === "" || given["retain-uids"] === true || isRegisteredUid(uid),
+    rules: {
+      issuer: (issuer) => names.get(issuer) ?? issuer,
+      local: clockOf(given["time-zone"] ?? "Z"),
+      profile,
+      unread(field) {
+        if (!codes.dry) context.count("dates-dropped", field)
+      },
+    },
+    keepQuasi: profile !== "safe-harbor" && zones.length > 0 && !zones.includes("clean"),
+    types,
+  }
+}
+
+function recordFaults(given: Options, outputs: readonly Zone[]): readonly OptionFault[] {
+  const faults = profileFaults(given, outputs)
+  return profileOf(given) !== "safe-harbor" || given["retain-uids"] !== true
+    ? faults
+    : [...faults, { path: ["retain-uids"], message: "profile safe-harbor keeps no UIDs" }]
 }
 
 /** De-identifies records of one person after another. */
 class Deidentifier {
   readonly #setting: Setting
   readonly #plans = new Map<string, Plan>()
-  readonly #persons = new Map<string, { readonly pseudonym: string; readonly days: number }>()
+  readonly #persons = new Map<string, { readonly pseudonym: string; readonly days: number; readonly rules: Rules }>()
 
   constructor(setting: Setting) {
     this.#setting = setting
@@ -128,8 +144,8 @@ class Deidentifier {
     if (record.version >= statedVersions || record.version < 0n)
       throw refused("stated-version", "the record's version is a time, not a revision")
     if (record.op === "upsert" && record.value === null) throw badRecord("value-missing", "an upsert has no value")
-    const { pseudonym, days } = this.#person(record.key)
-    const passage = new Passage(this.#setting.rules, days)
+    const { pseudonym, days, rules } = this.#person(record.key)
+    const passage = new Passage(rules, days)
     passage.own.add(record.key)
     const id = rowId(plan.id(partsOf(record.id, plan.parts), passage))
     const value = record.op === "upsert" ? plan.value(record.value as object, passage) : null
@@ -141,8 +157,9 @@ class Deidentifier {
 
   /** A retract happens when something is learnt; beside its arrival that would tell the shift. */
   #time({ op, time }: Rec, days: number): number {
-    const { keepDates, local } = this.#setting.rules
-    if (keepDates) return time
+    const { profile, local } = this.#setting.rules
+    if (profile === "limited-data-set") return time
+    if (profile === "safe-harbor") return 0
     return op === "retract" ? 0 : (shiftTime(time, days, local) ?? 0)
   }
 
@@ -154,7 +171,7 @@ class Deidentifier {
       throw fatal("unknown-record-type", "a record is of a type whose marks are not known, so nothing of it may pass", {
         hint: "put a topic between the transform that makes such records and this one",
       })
-    const plan = planOf(type, this.#setting.rules.keepQuasi)
+    const plan = planOf(type, this.#setting.keepQuasi)
     this.#plans.set(name, plan)
     return plan
   }
@@ -162,11 +179,29 @@ class Deidentifier {
   #person(key: string) {
     const known = this.#persons.get(key)
     if (known !== undefined) return known
-    const { pseudonyms } = this.#setting
-    const person = { pseudonym: pseudonyms.person(key), days: pseudonyms.shiftDays(key) }
+    const { pseudonyms, codes, stays, rules } = this.#setting
+    const own = codes.of(key)
+    const person = {
+      pseudonym: own.person,
+      days: pseudonyms.shiftDays(key),
+      rules: { ...rules, pseudonyms: own, uid: (uid: string) => (stays(uid) ? uid : own.uid(uid)) },
+    }
     if (this.#persons.size >= mostPersons) this.#persons.clear()
-    this.#persons.set(key, person)
+    // What is asked for in a dry pass may stand for a code.
+    if (!codes.dry) this.#persons.set(key, person)
     return person
+  }
+
+  /** Asks for every code that a batch needs. */
+  async settle(batch: readonly Rec[]): Promise<void> {
+    await this.#setting.codes.settle(() => {
+      for (const record of batch)
+        try {
+          this.draft(record)
+        } catch (error) {
+          if (!(error instanceof WeirError) || error.meaning !== "bad-record") throw error
+        }
+    })
   }
 }
 
@@ -185,20 +220,24 @@ const input: Port<unknown> = { key: "person", zone: "phi", type: "any" }
 const output: Port<unknown> = { key: "pseudonym", zone: "any", type: "same" }
 
 /** De-identifies records by the marks in their schemas, of built-in types and of those of its stage's inputs: identifiers and UIDs
- * mapped by the project's functions (registered UIDs stay), dates shifted (those that cannot be read, or stand for none, dropped and counted), text dropped, quasi-identifiers kept in
+ * get the project's codes (registered UIDs stay), dates are told as the profile says (safe-harbor: none, as a record does not say how
+ * old its person was; those that cannot be read, or stand for none, are dropped and counted), text dropped, quasi-identifiers kept in
  * `limited` only, headers dropped. Kept texts are searched for the record's own identifiers before it is emitted. */
 export const deidentifyRecord = defineTransform({
   name: "deidentify-record",
   summary: "De-identifies records by the privacy marks in the schemas of their types",
   options,
-  secrets: ({ key }) => [key],
+  secrets: profileSecrets,
   inputs: { in: input },
   outputs: { out: output },
   privacy: true,
+  faults: recordFaults,
+  states: (given) => profileStatement("deidentify-record", given),
   async create(given, context) {
-    const deidentifier = new Deidentifier(settingOf(given, context))
+    const deidentifier = new Deidentifier(await settingOf(given, context))
     return {
-      apply(batch, out) {
+      async apply(batch, out) {
+        await deidentifier.settle(batch)
         for (const record of batch) {
           try {
             out.emit("out", record, deidentifier.draft(record))
