@@ -231,6 +231,8 @@ export interface SinkInput {
   readonly topic: string
   readonly zone: Zone
   readonly type: RecordType
+  /** What the privacy transforms between `phi` and it say of how its records were de-identified; manifests repeat it. */
+  readonly privacy?: readonly string[]
   /** The input topic whose rows come again through this one (replayed dead letters): the same target, with a position of its own. */
   readonly of?: string
 }

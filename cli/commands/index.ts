@@ -14,6 +14,7 @@ import { sql } from "./sql.ts"
 import { status } from "./status.ts"
 import { synth } from "./synth.ts"
 import { topicList, topicRead } from "./topic.ts"
+import { vaultAudit, vaultReveal, vaultRotate, vaultVerify } from "./vault.ts"
 
 /** Every command, in the order of the help. */
 export const commands: readonly Command[] = [
@@ -32,6 +33,10 @@ export const commands: readonly Command[] = [
   positionSet,
   replayStage,
   sql,
+  vaultReveal,
+  vaultAudit,
+  vaultVerify,
+  vaultRotate,
   deid,
   synth,
   demo,

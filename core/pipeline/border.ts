@@ -33,7 +33,7 @@ export function borderFaults(source: Source, stages: readonly CompiledStage[], z
     if (first.codes === each.codes) continue
     source.fault(
       [...each.path, "with"],
-      `${each.step.plugin.name} has ${each.codes}, ${first.step.plugin.name} of stage ${first.stage} has ${first.codes} under the same key ${each.project}: their pseudonyms would differ; give them the same vault and profile, or keys of their own`,
+      `${each.step.plugin.name} has ${each.codes}, ${first.step.plugin.name} of stage ${first.stage} has ${first.codes} under the same key ${each.project}: give the steps of one project the same vault, and safe-harbor to all of them or to none`,
     )
   }
 }

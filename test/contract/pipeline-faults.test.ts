@@ -185,6 +185,33 @@ const wrong: readonly (readonly [string, readonly Change[], string, string])[] =
     "{ use: deidentify-record",
     "stages.release.through[0]: deidentify-record states no time-zone, inbox does",
   ],
+  [
+    "safe harbor without a vault",
+    [[/deidentify-fhir, with: \{/, "deidentify-fhir, with: { profile: safe-harbor,"]],
+    "{ profile: safe-harbor",
+    "stages.resources.through[0].with: deidentify-fhir: profile safe-harbor needs a vault",
+  ],
+  [
+    "a limited data set in zone clean",
+    [
+      [/deidentify-fhir, with: \{/, "deidentify-fhir, with: { profile: limited-data-set,"],
+      [/curated\.resources: \{ zone: limited/, "curated.resources: { zone: clean"],
+    ],
+    "limited-data-set,",
+    "profile limited-data-set needs outputs in zone limited, and in no other",
+  ],
+  [
+    "steps of one project of which one has a vault and others none",
+    [[/deidentify-fhir, with: \{/, "deidentify-fhir, with: { vault: identity-key,"]],
+    "{ vault: identity-key",
+    "under the same key project-key",
+  ],
+  [
+    "a vault whose key is nowhere",
+    [[/deidentify-fhir, with: \{/, "deidentify-fhir, with: { vault: vault-key,"]],
+    "{ vault: vault-key",
+    'unknown secret "vault-key"',
+  ],
 ]
 
 describe("a pipeline file that is wrong", () => {

@@ -15,6 +15,7 @@ import {
 } from "../../core/index.ts"
 import type { Context, CuratedResource, Draft, PersonEvent, Pseudonymizer, Rec } from "../../core/index.ts"
 import { Codes } from "./codes.ts"
+import type { Asking } from "./codes.ts"
 import { checkProfile, profileFaults, profileFields, profileOf, profileSecrets, profileStatement } from "./profile.ts"
 import type { Profile } from "./profile.ts"
 import {
@@ -64,7 +65,6 @@ interface Setting {
   readonly profile: Profile
   readonly issuer: (issuer: string) => string
   readonly local: LocalTime | undefined
-  readonly count: Context["count"]
 }
 
 async function settingOf(given: Options, context: Context): Promise<Setting> {
@@ -94,12 +94,16 @@ async function settingOf(given: Options, context: Context): Promise<Setting> {
     profile,
     issuer: (issuer) => names.get(issuer) ?? issuer,
     local: given["time-zone"] === undefined ? undefined : clockOf(given["time-zone"]),
-    count: context.count,
   }
 }
 
-function mappingOf(key: string, { pseudonyms, codes, profile, issuer, local, count }: Setting): Mapping {
-  const { person, identifier, uid, accession } = codes.of(key)
+function mappingOf(
+  key: string,
+  { pseudonyms, profile, issuer, local }: Setting,
+  asking: Asking,
+  left: (reason: string) => void,
+): Mapping {
+  const { person, identifier, uid, accession } = asking.of(key)
   return {
     person,
     profile,
@@ -109,9 +113,7 @@ function mappingOf(key: string, { pseudonyms, codes, profile, issuer, local, cou
     uid,
     accession: (system, value) => accession(issuer(system), value),
     isUnit,
-    left(reason) {
-      if (!codes.dry) count("elements-dropped", reason)
-    },
+    left,
   }
 }
 
@@ -183,36 +185,41 @@ function draftOf(record: Rec<PersonEvent>, mapping: Mapping): Draft<CuratedResou
   return { key: mapping.person, id, op: "retract", version: record.version, value: null, time: 0 }
 }
 
-/** One batch under a project's codes. */
-class Passage {
+/** How a record ends: as a draft, as one of a type that is never released, or as a bad record. */
+type End = Draft<CuratedResource> | undefined | WeirError
+
+/** One pass over a batch. */
+class Pass {
+  readonly ends = new Map<Rec<PersonEvent>, End>()
+  readonly left: string[] = []
   readonly #setting: Setting
+  readonly #asking: Asking
   readonly #mappings = new Map<string, Mapping>()
 
-  constructor(setting: Setting) {
+  constructor(setting: Setting, asking: Asking, batch: readonly Rec<PersonEvent>[]) {
     this.#setting = setting
+    this.#asking = asking
+    for (const record of batch) if (!record.id.startsWith(instances)) this.ends.set(record, this.#end(record))
   }
 
-  /** undefined: its type is never released. Throws bad records. */
-  draft(record: Rec<PersonEvent>): Draft<CuratedResource> | undefined {
-    if (record.key === "") throw refused("no-person", "a record without a person does not pass")
-    const mapping = this.#mappings.get(record.key) ?? mappingOf(record.key, this.#setting)
-    this.#mappings.set(record.key, mapping)
-    this.#setting.codes.note(record.key, record.value?.identifiers ?? [])
-    return draftOf(record, mapping)
-  }
-}
-
-const isBadRecord = (error: unknown): error is WeirError => error instanceof WeirError && error.meaning === "bad-record"
-
-/** Asks for every code that a batch needs. */
-function ask(batch: readonly Rec<PersonEvent>[], setting: Setting): void {
-  const passage = new Passage(setting)
-  for (const record of batch)
+  #end(record: Rec<PersonEvent>): End {
     try {
-      if (!record.id.startsWith(instances)) passage.draft(record)
+      if (record.key === "") throw refused("no-person", "a record without a person does not pass")
+      this.#asking.note(record.key, record.value?.identifiers ?? [])
+      return draftOf(record, this.#mapping(record.key))
     } catch (error) {
-      if (!isBadRecord(error)) throw error
+      if (!(error instanceof WeirError) || error.meaning !== "bad-record") throw error
+      return error
     }
+  }
+
+  #mapping(key: string): Mapping {
+    const known = this.#mappings.get(key)
+    if (known !== undefined) return known
+    const made = mappingOf(key, this.#setting, this.#asking, (reason) => this.left.push(reason))
+    this.#mappings.set(key, made)
+    return made
+  }
 }
 
 /** De-identifies FHIR resources by an allow-list of elements, with the codes of the project, under one of three profiles. */
@@ -231,21 +238,13 @@ export const deidentifyFhir = defineTransform({
     const setting = await settingOf(given, context)
     return {
       async apply(batch, out) {
-        await setting.codes.settle(() => ask(batch, setting))
-        const passage = new Passage(setting)
+        const { ends, left } = await setting.codes.settle((asking) => new Pass(setting, asking, batch))
+        for (const reason of left) context.count("elements-dropped", reason)
         for (const record of batch) {
-          if (record.id.startsWith(instances)) {
-            out.drop(record, "not-read")
-            continue
-          }
-          try {
-            const draft = passage.draft(record)
-            if (draft === undefined) out.drop(record, "never-released")
-            else out.emit("out", record, draft)
-          } catch (error) {
-            if (!isBadRecord(error)) throw error
-            out.fail(record, error)
-          }
+          const end = ends.get(record)
+          if (end instanceof WeirError) out.fail(record, end)
+          else if (end !== undefined) out.emit("out", record, end)
+          else out.drop(record, ends.has(record) ? "never-released" : "not-read")
         }
       },
     }

@@ -21,6 +21,7 @@ import {
 import type { Context, Draft, OptionFault, Port, Pseudonymizer, Rec, RecordType, Zone } from "../../core/index.ts"
 import { isRegisteredUid } from "../../formats/dicom/index.ts"
 import { Codes } from "./codes.ts"
+import type { Asking } from "./codes.ts"
 import { checkProfile, profileFaults, profileFields, profileOf, profileSecrets, profileStatement } from "./profile.ts"
 import { Passage, planOf } from "./record-plan.ts"
 import type { Plan, Rules } from "./record-plan.ts"
@@ -63,19 +64,18 @@ const builtIns: ReadonlyMap<string, RecordType> = new Map(
 /** Versions from here on hold the time that a source stated (core/version.ts). */
 const statedVersions = 1n << 40n
 
-/** Pseudonyms that are kept in memory. */
-const mostPersons = 10_000
-
 interface Setting {
   readonly pseudonyms: Pseudonymizer
   readonly codes: Codes
   /** All but the codes of a person. */
-  readonly rules: Omit<Rules, "pseudonyms" | "uid">
+  readonly rules: Omit<Rules, "pseudonyms" | "uid" | "unread">
   /** UIDs that stay. */
   readonly stays: (uid: string) => boolean
   readonly keepQuasi: boolean
   /** Record types by name: built-in ones, and those of the stage's inputs, whichever package declares them. */
   readonly types: ReadonlyMap<string, RecordType>
+  /** What their marks ask for. */
+  readonly plans: Map<string, Plan>
 }
 
 function pseudonymsOf(given: Options, context: Context): Pseudonymizer {
@@ -110,12 +110,10 @@ async function settingOf(given: Options, context: Context): Promise<Setting> {
       issuer: (issuer) => names.get(issuer) ?? issuer,
       local: clockOf(given["time-zone"] ?? "Z"),
       profile,
-      unread(field) {
-        if (!codes.dry) context.count("dates-dropped", field)
-      },
     },
     keepQuasi: profile !== "safe-harbor" && zones.length > 0 && !zones.includes("clean"),
     types,
+    plans: new Map(),
   }
 }
 
@@ -126,20 +124,36 @@ function recordFaults(given: Options, outputs: readonly Zone[]): readonly Option
     : [...faults, { path: ["retain-uids"], message: "profile safe-harbor keeps no UIDs" }]
 }
 
-/** De-identifies records of one person after another. */
-class Deidentifier {
+/** How a record ends. */
+type End = Draft | WeirError
+
+/** One pass over a batch. */
+class Pass {
+  readonly ends: readonly End[]
+  readonly unread: string[] = []
   readonly #setting: Setting
-  readonly #plans = new Map<string, Plan>()
+  readonly #asking: Asking
   readonly #persons = new Map<string, { readonly pseudonym: string; readonly days: number; readonly rules: Rules }>()
 
-  constructor(setting: Setting) {
+  constructor(setting: Setting, asking: Asking, batch: readonly Rec[]) {
     this.#setting = setting
+    this.#asking = asking
+    this.ends = batch.map((record) => this.#end(record))
+  }
+
+  #end(record: Rec): End {
+    try {
+      return this.#draft(record)
+    } catch (error) {
+      if (!(error instanceof WeirError) || error.meaning !== "bad-record") throw error
+      return error
+    }
   }
 
   /** Throws bad records `refused.no-person`, `refused.stated-version`, `refused.id-shape`, `refused.self-check`; fatal
    * `unknown-record-type`. */
-  draft(record: Rec): Draft {
-    const plan = this.#plan(record.type)
+  #draft(record: Rec): Draft {
+    const plan = planFor(this.#setting, record.type)
     if (record.key === "") throw refused("no-person", "a record without a person does not pass")
     if (record.version >= statedVersions || record.version < 0n)
       throw refused("stated-version", "the record's version is a time, not a revision")
@@ -163,46 +177,37 @@ class Deidentifier {
     return op === "retract" ? 0 : (shiftTime(time, days, local) ?? 0)
   }
 
-  #plan(name: string): Plan {
-    const known = this.#plans.get(name)
-    if (known !== undefined) return known
-    const type = this.#setting.types.get(name)
-    if (type === undefined)
-      throw fatal("unknown-record-type", "a record is of a type whose marks are not known, so nothing of it may pass", {
-        hint: "put a topic between the transform that makes such records and this one",
-      })
-    const plan = planOf(type, this.#setting.keepQuasi)
-    this.#plans.set(name, plan)
-    return plan
-  }
-
   #person(key: string) {
     const known = this.#persons.get(key)
     if (known !== undefined) return known
-    const { pseudonyms, codes, stays, rules } = this.#setting
-    const own = codes.of(key)
+    const { pseudonyms, stays, rules } = this.#setting
+    const codes = this.#asking.of(key)
     const person = {
-      pseudonym: own.person,
+      pseudonym: codes.person,
       days: pseudonyms.shiftDays(key),
-      rules: { ...rules, pseudonyms: own, uid: (uid: string) => (stays(uid) ? uid : own.uid(uid)) },
+      rules: {
+        ...rules,
+        pseudonyms: codes,
+        uid: (uid: string) => (stays(uid) ? uid : codes.uid(uid)),
+        unread: (field: string) => void this.unread.push(field),
+      },
     }
-    if (this.#persons.size >= mostPersons) this.#persons.clear()
-    // What is asked for in a dry pass may stand for a code.
-    if (!codes.dry) this.#persons.set(key, person)
+    this.#persons.set(key, person)
     return person
   }
+}
 
-  /** Asks for every code that a batch needs. */
-  async settle(batch: readonly Rec[]): Promise<void> {
-    await this.#setting.codes.settle(() => {
-      for (const record of batch)
-        try {
-          this.draft(record)
-        } catch (error) {
-          if (!(error instanceof WeirError) || error.meaning !== "bad-record") throw error
-        }
+function planFor({ types, plans, keepQuasi }: Setting, name: string): Plan {
+  const known = plans.get(name)
+  if (known !== undefined) return known
+  const type = types.get(name)
+  if (type === undefined)
+    throw fatal("unknown-record-type", "a record is of a type whose marks are not known, so nothing of it may pass", {
+      hint: "put a topic between the transform that makes such records and this one",
     })
-  }
+  const plan = planOf(type, keepQuasi)
+  plans.set(name, plan)
+  return plan
 }
 
 function partsOf(id: string, count: number): readonly string[] {
@@ -234,17 +239,15 @@ export const deidentifyRecord = defineTransform({
   faults: recordFaults,
   states: (given) => profileStatement("deidentify-record", given),
   async create(given, context) {
-    const deidentifier = new Deidentifier(await settingOf(given, context))
+    const setting = await settingOf(given, context)
     return {
       async apply(batch, out) {
-        await deidentifier.settle(batch)
-        for (const record of batch) {
-          try {
-            out.emit("out", record, deidentifier.draft(record))
-          } catch (error) {
-            if (!(error instanceof WeirError) || error.meaning !== "bad-record") throw error
-            out.fail(record, error)
-          }
+        const { ends, unread } = await setting.codes.settle((asking) => new Pass(setting, asking, batch))
+        for (const field of unread) context.count("dates-dropped", field)
+        for (const [at, record] of batch.entries()) {
+          const end = ends[at]!
+          if (end instanceof WeirError) out.fail(record, end)
+          else out.emit("out", record, end)
         }
       },
     }
