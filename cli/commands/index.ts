@@ -5,6 +5,7 @@ import { deadLetter, deadLetters } from "./dead-letters.ts"
 import { deid } from "./deid.ts"
 import { demo } from "./demo.ts"
 import { describe } from "./describe.ts"
+import { erase } from "../erase/command.ts"
 import { list } from "./list.ts"
 import { positionSet, positionShow } from "./position.ts"
 import { replayStage } from "./replay.ts"
@@ -37,6 +38,7 @@ export const commands: readonly Command[] = [
   vaultAudit,
   vaultVerify,
   vaultRotate,
+  erase,
   deid,
   synth,
   demo,

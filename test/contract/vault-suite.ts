@@ -198,6 +198,47 @@ export function vaultSuite(name: string, url: () => string): void {
       expect(await dump(keys)).not.toContain("p1")
     })
 
+    it("keeps no lock of a key of shared state whose rows are gone", async () => {
+      const pipeline = `locks-${random()}`
+      const [task, rival] = [await store.claim(pipeline, "s", 0), await other.claim(pipeline, "s", 1)]
+      const nothing = {
+        puts: [],
+        deletes: [],
+        sharedPuts: [],
+        sharedDeletes: [],
+        timers: [],
+        cancels: [],
+        positions: [],
+      }
+      const tx = await task.begin()
+      await tx.shared.lock(["a-person", "another"])
+      await tx.commit({
+        ...nothing,
+        sharedPuts: [
+          ["a-person", "", "1"],
+          ["another", "", "1"],
+        ],
+      })
+      const gone = await task.begin()
+      await gone.shared.lock(["a-person", "another"])
+      const waiting = await rival.begin()
+      const locked = waiting.shared.lock(["a-person"])
+      await gone.commit({ ...nothing, sharedDeletes: [["a-person", ""]] })
+      await locked
+      expect(
+        await waiting.shared.get([
+          ["a-person", ""],
+          ["another", ""],
+        ]),
+      ).toEqual([undefined, "1"])
+      await waiting.rollback()
+      const { rows } = await client.query(
+        `SELECT l.key FROM weir.shared_locks l JOIN weir.stages s ON s.id = l.stage WHERE s.pipeline = $1`,
+        [pipeline],
+      )
+      expect(rows).toEqual([{ key: "another" }])
+    })
+
     it("says that there is none", async () => {
       const keys = { projectKey: randomBytes(32), envelopeKey: randomBytes(32) }
       await expect(Custodian.open(store.vault!, keys)).rejects.toMatchObject({ code: "vault-missing" })

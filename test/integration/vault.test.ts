@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
+import { Client } from "pg"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { openEmbeddedStore } from "../../core/drivers/store-embedded/index.ts"
 import { weir } from "./weir.ts"
@@ -172,7 +173,6 @@ describe("a project under safe harbor, with a vault", { timeout: 240_000 }, () =
     expect((await weir("vault", "audit", "verify", file, "--noted", "3:00")).code).toBe(1)
     const store = await openEmbeddedStore({ dir: join(folder, "data", "store") })
     try {
-      const { Client } = await import("pg")
       const client = new Client({ connectionString: store.url })
       await client.connect()
       await client.query("ALTER TABLE vault.audit DISABLE TRIGGER append_only")
@@ -208,6 +208,56 @@ describe("a project under safe harbor, with a vault", { timeout: 240_000 }, () =
     expect(after).toHaveLength(5)
     expect(personsOf(after).sort()).toEqual(personsOf(first).sort())
   })
+
+  it("erases a person: rows, state and vault entries go, others stay, and what comes later is dropped", async () => {
+    const before = await rows()
+    const unknown = await weir("erase", file, "mrn/0000", "--reason", "asked for")
+    expect([unknown.code, unknown.err]).toEqual([1, expect.stringContaining("nobody is known")])
+    const { code, out, err } = await weir("erase", file, `mrn/${mrnA}`, "--reason", "asked for")
+    expect(code, err).toBe(0)
+    expect(out).toContain("1 vault entries")
+    const left = await rows()
+    expect(before.length - left.length).toBe(3)
+    expect(personsOf(left)).toHaveLength(1)
+    const gone = personsOf(before).find((person) => !personsOf(left).includes(person))!
+    expect((await weir("vault", "reveal", file, gone, "--reason", "a test")).code).toBe(1)
+    expect(await mrns(personsOf(left)[0]!)).toContain(mrnB)
+    for (const trace of [mrnA, `Family${mrnA}`, "Observation/o1", "Observation/o3", "fhir%ehr/a"])
+      expect(await inStore(trace), trace).toEqual([])
+    expect(await inStore(mrnB)).not.toEqual([])
+
+    const later = await deliver("5", observation("o4", "a"), patient("c", mrnA, 4), observation("o5", "c"))
+    expect(later).toEqual(left)
+    for (const trace of [mrnA, "Observation/o4", "Observation/o5", "fhir%ehr/c"])
+      expect(await inStore(trace), trace).toEqual([])
+    expect((await weir("vault", "audit", "verify", file)).code).toBe(0)
+    const { out: audit } = await weir("vault", "audit", "list", file, "--json")
+    expect((JSON.parse(audit) as { action: string }[]).map(({ action }) => action)).toContain("erase")
+  })
+
+  /** The tables of the Store in which a text stands. */
+  async function inStore(text: string): Promise<readonly string[]> {
+    const store = await openEmbeddedStore({ dir: join(folder, "data", "store") })
+    const client = new Client({ connectionString: store.url })
+    await client.connect()
+    try {
+      const { rows: tables } = await client.query<{ name: string }>(
+        `SELECT format('%I.%I', table_schema, table_name) AS name FROM information_schema.tables
+         WHERE table_schema NOT IN ('pg_catalog', 'information_schema')`,
+      )
+      const found: string[] = []
+      for (const { name } of tables) {
+        const { rows: hits } = await client.query(`SELECT 1 FROM ${name} t WHERE t::text LIKE $1 LIMIT 1`, [
+          `%${text}%`,
+        ])
+        if (hits.length > 0) found.push(name)
+      }
+      return found
+    } finally {
+      await client.end()
+      await store.close()
+    }
+  }
 
   it("does not show the vault to who may look at phi", async () => {
     const { code, err } = await weir("sql", file, "--phi", "select * from vault.persons")
