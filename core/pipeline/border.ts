@@ -7,12 +7,13 @@ interface BorderStep {
   readonly stage: string
   readonly path: Path
   readonly project: string
-  /** How codes are made; steps of one project must agree, or their records do not join. */
-  readonly codes: string
+  readonly random: boolean
+  readonly vault: string | undefined
 }
 
 /** Reports what is wrong with the options of privacy steps beside the zones that they write, and steps of one project (one key) whose
- * pseudonyms would differ: all of them name one vault or none, and all are safe-harbor or none. */
+ * codes would differ: all are safe-harbor or none, and those that name a vault name the same. Keyed codes are the same with a vault
+ * and without; a step without one only leaves no way back. */
 export function borderFaults(source: Source, stages: readonly CompiledStage[], zoneOf: (topic: string) => Zone): void {
   const steps: BorderStep[] = []
   for (const { name, steps: chain, outputs } of stages)
@@ -25,15 +26,19 @@ export function borderFaults(source: Source, stages: readonly CompiledStage[], z
       if (plugin.privacy !== true) continue
       const { key, vault, profile } = (options ?? {}) as Readonly<Record<string, unknown>>
       if (typeof key !== "string") continue
-      const codes = `${profile === "safe-harbor" ? "random codes" : "keyed codes"} and ${typeof vault === "string" ? `vault ${vault}` : "no vault"}`
-      steps.push({ step, stage: name, path, project: key, codes })
+      const own = typeof vault === "string" ? vault : undefined
+      steps.push({ step, stage: name, path, project: key, random: profile === "safe-harbor", vault: own })
     }
   for (const each of steps) {
-    const first = steps.find(({ project }) => project === each.project)!
-    if (first.codes === each.codes) continue
-    source.fault(
-      [...each.path, "with"],
-      `${each.step.plugin.name} has ${each.codes}, ${first.step.plugin.name} of stage ${first.stage} has ${first.codes} under the same key ${each.project}: give the steps of one project the same vault, and safe-harbor to all of them or to none`,
-    )
+    const others = steps.filter(({ project }) => project === each.project)
+    const first = others[0]!
+    const named = others.find(({ vault }) => vault !== undefined)?.vault
+    const fault =
+      each.random !== first.random
+        ? `${first.step.plugin.name} of stage ${first.stage} has the same key ${each.project} and is ${first.random ? "" : "not "}safe-harbor: their codes would differ; make all steps of a project safe-harbor or none, or give them keys of their own`
+        : each.vault !== undefined && each.vault !== named
+          ? `another step of the same key ${each.project} names the vault ${named}: a project has one vault`
+          : undefined
+    if (fault !== undefined) source.fault([...each.path, "with"], `${each.step.plugin.name}: ${fault}`)
   }
 }

@@ -201,10 +201,19 @@ const wrong: readonly (readonly [string, readonly Change[], string, string])[] =
     "profile limited-data-set needs outputs in zone limited, and in no other",
   ],
   [
-    "steps of one project of which one has a vault and others none",
-    [[/deidentify-fhir, with: \{/, "deidentify-fhir, with: { vault: identity-key,"]],
-    "{ vault: identity-key",
-    "under the same key project-key",
+    "steps of one project of which one is safe harbor and others are not",
+    [[/deidentify-fhir, with: \{/, "deidentify-fhir, with: { profile: safe-harbor, vault: identity-key,"]],
+    "{ profile: safe-harbor",
+    "deidentify-dicom of stage images has the same key project-key and is not safe-harbor: their codes would differ",
+  ],
+  [
+    "steps of one project that name two vaults",
+    [
+      [/deidentify-fhir, with: \{/, "deidentify-fhir, with: { vault: identity-key,"],
+      [/deidentify-record, with: \{/, "deidentify-record, with: { vault: project-key,"],
+    ],
+    "{ vault: project-key",
+    "another step of the same key project-key names the vault identity-key",
   ],
   [
     "a vault whose key is nowhere",
