@@ -5,8 +5,9 @@ import { zip3 } from "../../formats/fhir/deidentify/index.ts"
 import table from "../../formats/fhir/deidentify/geography.json" with { type: "json" }
 import { deidentifyFhir } from "../../transforms/deidentify/fhir.ts"
 import { deidentifyRecord } from "../../transforms/deidentify/record.ts"
-import { MemoryVault, record, runTransform, testContext } from "../kit/index.ts"
+import { MemoryVault, memoryState, record, runStateful, runTransform, testContext } from "../kit/index.ts"
 import type { Collected } from "../kit/index.ts"
+import { TestBorder, projectKey, slice } from "./dicom-border.ts"
 
 type Json = Record<string, unknown>
 type Resource = Json & { readonly resourceType: string; readonly id: string }
@@ -237,5 +238,27 @@ describe("profile shifted", () => {
     expect(states({ key: "k", determination: "A. Expert, file 7" })).toMatch(/given by A. Expert, file 7/)
     expect(states({ key: "k", profile: "limited-data-set" })).toMatch(/limited data set.*not de-identified/)
     expect(states({ key: "k", profile: "safe-harbor", vault: "v" })).toMatch(/safe harbor/)
+  })
+})
+
+describe("images of a project with a vault", () => {
+  it("note the person, the patient id, UIDs and the accession number that objects are released under", async () => {
+    const border = await TestBorder.open()
+    try {
+      const vault = new MemoryVault("keyed")
+      const made = await border.create({ vault: "vault-key" }, { vault: async () => vault })
+      const arrival = await border.arrive(slice("1.2.3.4.5"), person)
+      const value = (arrival.value as PersonEvent).instance
+      await runStateful(made, memoryState(), [{ ...arrival, input: "instances", id: rowId(["1.2.3.4.5"]), value }])
+      const keyed = pseudonymizer(projectKey)
+      const told = (...name: readonly string[]) => vault.known.get(JSON.stringify(name))
+      expect(told("person", person)).toBe(keyed.person(person))
+      for (const uid of ["1.2.3.4.5", "1.2.3.4.100.1", "1.2.3.4.100.1.2"])
+        expect(told("uid", "", uid)).toBe(keyed.uid(uid))
+      expect(told("accession", "", "ACC-778899")).toBe(keyed.accession("", "ACC-778899"))
+      expect([...vault.known.keys()].filter((name) => name.includes("MRN-471147"))).toHaveLength(1)
+    } finally {
+      await border.close()
+    }
   })
 })
