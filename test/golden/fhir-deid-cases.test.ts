@@ -154,7 +154,7 @@ function whyMissing(leaf: Leaf, input: ReadonlySet<string>): Reason {
   const [path, value] = leaf
   if (/(^|\.)meta\./.test(path)) return "tag"
   if (/(^|\.)id$/.test(path)) return "id"
-  if (/reference$/.test(path)) return /^(Patient|Encounter)\//.test(String(value)) ? "id" : "reference"
+  if (path.endsWith("reference")) return /^(Patient|Encounter)\//.test(String(value)) ? "id" : "reference"
   if (/(^|\.)(text|display|div|description|text\.status)$/.test(path)) return "text"
   if (/address\.(state|postalCode)$/.test(path)) return "place"
   if (input.has(told(leaf))) return "unlisted"
@@ -164,7 +164,7 @@ function whyMissing(leaf: Leaf, input: ReadonlySet<string>): Reason {
 /** Why Weir gives this leaf and the tool does not; undefined for what it should not give. */
 function whyExtra(leaf: Leaf, input: ReadonlySet<string>): Reason | undefined {
   const [path, value] = leaf
-  if (/(^|\.)id$/.test(path) || /^identifier\.(system|value)$/.test(path) || /reference$/.test(path)) return "id"
+  if (/(^|\.)id$/.test(path) || /^identifier\.(system|value)$/.test(path) || path.endsWith("reference")) return "id"
   if (/^address\.(state|postalCode)$/.test(path)) return "place"
   if (dates.test(String(value))) return "shift"
   return input.has(told(leaf)) ? "code" : undefined
