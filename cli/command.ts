@@ -18,7 +18,7 @@ export interface Arguments {
 
 /** One command of `weir`: from it come parsing, help and dispatch. */
 export interface Command {
-  /** One word, or two, as `topic read`. */
+  /** One word to three, as `topic read`. */
   readonly name: string
   readonly summary: string
   /** Names of the positionals in order; `[X]` may be left out. */

@@ -42,16 +42,16 @@ function help(words: readonly string[], io: Io): number {
   return exit.ok
 }
 
-/** The command whose name the arguments begin with, one word or two, and what follows it. */
+/** The command whose name the arguments begin with, of one word to three, and what follows it. */
 function find(argv: readonly string[]): { readonly command: Command; readonly rest: readonly string[] } {
-  for (const words of [2, 1]) {
+  for (const words of [3, 2, 1]) {
     const command = commands.find(({ name }) => name === argv.slice(0, words).join(" "))
     if (command !== undefined) return { command, rest: argv.slice(words) }
   }
   const group = commands.filter(({ name }) => name.startsWith(`${argv[0]} `))
   if (group.length > 0) {
-    const known = group.map(({ name }) => name.split(" ")[1]!)
-    const near = argv[1] === undefined ? undefined : nearest(argv[1], known)
+    const known = group.map(({ name }) => name.slice(argv[0]!.length + 1))
+    const near = argv[1] === undefined || known.includes(argv[1]) ? undefined : nearest(argv[1], known)
     throw new UsageError([
       near === undefined
         ? `${argv[0]} needs one of: ${known.join(", ")}`

@@ -1,6 +1,7 @@
 import type { Objects } from "./ports/objects.ts"
 import type { Zone } from "./record.ts"
 import type { RecordType } from "./record-type.ts"
+import type { Vault } from "./vault/vault.ts"
 
 /** A line of the log: an event name (kebab-case) with counts, names, codes and positions. Never a payload value: what the log
  * prints is an allow-list of field names, and strings of more than 200 characters are cut. */
@@ -52,6 +53,9 @@ export interface Context {
   /** The bucket of a zone; only zones of the step's inputs and outputs, else fatal `zone-not-bound`. */
   objects(zone: Zone): Objects
   readonly identity: Identity
+  /** The reverse vault of a project in the Store, made if there is none. `project` and `envelope` name declared secrets: the project
+   * key and the key that opens the vault. Rejects with fatal `vault-unsupported`, `vault-key`, `vault-codes`, `key-too-short`. */
+  vault(project: string, envelope: string, codes: Vault["codes"]): Promise<Vault>
   /** Address of the Store's server, for sinks that write beside it. */
   readonly storeUrl: string
   readonly clock: { now(): number }

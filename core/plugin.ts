@@ -1,5 +1,6 @@
 import type * as Schema from "effect/Schema"
 import type { Context } from "./context.ts"
+import type { OptionFault } from "./pipeline/options.ts"
 import type { Draft, Position, Rec, Zone } from "./record.ts"
 import type { RecordType } from "./record-type.ts"
 
@@ -104,6 +105,10 @@ interface TransformDeclaration<Opt, I extends Ports, O extends Ports> extends De
   readonly outputs: O
   /** May take records down the zones. */
   readonly privacy?: true
+  /** What is wrong with these options beside the zones of the stage's outputs; told when the file is compiled. */
+  readonly faults?: (options: Opt, outputs: readonly Zone[]) => readonly OptionFault[]
+  /** What manifests of its outputs say of how they were de-identified, one sentence. */
+  readonly states?: (options: Opt) => string
 }
 
 /** A transform without state as `create` gives it: a function of each record, whatever batch it comes in. */
@@ -229,6 +234,8 @@ export interface SinkInput {
   readonly topic: string
   readonly zone: Zone
   readonly type: RecordType
+  /** What the privacy transforms between `phi` and it say of how its records were de-identified; manifests repeat it. */
+  readonly privacy?: readonly string[]
   /** The input topic whose rows come again through this one (replayed dead letters): the same target, with a position of its own. */
   readonly of?: string
 }

@@ -93,6 +93,21 @@ function base32(bytes: Uint8Array, characters: number): string {
   return out.toString("latin1", 0, at)
 }
 
+/** What codes look like, made of 17 bytes or more. */
+export const codeShapes = {
+  /** 26 characters of [a-z2-7] (130 bits). */
+  identifier: (bytes: Uint8Array): string => base32(bytes, 26),
+  /** `2.25.` and a 122-bit integer (PS3.5 B.2 form of a version-4 UUID). */
+  uid(bytes: Uint8Array): string {
+    const uuid = Buffer.from(bytes.subarray(0, 16))
+    uuid[6] = (uuid[6]! & 0x0f) | 0x40
+    uuid[8] = (uuid[8]! & 0x3f) | 0x80
+    return `2.25.${BigInt(`0x${uuid.toString("hex")}`)}`
+  },
+  /** 16 characters of [A-Z2-7]. */
+  accession: (bytes: Uint8Array): string => base32(bytes, 16).toUpperCase(),
+}
+
 /** @param projectKey 32 bytes or more, fixed for the project's life. */
 export function pseudonymizer(projectKey: Uint8Array, shift: ShiftRange = defaultShift): Pseudonymizer {
   const mac = (purpose: string) => macOf(new Uint8Array(crypto.hkdfSync("sha256", projectKey, "weir", purpose, 32)))
@@ -106,18 +121,13 @@ export function pseudonymizer(projectKey: Uint8Array, shift: ShiftRange = defaul
     const namespaceLength = Number.parseInt(pair, 10)
     const from = pair.indexOf(":") + 1
     const to = from + namespaceLength
-    return base32(ofIdentifier(pair.slice(from, to), pair.slice(to)), 26)
+    return codeShapes.identifier(ofIdentifier(pair.slice(from, to), pair.slice(to)))
   })
   return {
-    person: remembered((person: string) => base32(ofPerson(person), 26)),
-    uid: remembered((uid: string) => {
-      const bytes = ofUid(uid).subarray(0, 16)
-      bytes[6] = (bytes[6]! & 0x0f) | 0x40
-      bytes[8] = (bytes[8]! & 0x3f) | 0x80
-      return `2.25.${BigInt(`0x${bytes.toString("hex")}`)}`
-    }),
+    person: remembered((person: string) => codeShapes.identifier(ofPerson(person))),
+    uid: remembered((uid: string) => codeShapes.uid(ofUid(uid))),
     identifier: (namespace, value) => identifier(`${namespace.length}:${namespace}${value}`),
-    accession: (issuer, value) => base32(ofIdentifier("accession", issuer, value), 16).toUpperCase(),
+    accession: (issuer, value) => codeShapes.accession(ofIdentifier("accession", issuer, value)),
     shiftDays,
     shiftMs: (personKey) => shiftDays(personKey) * dayMs,
   }

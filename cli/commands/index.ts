@@ -6,6 +6,7 @@ import { deidExplain } from "./deid-explain.ts"
 import { deid } from "./deid.ts"
 import { demo } from "./demo.ts"
 import { describe } from "./describe.ts"
+import { erase } from "../erase/command.ts"
 import { list } from "./list.ts"
 import { positionSet, positionShow } from "./position.ts"
 import { replayStage } from "./replay.ts"
@@ -15,6 +16,7 @@ import { sql } from "./sql.ts"
 import { status } from "./status.ts"
 import { synth } from "./synth.ts"
 import { topicList, topicRead } from "./topic.ts"
+import { vaultAudit, vaultReveal, vaultRotate, vaultVerify } from "./vault.ts"
 
 /** Every command, in the order of the help. */
 export const commands: readonly Command[] = [
@@ -33,6 +35,11 @@ export const commands: readonly Command[] = [
   positionSet,
   replayStage,
   sql,
+  vaultReveal,
+  vaultAudit,
+  vaultVerify,
+  vaultRotate,
+  erase,
   deid,
   deidExplain,
   synth,

@@ -1,5 +1,6 @@
 import type { SinkDef, SinkInput, SinkInstance } from "../plugin.ts"
 import type { CompiledSink } from "../pipeline/model.ts"
+import { privacyStatements } from "../pipeline/privacy-statements.ts"
 import { sinkReplayTopic } from "./replay.ts"
 import { contextFor } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
@@ -10,9 +11,10 @@ export function makeSink(runtime: Runtime, sink: CompiledSink, signal: AbortSign
   const bound = { inputs: Object.fromEntries(sink.topics.map((topic) => [topic, topic])), outputs: {} }
   const inputs = sink.topics.flatMap((topic): SinkInput[] => {
     const { zone, type } = topics.get(topic)!
+    const privacy = privacyStatements(runtime.pipeline, topic)
     return [
-      { topic, zone, type },
-      { topic: sinkReplayTopic(pipeline, sink.name, topic), zone, type, of: topic },
+      { topic, zone, type, privacy },
+      { topic: sinkReplayTopic(pipeline, sink.name, topic), zone, type, privacy, of: topic },
     ]
   })
   const context = contextFor(runtime, sink.name, bound, signal, false)

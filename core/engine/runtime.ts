@@ -7,6 +7,7 @@ import type { Log } from "../ports/log.ts"
 import type { Objects } from "../ports/objects.ts"
 import type { Store } from "../ports/store.ts"
 import type { Zone } from "../record.ts"
+import { openVault } from "../vault/vault.ts"
 import type { ArrivalTimes } from "./arrival-times.ts"
 import type { Counters } from "./counters.ts"
 import { refreshing } from "./objects.ts"
@@ -53,7 +54,7 @@ export const groupOf = (pipeline: string, name: string): string => `${pipeline}.
 
 /** What contexts reach of a runtime. */
 export type ContextRuntime = Pick<Runtime, "pipeline" | "secrets" | "objects" | "counters" | "logger" | "now"> & {
-  readonly store: Pick<Store, "url" | "objects">
+  readonly store: Pick<Store, "url" | "objects" | "vault">
 }
 
 /** The context of one plugin instance: it reaches what the pipeline binds to it, and nothing else.
@@ -99,6 +100,10 @@ export function contextFor(
       return tracked ? refreshing(objects, runtime.store, zone) : objects
     },
     identity: { namespaces: pipeline.identity, key: () => secret("identity-key") },
+    async vault(project, envelope, codes) {
+      if (runtime.store.vault === undefined) throw fatal("vault-unsupported", "this Store keeps no vault")
+      return openVault(runtime.store.vault, { projectKey: secret(project), envelopeKey: secret(envelope) }, codes)
+    },
     storeUrl: runtime.store.url,
     clock: { now: runtime.now },
     log: runtime.logger,

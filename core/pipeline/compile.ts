@@ -18,6 +18,7 @@ import type {
   SecretSource,
   Start,
 } from "./model.ts"
+import { borderFaults } from "./border.ts"
 import { unstatedClocks } from "./clocks.ts"
 import { listenSettings } from "./listen.ts"
 import { decodeOptions } from "./options.ts"
@@ -125,6 +126,7 @@ class Compiler {
     const stages = this.#stages(root)
     const sinks = of("sinks").keys.flatMap((name) => this.#sink(root!, name))
     unstatedClocks(this.#source, sources, stages)
+    borderFaults(this.#source, stages, (topic) => this.#zone(topic))
     const identity = this.#identity(root)
     const listen = root === undefined ? undefined : listenSettings(this.#source, root, this.#needed)
     for (const [name, path] of this.#needed)

@@ -1,4 +1,5 @@
 import type { Timer } from "../plugin.ts"
+import type { VaultTables } from "./vault.ts"
 
 /** A task's place in one of its inputs. `time` and `checksum` are of the last record read, so that a topic that was recreated
  * or truncated is noticed. */
@@ -128,5 +129,7 @@ export interface Store {
     /** Unreferenced objects that were not refreshed for `olderThanMs`, deleted under their rows' locks by `remove`. */
     sweep(zone: string, olderThanMs: number, remove: (keys: readonly string[]) => Promise<void>): Promise<number>
   }
+  /** The reverse vault; a Store without it serves projects without a vault. */
+  readonly vault?: VaultTables
   close(): Promise<void>
 }

@@ -137,13 +137,14 @@ export class Chunk {
     const before = this.#manifest
     const newest = fresh.at(-1)
     const last = newest === undefined ? before!.last : { offset: String(newest.offset), sha256: lineHash(newest.line) }
-    const { zone, type } = this.#input
+    const { zone, type, privacy = [] } = this.#input
     const manifest: Manifest = {
       format: "weir-chunk-1",
       topic: this.#place.topic,
       partition: this.#place.partition,
       zone,
       type: type.name,
+      ...(privacy.length === 0 ? {} : { privacy }),
       from: String(this.from),
       next: String(next),
       sealed,

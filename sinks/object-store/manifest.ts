@@ -15,6 +15,8 @@ export interface Manifest {
   readonly partition: number
   readonly zone: string
   readonly type: string
+  /** How its records were de-identified; absent in `phi`. */
+  readonly privacy?: readonly string[]
   readonly from: string
   readonly next: string
   /** The chunk is full: nothing of it changes any more. */

@@ -51,6 +51,7 @@ export const importTable: readonly Row[] = [
     may: ["core/", "formats/", "transforms/deidentify/", "transforms/deface/", "cli/"],
     never: ["core/drivers/"],
   },
+  { folder: "cli/erase", may: ["core/", "transforms/identity/", "cli/"], never: ["core/drivers/"] },
   { folder: "cli", may: ["core/", "formats/", "synth/", "main.ts", "effect"], never: ["core/drivers/"] },
   { folder: "synth", may: ["formats/"] },
   { folder: "examples/<x>", may: ["weir", "weir/testing", "vitest"] },

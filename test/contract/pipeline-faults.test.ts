@@ -185,6 +185,48 @@ const wrong: readonly (readonly [string, readonly Change[], string, string])[] =
     "{ use: deidentify-record",
     "stages.release.through[0]: deidentify-record states no time-zone, inbox does",
   ],
+  [
+    "safe harbor without a vault",
+    [[/deidentify-fhir, with: \{/, "deidentify-fhir, with: { profile: safe-harbor,"]],
+    "{ profile: safe-harbor",
+    "stages.resources.through[0].with: deidentify-fhir: profile safe-harbor needs a vault",
+  ],
+  [
+    "safe harbor with the UIDs of before",
+    [[/deidentify-fhir, with: \{/, "deidentify-fhir, with: { profile: safe-harbor, vault: identity-key, retain-uids: true,"]],
+    "retain-uids: true",
+    "stages.resources.through[0].with.retain-uids: deidentify-fhir: profile safe-harbor keeps no UIDs",
+  ],
+  [
+    "a limited data set in zone clean",
+    [
+      [/deidentify-fhir, with: \{/, "deidentify-fhir, with: { profile: limited-data-set,"],
+      [/curated\.resources: \{ zone: limited/, "curated.resources: { zone: clean"],
+    ],
+    "limited-data-set,",
+    "profile limited-data-set needs outputs in zone limited, and in no other",
+  ],
+  [
+    "steps of one project of which one is safe harbor and others are not",
+    [[/deidentify-fhir, with: \{/, "deidentify-fhir, with: { profile: safe-harbor, vault: identity-key,"]],
+    "{ profile: safe-harbor",
+    "deidentify-dicom of stage images has the same key project-key and is not safe-harbor: their codes would differ",
+  ],
+  [
+    "steps of one project that name two vaults",
+    [
+      [/deidentify-fhir, with: \{/, "deidentify-fhir, with: { vault: identity-key,"],
+      [/deidentify-record, with: \{/, "deidentify-record, with: { vault: project-key,"],
+    ],
+    "{ vault: project-key",
+    "another step of the same key project-key names the vault identity-key",
+  ],
+  [
+    "a vault whose key is nowhere",
+    [[/deidentify-fhir, with: \{/, "deidentify-fhir, with: { vault: vault-key,"]],
+    "{ vault: vault-key",
+    'unknown secret "vault-key"',
+  ],
 ]
 
 describe("a pipeline file that is wrong", () => {

@@ -12,6 +12,7 @@ import type { WeirError } from "../../core/errors.ts"
 import type { StepChange, TaskStore } from "../../core/ports/store.ts"
 import { storeContract } from "../kit/store-contract.ts"
 import { postgresSuite } from "./store-postgres-suite.ts"
+import { vaultSuite } from "./vault-suite.ts"
 
 const made: string[] = []
 const folder = () => {
@@ -34,6 +35,7 @@ storeContract("an embedded server", {
 })
 
 postgresSuite("an embedded server", () => holder.url)
+vaultSuite("an embedded server", () => holder.url)
 
 const children: ChildProcess[] = []
 /** Starts a process that opens the Store of a folder; resolves when it has. */

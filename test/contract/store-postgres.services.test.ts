@@ -3,6 +3,7 @@ import { openPostgresStore } from "../../core/drivers/store-postgres/index.ts"
 import { storeContract } from "../kit/store-contract.ts"
 import { services } from "../services/addresses.ts"
 import { dropDatabase, freshDatabase, postgresSuite } from "./store-postgres-suite.ts"
+import { vaultSuite } from "./vault-suite.ts"
 
 const server = services().postgres
 let url: string
@@ -17,3 +18,4 @@ storeContract("a PostgreSQL server", {
 })
 
 postgresSuite("a PostgreSQL server", () => server)
+vaultSuite("a PostgreSQL server", () => url)

@@ -51,6 +51,7 @@ export function testContext(given: TestContext = {}): Context {
     secret: missing("secret"),
     objects: missing("objects"),
     identity: { namespaces: [], key: missing("identity key") },
+    vault: missing("vault"),
     storeUrl: "",
     clock: { now: () => 0 },
     log: { info: () => {}, warn: () => {} },

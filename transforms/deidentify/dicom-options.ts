@@ -3,6 +3,7 @@ import { optionsFault, profileOptions } from "../../formats/dicom/index.ts"
 import type { ProfileOption } from "../../formats/dicom/index.ts"
 import { clockOf, timeZoneOption } from "./local-time.ts"
 import { DicomPolicy, facesFault } from "./dicom-policy.ts"
+import { profileFields } from "./profile.ts"
 
 const flag = (description: string) => Schema.optionalKey(Schema.Boolean.annotate({ description }))
 const days = (description: string) => Schema.Int.annotate({ description })
@@ -59,6 +60,8 @@ export const options = Schema.Struct({
     }),
   ),
   "time-zone": timeZoneOption,
+  vault: profileFields.vault,
+  determination: profileFields.determination,
 }).check(
   Schema.makeFilter(
     (given: Readonly<Record<string, unknown>>) =>

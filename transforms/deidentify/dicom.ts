@@ -1,10 +1,22 @@
-import { curatedInstance, curatedStudy, defineStateful, dicomInstance, fatal, port, study } from "../../core/index.ts"
+import {
+  curatedInstance,
+  curatedStudy,
+  defineStateful,
+  dicomInstance,
+  fatal,
+  port,
+  pseudonymizer,
+  study,
+} from "../../core/index.ts"
 import type { Context, Zone } from "../../core/index.ts"
+import { Codes } from "./codes.ts"
+import { ImageNotes } from "./dicom-notes.ts"
 import { options, policyFrom } from "./dicom-options.ts"
 import type { DicomOptions } from "./dicom-options.ts"
 import { Faces } from "./dicom-faces.ts"
 import { BorderStep } from "./dicom-step.ts"
 import type { Border } from "./dicom-verdict.ts"
+import { profileSecrets, profileStatement } from "./profile.ts"
 
 export const inputs = { studies: port(study, "person", "phi"), instances: port(dicomInstance, "person", "phi") }
 export const outputs = { studies: port(curatedStudy, "pseudonym"), instances: port(curatedInstance, "pseudonym") }
@@ -38,6 +50,19 @@ export function borderOf(given: DicomOptions, context: Context): Border {
   }
 }
 
+/** Undefined without a vault. */
+async function notesOf(given: DicomOptions, context: Context): Promise<ImageNotes | undefined> {
+  if (given.vault === undefined) return undefined
+  const vault = await context.vault(given.key, given.vault, "keyed")
+  return new ImageNotes(new Codes(pseudonymizer(context.secret(given.key)), vault), context.identity, given)
+}
+
+function statement(given: DicomOptions): string {
+  if (given["retain-longitudinal-full-dates"] === true)
+    return profileStatement("deidentify-dicom", { ...given, profile: "limited-data-set" })
+  return profileStatement("deidentify-dicom", given)
+}
+
 /** De-identifies images: PS3.15 basic profile and the options named. An instance waits for the study that lists it; then each
  * series is decided on as a whole, and what is released is written to the bucket of the outputs' zone; what cannot be cleaned is
  * refused, each with its reason. The study follows its instances. */
@@ -45,14 +70,19 @@ export const deidentifyDicom = defineStateful({
   name: "deidentify-dicom",
   summary: "De-identifies DICOM instances (PS3.15) into the bucket below, or refuses them, by series",
   options,
-  secrets: ({ key }) => [key],
+  secrets: profileSecrets,
   inputs,
   outputs,
   privacy: true,
+  states: statement,
   async create(given, context) {
     const step = new BorderStep(borderOf(given, context))
+    const notes = await notesOf(given, context)
     return {
-      apply: (batch, out, state) => step.apply(batch, out, state),
+      async apply(batch, out, state) {
+        await notes?.note(batch)
+        await step.apply(batch, out, state)
+      },
       onTimer: (fired, out, state) => step.onTimer(fired, out, state),
     }
   },

@@ -14,6 +14,10 @@ import {
   rowIdParts,
 } from "../../core/index.ts"
 import type { Context, CuratedResource, Draft, PersonEvent, Pseudonymizer, Rec } from "../../core/index.ts"
+import { Codes } from "./codes.ts"
+import type { Asking } from "./codes.ts"
+import { checkProfile, profileFaults, profileFields, profileOf, profileSecrets, profileStatement } from "./profile.ts"
+import type { Profile } from "./profile.ts"
 import {
   FhirDeidentifyError,
   allowed,
@@ -51,10 +55,11 @@ const options = Schema.Struct({
     }),
   ),
   "time-zone": timeZoneOption,
+  ...profileFields,
 })
 type Options = typeof options.Type
 
-const profile = "weir-fhir-r4-1"
+const rules = "weir-fhir-r4-1"
 /** How the row ids of instances begin. */
 const instances = `${rowId(["instance"])}/`
 /** How those of HL7 v2 messages begin. */
@@ -63,13 +68,18 @@ const messages = `${rowId(["message"])}/`
 /** What de-identifying needs, made once an instance. */
 interface Setting {
   readonly pseudonyms: Pseudonymizer
+  readonly codes: Codes
+  readonly profile: Profile
   readonly issuer: (issuer: string) => string
   readonly local: LocalTime | undefined
   readonly retainUids: boolean
-  readonly count: Context["count"]
 }
 
-function settingOf(given: Options, context: Context): Setting {
+async function settingOf(given: Options, context: Context): Promise<Setting> {
+  checkProfile(
+    given,
+    Object.values(context.outputs).map(({ zone }) => zone),
+  )
   const key = context.secret(given.key)
   if (key.length < 32)
     throw fatal("key-too-short", "the project key has less than 32 bytes", {
@@ -81,25 +91,38 @@ function settingOf(given: Options, context: Context): Setting {
   if (range.minDays < 1 || range.maxDays < range.minDays)
     throw fatal("shift-range", "the date shift needs 1 <= min-days <= max-days", { path: "shift" })
   const names = new Map((given["accession-issuers"] ?? []).flatMap((same) => same.map((issuer) => [issuer, same[0]!])))
+  const pseudonyms = pseudonymizer(key, range)
+  const profile = profileOf(given)
+  const kind = profile === "safe-harbor" ? "random" : "keyed"
+  const vault = given.vault === undefined ? undefined : await context.vault(given.key, given.vault, kind)
+  const codes = new Codes(pseudonyms, vault)
   return {
-    pseudonyms: pseudonymizer(key, range),
+    pseudonyms,
+    codes,
+    profile,
     issuer: (issuer) => names.get(issuer) ?? issuer,
     local: given["time-zone"] === undefined ? undefined : clockOf(given["time-zone"]),
     retainUids: given["retain-uids"] === true,
-    count: context.count,
   }
 }
 
-function mappingOf(person: string, { pseudonyms, issuer, local, retainUids, count }: Setting): Mapping {
+function mappingOf(
+  key: string,
+  { pseudonyms, profile, issuer, local, retainUids }: Setting,
+  asking: Asking,
+  left: (reason: string) => void,
+): Mapping {
+  const { person, identifier, uid, accession } = asking.of(key)
   return {
-    person: pseudonyms.person(person),
-    shiftDays: pseudonyms.shiftDays(person),
+    person,
+    profile,
+    shiftDays: pseudonyms.shiftDays(key),
     ...(local === undefined ? {} : { local }),
-    identifier: pseudonyms.identifier,
-    uid: retainUids ? (uid) => uid : pseudonyms.uid,
-    accession: (system, value) => pseudonyms.accession(issuer(system), value),
+    identifier,
+    uid: retainUids ? (value) => value : uid,
+    accession: (system, value) => accession(issuer(system), value),
     isUnit,
-    left: (reason) => count("elements-dropped", reason),
+    left,
   }
 }
 
@@ -131,6 +154,7 @@ function deidentified(event: PersonEvent, mapping: Mapping, retainUids: boolean)
         output,
         retainUids ? withoutUids(resource as Resource) : (resource as Resource),
         event.identifiers.map(({ value }) => value),
+        mapping.profile,
       )
     )
       throw refused("self-check", "the de-identified resource still holds an identifier of its person")
@@ -168,7 +192,7 @@ function curated(
     time: time ?? null,
     codes: codesOf(event, output),
     body: JSON.stringify(output),
-    profile: retainUids ? `${profile} retain-uids` : profile,
+    profile: `${rules} ${mapping.profile ?? "shifted"}${retainUids ? " retain-uids" : ""}`,
   }
   const id = rowId([resourceType, output.id!])
   return { key: mapping.person, id, op: "upsert", version: record.version, value, time: time ?? 0 }
@@ -185,36 +209,67 @@ function draftOf(record: Rec<PersonEvent>, mapping: Mapping, retainUids: boolean
   return { key: mapping.person, id, op: "retract", version: record.version, value: null, time: 0 }
 }
 
-/** De-identifies FHIR resources by an allow-list of elements, with the pseudonyms, UIDs and date shift of the project. */
+/** How a record ends: as a draft, as one of a type that is never released, or as a bad record. */
+type End = Draft<CuratedResource> | undefined | WeirError
+
+/** One pass over a batch. */
+class Pass {
+  readonly ends = new Map<Rec<PersonEvent>, End>()
+  readonly left: string[] = []
+  readonly #setting: Setting
+  readonly #asking: Asking
+  readonly #mappings = new Map<string, Mapping>()
+
+  constructor(setting: Setting, asking: Asking, batch: readonly Rec<PersonEvent>[]) {
+    this.#setting = setting
+    this.#asking = asking
+    for (const record of batch)
+      if (!record.id.startsWith(instances) && !record.id.startsWith(messages)) this.ends.set(record, this.#end(record))
+  }
+
+  #end(record: Rec<PersonEvent>): End {
+    try {
+      if (record.key === "") throw refused("no-person", "a record without a person does not pass")
+      this.#asking.note(record.key, record.value?.identifiers ?? [])
+      return draftOf(record, this.#mapping(record.key), this.#setting.retainUids)
+    } catch (error) {
+      if (!(error instanceof WeirError) || error.meaning !== "bad-record") throw error
+      return error
+    }
+  }
+
+  #mapping(key: string): Mapping {
+    const known = this.#mappings.get(key)
+    if (known !== undefined) return known
+    const made = mappingOf(key, this.#setting, this.#asking, (reason) => this.left.push(reason))
+    this.#mappings.set(key, made)
+    return made
+  }
+}
+
+/** De-identifies FHIR resources by an allow-list of elements, with the codes of the project, under one of three profiles. */
 export const deidentifyFhir = defineTransform({
   name: "deidentify-fhir",
-  summary: "De-identifies FHIR resources: allowed elements only, ids mapped, dates shifted, ages for birth dates",
+  summary:
+    "De-identifies FHIR resources: allowed elements only, ids mapped, dates by the profile, ages for birth dates",
   options,
-  secrets: ({ key }) => [key],
+  secrets: profileSecrets,
   inputs: { in: port(personEvent, "person", "phi") },
   outputs: { out: port(curatedResource, "pseudonym") },
   privacy: true,
+  faults: profileFaults,
+  states: (given) => profileStatement("deidentify-fhir", given),
   async create(given, context) {
-    const setting = settingOf(given, context)
+    const setting = await settingOf(given, context)
     return {
-      apply(batch, out) {
-        const mappings = new Map<string, Mapping>()
+      async apply(batch, out) {
+        const { ends, left } = await setting.codes.settle((asking) => new Pass(setting, asking, batch))
+        for (const reason of left) context.count("elements-dropped", reason)
         for (const record of batch) {
-          if (record.id.startsWith(instances) || record.id.startsWith(messages)) {
-            out.drop(record, "not-read")
-            continue
-          }
-          try {
-            if (record.key === "") throw refused("no-person", "a record without a person does not pass")
-            const mapping = mappings.get(record.key) ?? mappingOf(record.key, setting)
-            mappings.set(record.key, mapping)
-            const draft = draftOf(record, mapping, setting.retainUids)
-            if (draft === undefined) out.drop(record, "never-released")
-            else out.emit("out", record, draft)
-          } catch (error) {
-            if (!(error instanceof WeirError) || error.meaning !== "bad-record") throw error
-            out.fail(record, error)
-          }
+          const end = ends.get(record)
+          if (end instanceof WeirError) out.fail(record, end)
+          else if (end !== undefined) out.emit("out", record, end)
+          else out.drop(record, ends.has(record) ? "never-released" : "not-read")
         }
       },
     }

@@ -4,16 +4,15 @@ import type { Field, FieldType, Fields, RecordType } from "../../core/index.ts"
 import { kindBeside, mapIdentifier } from "./record-identifiers.ts"
 import type { Beside, Identifiers } from "./record-identifiers.ts"
 import { shiftText, shiftTime } from "./record-dates.ts"
+import type { Profile } from "./profile.ts"
 import { OwnIdentifiers } from "./record-self-check.ts"
 
 /** What is done alike to all records. */
 export interface Rules extends Identifiers {
   /** The clock whose time of day is told. */
   readonly local: LocalTime
-  /** Dates stay as they are (profile limited-data-set). */
-  readonly keepDates: boolean
-  /** The output is `limited`, where quasi-identifiers stay. */
-  readonly keepQuasi: boolean
+  /** How dates are told. */
+  readonly profile: Profile
   /** Counts what was dropped because it could not be read, by field. */
   readonly unread: (field: string) => void
 }
@@ -100,8 +99,10 @@ const uidMap: Map = (value, _, passage) => {
 const dateMap =
   (path: string, missing: unknown): Map =>
   (value, _, passage) => {
-    if (passage.rules.keepDates) return value
+    const { profile } = passage.rules
+    if (profile === "limited-data-set") return value
     if (value === "") return ""
+    if (profile === "safe-harbor") return missing
     const shifted =
       typeof value === "number"
         ? shiftTime(value, passage.days, passage.rules.local)

@@ -18,8 +18,11 @@ import {
   rowIdParts,
   study,
 } from "../../core/index.ts"
-import type { Context, Draft, Port, Pseudonymizer, Rec, RecordType } from "../../core/index.ts"
+import type { Context, Draft, OptionFault, Port, Pseudonymizer, Rec, RecordType, Zone } from "../../core/index.ts"
 import { isRegisteredUid } from "../../formats/dicom/index.ts"
+import { Codes } from "./codes.ts"
+import type { Asking } from "./codes.ts"
+import { checkProfile, profileFaults, profileFields, profileOf, profileSecrets, profileStatement } from "./profile.ts"
 import { Passage, planOf } from "./record-plan.ts"
 import type { Plan, Rules } from "./record-plan.ts"
 import { clockOf, timeZoneOption } from "./local-time.ts"
@@ -48,11 +51,7 @@ const options = Schema.Struct({
     }),
   ),
   "time-zone": timeZoneOption,
-  profile: Schema.optionalKey(
-    Schema.Literals(["limited-data-set"]).annotate({
-      description: "limited-data-set keeps true dates and times; only for an output in zone limited",
-    }),
-  ),
+  ...profileFields,
 })
 type Options = typeof options.Type
 
@@ -65,14 +64,18 @@ const builtIns: ReadonlyMap<string, RecordType> = new Map(
 /** Versions from here on hold the time that a source stated (core/version.ts). */
 const statedVersions = 1n << 40n
 
-/** Pseudonyms that are kept in memory. */
-const mostPersons = 10_000
-
 interface Setting {
   readonly pseudonyms: Pseudonymizer
-  readonly rules: Rules
+  readonly codes: Codes
+  /** All but the codes of a person. */
+  readonly rules: Omit<Rules, "pseudonyms" | "uid" | "unread">
+  /** UIDs that stay. */
+  readonly stays: (uid: string) => boolean
+  readonly keepQuasi: boolean
   /** Record types by name: built-in ones, and those of the stage's inputs, whichever package declares them. */
   readonly types: ReadonlyMap<string, RecordType>
+  /** What their marks ask for. */
+  readonly plans: Map<string, Plan>
 }
 
 function pseudonymsOf(given: Options, context: Context): Pseudonymizer {
@@ -89,47 +92,74 @@ function pseudonymsOf(given: Options, context: Context): Pseudonymizer {
   return pseudonymizer(key, range)
 }
 
-function settingOf(given: Options, context: Context): Setting {
+async function settingOf(given: Options, context: Context): Promise<Setting> {
   const zones = Object.values(context.outputs).map(({ zone }) => zone)
-  const keepDates = given.profile === "limited-data-set"
-  if (keepDates && (zones.length === 0 || zones.some((zone) => zone !== "limited")))
-    throw fatal("profile-not-limited", "profile limited-data-set needs an output in zone limited", { path: "profile" })
+  const profile = profileOf(given)
+  checkProfile(given, zones, recordFaults(given, zones))
   const pseudonyms = pseudonymsOf(given, context)
+  const kind = profile === "safe-harbor" ? "random" : "keyed"
+  const vault = given.vault === undefined ? undefined : await context.vault(given.key, given.vault, kind)
+  const codes = new Codes(pseudonyms, vault)
   const names = new Map((given["accession-issuers"] ?? []).flatMap((same) => same.map((issuer) => [issuer, same[0]!])))
-  const stays = (uid: string) => uid === "" || given["retain-uids"] === true || isRegisteredUid(uid)
-  const rules: Rules = {
-    pseudonyms,
-    uid: (uid) => (stays(uid) ? uid : pseudonyms.uid(uid)),
-    issuer: (issuer) => names.get(issuer) ?? issuer,
-    local: clockOf(given["time-zone"] ?? "Z"),
-    keepDates,
-    keepQuasi: zones.length > 0 && !zones.includes("clean"),
-    unread: (field) => context.count("dates-dropped", field),
-  }
   const types = new Map([...builtIns, ...Object.values(context.inputs).map(({ type }) => [type.name, type] as const)])
-  return { pseudonyms, rules, types }
+  return {
+    pseudonyms,
+    codes,
+    stays: (uid) => uid === "" || given["retain-uids"] === true || isRegisteredUid(uid),
+    rules: {
+      issuer: (issuer) => names.get(issuer) ?? issuer,
+      local: clockOf(given["time-zone"] ?? "Z"),
+      profile,
+    },
+    keepQuasi: profile !== "safe-harbor" && zones.length > 0 && !zones.includes("clean"),
+    types,
+    plans: new Map(),
+  }
 }
 
-/** De-identifies records of one person after another. */
-class Deidentifier {
-  readonly #setting: Setting
-  readonly #plans = new Map<string, Plan>()
-  readonly #persons = new Map<string, { readonly pseudonym: string; readonly days: number }>()
+function recordFaults(given: Options, outputs: readonly Zone[]): readonly OptionFault[] {
+  const faults = profileFaults(given, outputs)
+  return profileOf(given) !== "safe-harbor" || given["retain-uids"] !== true
+    ? faults
+    : [...faults, { path: ["retain-uids"], message: "profile safe-harbor keeps no UIDs" }]
+}
 
-  constructor(setting: Setting) {
+/** How a record ends. */
+type End = Draft | WeirError
+
+/** One pass over a batch. */
+class Pass {
+  readonly ends: readonly End[]
+  readonly unread: string[] = []
+  readonly #setting: Setting
+  readonly #asking: Asking
+  readonly #persons = new Map<string, { readonly pseudonym: string; readonly days: number; readonly rules: Rules }>()
+
+  constructor(setting: Setting, asking: Asking, batch: readonly Rec[]) {
     this.#setting = setting
+    this.#asking = asking
+    this.ends = batch.map((record) => this.#end(record))
+  }
+
+  #end(record: Rec): End {
+    try {
+      return this.#draft(record)
+    } catch (error) {
+      if (!(error instanceof WeirError) || error.meaning !== "bad-record") throw error
+      return error
+    }
   }
 
   /** Throws bad records `refused.no-person`, `refused.stated-version`, `refused.id-shape`, `refused.self-check`; fatal
    * `unknown-record-type`. */
-  draft(record: Rec): Draft {
-    const plan = this.#plan(record.type)
+  #draft(record: Rec): Draft {
+    const plan = planFor(this.#setting, record.type)
     if (record.key === "") throw refused("no-person", "a record without a person does not pass")
     if (record.version >= statedVersions || record.version < 0n)
       throw refused("stated-version", "the record's version is a time, not a revision")
     if (record.op === "upsert" && record.value === null) throw badRecord("value-missing", "an upsert has no value")
-    const { pseudonym, days } = this.#person(record.key)
-    const passage = new Passage(this.#setting.rules, days)
+    const { pseudonym, days, rules } = this.#person(record.key)
+    const passage = new Passage(rules, days)
     passage.own.add(record.key)
     const id = rowId(plan.id(partsOf(record.id, plan.parts), passage))
     const value = record.op === "upsert" ? plan.value(record.value as object, passage) : null
@@ -141,33 +171,43 @@ class Deidentifier {
 
   /** A retract happens when something is learnt; beside its arrival that would tell the shift. */
   #time({ op, time }: Rec, days: number): number {
-    const { keepDates, local } = this.#setting.rules
-    if (keepDates) return time
+    const { profile, local } = this.#setting.rules
+    if (profile === "limited-data-set") return time
+    if (profile === "safe-harbor") return 0
     return op === "retract" ? 0 : (shiftTime(time, days, local) ?? 0)
-  }
-
-  #plan(name: string): Plan {
-    const known = this.#plans.get(name)
-    if (known !== undefined) return known
-    const type = this.#setting.types.get(name)
-    if (type === undefined)
-      throw fatal("unknown-record-type", "a record is of a type whose marks are not known, so nothing of it may pass", {
-        hint: "put a topic between the transform that makes such records and this one",
-      })
-    const plan = planOf(type, this.#setting.rules.keepQuasi)
-    this.#plans.set(name, plan)
-    return plan
   }
 
   #person(key: string) {
     const known = this.#persons.get(key)
     if (known !== undefined) return known
-    const { pseudonyms } = this.#setting
-    const person = { pseudonym: pseudonyms.person(key), days: pseudonyms.shiftDays(key) }
-    if (this.#persons.size >= mostPersons) this.#persons.clear()
+    const { pseudonyms, stays, rules } = this.#setting
+    const codes = this.#asking.of(key)
+    const person = {
+      pseudonym: codes.person,
+      days: pseudonyms.shiftDays(key),
+      rules: {
+        ...rules,
+        pseudonyms: codes,
+        uid: (uid: string) => (stays(uid) ? uid : codes.uid(uid)),
+        unread: (field: string) => void this.unread.push(field),
+      },
+    }
     this.#persons.set(key, person)
     return person
   }
+}
+
+function planFor({ types, plans, keepQuasi }: Setting, name: string): Plan {
+  const known = plans.get(name)
+  if (known !== undefined) return known
+  const type = types.get(name)
+  if (type === undefined)
+    throw fatal("unknown-record-type", "a record is of a type whose marks are not known, so nothing of it may pass", {
+      hint: "put a topic between the transform that makes such records and this one",
+    })
+  const plan = planOf(type, keepQuasi)
+  plans.set(name, plan)
+  return plan
 }
 
 function partsOf(id: string, count: number): readonly string[] {
@@ -185,27 +225,29 @@ const input: Port<unknown> = { key: "person", zone: "phi", type: "any" }
 const output: Port<unknown> = { key: "pseudonym", zone: "any", type: "same" }
 
 /** De-identifies records by the marks in their schemas, of built-in types and of those of its stage's inputs: identifiers and UIDs
- * mapped by the project's functions (registered UIDs stay), dates shifted (those that cannot be read, or stand for none, dropped and counted), text dropped, quasi-identifiers kept in
+ * get the project's codes (registered UIDs stay), dates are told as the profile says (safe-harbor: none, as a record does not say how
+ * old its person was; those that cannot be read, or stand for none, are dropped and counted), text dropped, quasi-identifiers kept in
  * `limited` only, headers dropped. Kept texts are searched for the record's own identifiers before it is emitted. */
 export const deidentifyRecord = defineTransform({
   name: "deidentify-record",
   summary: "De-identifies records by the privacy marks in the schemas of their types",
   options,
-  secrets: ({ key }) => [key],
+  secrets: profileSecrets,
   inputs: { in: input },
   outputs: { out: output },
   privacy: true,
+  faults: recordFaults,
+  states: (given) => profileStatement("deidentify-record", given),
   async create(given, context) {
-    const deidentifier = new Deidentifier(settingOf(given, context))
+    const setting = await settingOf(given, context)
     return {
-      apply(batch, out) {
-        for (const record of batch) {
-          try {
-            out.emit("out", record, deidentifier.draft(record))
-          } catch (error) {
-            if (!(error instanceof WeirError) || error.meaning !== "bad-record") throw error
-            out.fail(record, error)
-          }
+      async apply(batch, out) {
+        const { ends, unread } = await setting.codes.settle((asking) => new Pass(setting, asking, batch))
+        for (const field of unread) context.count("dates-dropped", field)
+        for (const [at, record] of batch.entries()) {
+          const end = ends[at]!
+          if (end instanceof WeirError) out.fail(record, end)
+          else out.emit("out", record, end)
         }
       },
     }

@@ -84,7 +84,8 @@ export function resourceArrival<R extends Rec<FhirResource>>(record: R, reading:
     op: record.op,
     member: patientMember(source, subject),
     time: time?.from ?? record.time,
-    body,
+    // Of what was taken back the hash is enough.
+    ...(record.op === "upsert" ? { body } : {}),
   }
   if (!isPatient) return { record, row, slot, fact }
   return { record, row, slot, fact, statement: statement(resource!, record, reading) }

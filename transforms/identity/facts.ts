@@ -30,6 +30,7 @@ export interface Fact {
   readonly time: number
   /** Name of the source. */
   readonly source: string
+  /** Of a resource that stands. */
   readonly body?: string
   readonly instance?: DicomInstance
   /** Two records of this version had different content. */

@@ -9,6 +9,7 @@ import {
   port,
 } from "../../core/index.ts"
 import { zoneOffset } from "../../formats/fhir/time.ts"
+import { eraseWhoIsAsked, isAnyErased } from "./erase.ts"
 import { Namespaces } from "./members.ts"
 import { resolve } from "./resolve.ts"
 
@@ -45,6 +46,16 @@ export const resolvePatient = defineStateful({
       throw fatal("time-zone-unknown", "the time zone is no IANA name, Z or +hh:mm", { path: "time-zone" })
     const namespaces = new Namespaces(context.identity)
     const reading = { namespaces, zone, count: context.count }
-    return { apply: (batch, out, state) => resolve(batch, out, state, reading) }
+    let anyErased: boolean | undefined
+    return {
+      async onClaim(out, state, origin) {
+        await eraseWhoIsAsked(out, state, origin, reading)
+        anyErased = await isAnyErased(state)
+      },
+      async apply(batch, out, state) {
+        anyErased ??= await isAnyErased(state)
+        await resolve(batch, out, state, reading, anyErased)
+      },
+    }
   },
 })

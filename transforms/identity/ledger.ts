@@ -25,6 +25,8 @@ export class Ledger {
   readonly #listedBefore = new Map<string, readonly Member[]>()
   readonly #changedNodes = new Set<Member>()
   readonly #changedRows = new Set<string>()
+  readonly #goneNodes = new Set<Member>()
+  readonly #goneRows = new Set<string>()
 
   constructor(shared: SharedState, namespaces: Namespaces) {
     this.#shared = shared
@@ -63,6 +65,18 @@ export class Ledger {
     this.#changedRows.add(row)
   }
 
+  /** Removes a row with its facts and revisions. */
+  forgetRow(row: string): void {
+    this.#changedRows.delete(row)
+    this.#goneRows.add(row)
+  }
+
+  /** Removes a member's node and its list of rows. */
+  forget(member: Member): void {
+    this.#changedNodes.delete(member)
+    this.#goneNodes.add(member)
+  }
+
   /** The rows that are about members, as they were stored; members that were never stored have none. */
   async rowsAbout(members: readonly Member[]): Promise<ReadonlyMap<Member, readonly string[]>> {
     const stored = members.filter((member) => !this.#fresh.has(member))
@@ -84,6 +98,11 @@ export class Ledger {
       }
       for (const member of before) if (!after.includes(member)) gone.push([member, listed(row)])
     }
+    for (const row of this.#goneRows) {
+      gone.push([rowKey(row), ""])
+      for (const member of this.#listedBefore.get(row)!) gone.push([member, listed(row)])
+    }
+    for (const member of this.#goneNodes) gone.push([member, nodeSort])
     for (const member of this.#changedNodes) puts.push([member, nodeSort, this.nodes.get(member)])
     this.#shared.put(puts)
     if (gone.length > 0) this.#shared.delete(gone)

@@ -3,6 +3,7 @@ import type { DicomInstance, FhirResource, Hl7v2Message, In, Out, Rec, State, Ti
 import { instanceArrival, messageArrival, resourceArrival } from "./arrival.ts"
 import type { Arrival, Reading } from "./arrival.ts"
 import { diffRow, markWaiting } from "./emit.ts"
+import { withoutErased } from "./erase.ts"
 import { folded, orderOf, positionOf } from "./facts.ts"
 import type { inputs, outputs } from "./index.ts"
 import { join, loadComponents } from "./join.ts"
@@ -14,11 +15,18 @@ import { isLogicalId, parts } from "./members.ts"
 type Input = In<typeof inputs>
 type Output = Out<Input | Timer, Input, typeof outputs>
 
-/** One step: fold the batch into facts, join what its Patients state, emit what differs. Reads shared state in at most four
+/** One step: what is about erased persons ends; fold the batch into facts, join what its Patients state, emit what differs. Reads shared state in at most four
  * rounds of one lock and one get: the batch's rows and members; the rest of the components; after a move, the rows that are
  * about those who moved, and those who else these are about. */
-export async function resolve(batch: readonly Input[], out: Output, state: State, reading: Reading): Promise<void> {
-  const arrivals = read(batch, out, reading)
+export async function resolve(
+  batch: readonly Input[],
+  out: Output,
+  state: State,
+  reading: Reading,
+  anyErased = false,
+): Promise<void> {
+  const all = read(batch, out, reading)
+  const arrivals = anyErased ? await withoutErased(all, out, state, reading) : all
   if (arrivals.length === 0) return
   const ledger = new Ledger(state.shared, reading.namespaces)
   await ledger.load(

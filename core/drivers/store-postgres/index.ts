@@ -7,6 +7,7 @@ import { queryAs } from "./query.ts"
 import { objectReferences } from "./references.ts"
 import { tasksOf } from "./tasks.ts"
 import { Sessions, checkUrl, connection } from "./sessions.ts"
+import { vaultTables } from "./vault.ts"
 
 /** Where the Store is. */
 export interface PostgresStoreOptions {
@@ -43,6 +44,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
       )
     },
     objects: objectReferences(side),
+    vault: vaultTables(side),
     close: () => (closing ??= Promise.all([sessions.close(), side.close()]).then(() => {})),
   }
 }

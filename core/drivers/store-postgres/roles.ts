@@ -8,6 +8,9 @@ export const schemasOf = {
   clean: ["clean"],
 } as const
 
+/** Who may look at the rows of the vault, which stay sealed; no zone's role is a member. */
+const vaultRole = "weir_vault"
+
 /** The group role of a zone. */
 export const roleOf = (zone: keyof typeof schemasOf): string => `weir_${zone}`
 
@@ -36,8 +39,11 @@ export async function ensureRoles(client: Client): Promise<void> {
 }
 
 function statements(): string {
-  const lines = Object.entries(schemasOf).flatMap(([zone, schemas]) => {
-    const role = roleOf(zone as keyof typeof schemasOf)
+  const roles: readonly (readonly [role: string, schemas: readonly string[]])[] = [
+    ...Object.entries(schemasOf).map(([zone, schemas]) => [roleOf(zone as keyof typeof schemasOf), schemas] as const),
+    [vaultRole, ["vault"]],
+  ]
+  const lines = roles.flatMap(([role, schemas]) => {
     return [
       `DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${role}') THEN CREATE ROLE ${role} NOLOGIN; END IF; END $$`,
       ...schemas.flatMap((schema) => [

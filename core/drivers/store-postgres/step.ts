@@ -28,6 +28,16 @@ const lockKeys: Statement = {
     ON CONFLICT (stage, key) DO UPDATE SET key = l.key WHERE false`,
 }
 
+// Keys may be identifiers of persons: with the last row of a key the row by which it was locked goes too. Who waits for it inserts it
+// anew.
+const forgetLocks: Statement = {
+  name: "shared_locks.forget",
+  text: `DELETE FROM weir.shared_locks WHERE ctid = ANY(ARRAY(
+    SELECT l.ctid FROM (SELECT DISTINCT key COLLATE "C" AS key FROM unnest($2::text[]) AS k(key)) q
+    JOIN weir.shared_locks l ON l.stage = $1::bigint AND l.key = q.key
+    WHERE NOT EXISTS (SELECT FROM weir.shared_state s WHERE s.stage = $1::bigint AND s.key = q.key)))`,
+}
+
 const endStep: Statement = {
   name: "tasks.step",
   text: `WITH task AS (
@@ -103,6 +113,9 @@ class PostgresStep implements StepTransaction {
         ...putStatements(ownState, task, change.puts),
         ...deleteStatements(sharedState, stage, change.sharedDeletes),
         ...putStatements(sharedState, stage, change.sharedPuts),
+        ...(change.sharedDeletes.length === 0
+          ? []
+          : [[forgetLocks, stage, textArray(change.sharedDeletes.map(([key]) => toStored(key)))] as const]),
         ...timerStatements(task, change),
         [
           endStep,

@@ -75,3 +75,11 @@ export function ageAt(birthDate: string, event: string): ToldAge | undefined {
   if (greatest > greatestAge) return { years: greatestAge + 1, orMore: true }
   return least === greatest ? { years: least } : undefined
 }
+
+/** The year of a FHIR date, dateTime or instant by the clock that is told; undefined for what is none, and for a day on which the person
+ * may be 90 or more: beside an age that is told elsewhere its year would tell a greater one (45 CFR 164.514(b)(2)(i)(C)). */
+export function yearOf(text: string, birthDate: string | null, local?: LocalTime): string | undefined {
+  const told = shiftDate(text, 0, local)
+  if (told === undefined || (birthDate !== null && ageAt(birthDate, text)?.orMore === true)) return undefined
+  return told.slice(0, 4)
+}

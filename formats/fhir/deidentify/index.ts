@@ -7,15 +7,17 @@ import { isObject, objects, text } from "./json.ts"
 import type { Json } from "./json.ts"
 import type { Mapping } from "./mapping.ts"
 import { cappedAge } from "./values.ts"
+import type { OwnMapping } from "./values.ts"
 import { elements } from "./walk.ts"
 
 export { allowed } from "./allow-list.ts"
 export type { Rule } from "./allow-list.ts"
 export { shiftDate } from "./date.ts"
+export { zip3 } from "./geography.ts"
 export type { LocalTime } from "./date.ts"
 export { FhirDeidentifyError } from "./errors.ts"
 export type { FhirDeidentifyCode } from "./errors.ts"
-export type { Mapping } from "./mapping.ts"
+export type { Mapping, Profile } from "./mapping.ts"
 export { isCode } from "./values.ts"
 export { findsOwn } from "./self-check.ts"
 
@@ -60,14 +62,14 @@ function guarded(observation: Json): Json {
   return { ...own, ...capped, ...whole, ...components }
 }
 
-function only(resource: Json, type: string, contained: ReadonlyMap<string, string>, mapping: Mapping): Json {
+function only(resource: Json, type: string, contained: ReadonlyMap<string, string>, mapping: OwnMapping): Json {
   const rule = allowed.get(type)
   const kept = rule?.kind === "elements" ? elements(resource, rule.elements, { mapping, contained }) : undefined
   return type === "Observation" ? guarded(kept ?? {}) : (kept ?? {})
 }
 
 /** Contained resources that say something, renamed c1, c2 ...; a Patient inside is the person and goes. */
-function containedOf(resource: Json, mapping: Mapping): readonly [names: ReadonlyMap<string, string>, kept: Json[]] {
+function containedOf(resource: Json, mapping: OwnMapping): readonly [names: ReadonlyMap<string, string>, kept: Json[]] {
   const listed = objects(resource["contained"]).filter(({ resourceType, id }) => {
     return text(resourceType) !== "Patient" && allowed.has(text(resourceType)) && text(id) !== ""
   })
@@ -79,16 +81,17 @@ function containedOf(resource: Json, mapping: Mapping): readonly [names: Readonl
   return [names, kept]
 }
 
-/** De-identifies a FHIR R4 resource: allowed elements only, ids and references mapped, dates shifted, the birth date replaced by
- * the age at the event.
+/** De-identifies a FHIR R4 resource: allowed elements only, ids and references mapped, dates and places as the mapping's profile tells
+ * them, the birth date replaced by the age at the event.
  * @param birthDate of the person, FHIR date
  * @throws FhirDeidentifyError for types that are not in the allow-list */
-export function deidentifyResource(resource: unknown, birthDate: string | null, mapping: Mapping): Json {
+export function deidentifyResource(resource: unknown, birthDate: string | null, given: Mapping): Json {
   if (!isObject(resource) || typeof resource["resourceType"] !== "string" || typeof resource["id"] !== "string")
     throw new FhirDeidentifyError("not-a-resource", "the body is no resource with a type and an id")
   const type = resource["resourceType"]
   if (!allowed.has(type))
     throw new FhirDeidentifyError("resource-type", "the type of the resource is not in the allow-list")
+  const mapping: OwnMapping = { ...given, birthDate }
   const [names, contained] = containedOf(resource, mapping)
   const { extension, ...kept } = only(resource, type, names, mapping)
   const age = ageOf(resource, birthDate)

@@ -1,10 +1,16 @@
 import type { LocalTime } from "./date.ts"
 
+/** What decides on dates and places: shifted by whole days and none; years alone (a day on which the person is 90 or more not even
+ * by its year), State and ZIP3 (45 CFR 164.514(b)(2)); or as they are, towns and ZIP codes too (164.514(e)). */
+export type Profile = "shifted" | "safe-harbor" | "limited-data-set"
+
 /** The functions that take identity out of a resource; the same for every format of a project. */
 export interface Mapping {
   /** Pseudonym of the person that the resource is about. */
   readonly person: string
-  /** Days by which the person's dates go back. */
+  /** shifted unless given. */
+  readonly profile?: Profile
+  /** Days by which the person's dates go back, where they are shifted. */
   readonly shiftDays: number
   /** The clock whose time of day is told; that of each text unless given. */
   readonly local?: LocalTime

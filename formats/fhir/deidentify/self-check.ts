@@ -1,6 +1,7 @@
 import { definedTerms, isStandardSystem } from "./allow-list.ts"
 import { isObject, objects, text } from "./json.ts"
 import type { Json } from "./json.ts"
+import type { Profile } from "./mapping.ts"
 
 /** Shorter texts are met by chance. */
 const shortest = 4
@@ -45,7 +46,7 @@ const strings = (value: unknown): readonly string[] =>
 
 const values = (value: unknown): readonly string[] => objects(value).map((one) => text(one["value"]))
 
-function namesOf(resource: Json): readonly string[] {
+function namesOf(resource: Json, profile: Profile): readonly string[] {
   const people = [resource, ...objects(resource["contact"])]
   const names = people.flatMap((person) => objects(person["name"]))
   const addresses = people.flatMap((person) => objects(person["address"]))
@@ -53,7 +54,9 @@ function namesOf(resource: Json): readonly string[] {
     ...names.flatMap(({ family, given, text: whole }) => [...strings(family), ...strings(given), text(whole)]),
     ...addresses.flatMap(({ line, city, district, postalCode, text: whole }) => [
       ...strings(line),
-      ...[city, district, postalCode, whole].map(text),
+      ...[district, whole].map(text),
+      // A limited data set tells them.
+      ...(profile === "limited-data-set" ? [] : [city, postalCode].map(text)),
     ]),
   ]
 }
@@ -107,8 +110,13 @@ function foundInText(value: string, name: string, standard: boolean, own: Own): 
 /** True when a de-identified resource still says an identifier of its own person: one that is known of the person, or an id, name,
  * number or address in the resource as it was. Found at the bounds of words; texts under four characters, published codes and
  * the allow-list's own terms are left aside. */
-export function findsOwn(output: Json, resource: Json, identifiers: readonly string[]): boolean {
+export function findsOwn(
+  output: Json,
+  resource: Json,
+  identifiers: readonly string[],
+  profile: Profile = "shifted",
+): boolean {
   const ids = phrases([...identifiers, ...idsOf(resource)])
-  const own = { ids, all: [...new Set([...ids, ...phrases(namesOf(resource))])] }
+  const own = { ids, all: [...new Set([...ids, ...phrases(namesOf(resource, profile))])] }
   return found(output, "", false, own)
 }

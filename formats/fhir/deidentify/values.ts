@@ -1,4 +1,6 @@
-import { greatestAge, shiftDate } from "./date.ts"
+import { interval } from "../time.ts"
+import { greatestAge, shiftDate, yearOf } from "./date.ts"
+import { broadAddress, townAddress } from "./geography.ts"
 import { isObject, objects, text } from "./json.ts"
 import type { Json } from "./json.ts"
 import type { Mapping } from "./mapping.ts"
@@ -88,13 +90,42 @@ export function cappedAge(value: Json): Json {
   return { value: greatestAge + 1, comparator: ">=", unit: "a", system: "http://unitsofmeasure.org", code: "a" }
 }
 
-/** A date, dateTime or instant, shifted. */
-export function date(value: unknown, { shiftDays, local, left }: Mapping): string | undefined {
-  if (typeof value !== "string") return undefined
-  const shifted = shiftDate(value, shiftDays, local)
-  if (shifted === undefined) left("date-unreadable")
-  return shifted
+/** A mapping as one resource is mapped with it. */
+export interface OwnMapping extends Mapping {
+  /** Of the person, FHIR date; null when it is not known. */
+  readonly birthDate: string | null
 }
+
+/** A date, dateTime or instant, as the profile tells it. */
+export function date(value: unknown, mapping: OwnMapping): string | undefined {
+  if (typeof value !== "string") return undefined
+  const told = toldDate(value, mapping)
+  if (told === undefined) mapping.left(interval(value) === undefined ? "date-unreadable" : "date-not-told")
+  return told
+}
+
+function toldDate(value: string, { profile, shiftDays, local, birthDate }: OwnMapping): string | undefined {
+  if (profile === "safe-harbor") return yearOf(value, birthDate, local)
+  if (profile === "limited-data-set") return interval(value) === undefined ? undefined : value
+  return shiftDate(value, shiftDays, local)
+}
+
+/** An instant, which has no form that tells a year alone (FHIR R4, 2.24.0.1). */
+export function instant(value: unknown, mapping: OwnMapping): string | undefined {
+  if (mapping.profile !== "safe-harbor") return date(value, mapping)
+  mapping.left("instant")
+  return undefined
+}
+
+/** An address, as the profile tells it. */
+export function address(value: unknown, { profile }: Mapping): Json | undefined {
+  if (profile === "safe-harbor") return broadAddress(value)
+  return profile === "limited-data-set" ? townAddress(value) : undefined
+}
+
+/** A birth date, which only a limited data set tells. */
+export const birthDate = (value: unknown, mapping: OwnMapping): string | undefined =>
+  mapping.profile === "limited-data-set" ? date(value, mapping) : undefined
 
 /** A UID, bare or as `urn:oid:`. */
 export function uid(value: unknown, mapping: Mapping): string | undefined {

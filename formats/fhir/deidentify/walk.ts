@@ -1,13 +1,25 @@
 import type { Rule } from "./allow-list.ts"
 import { isObject, objects, text } from "./json.ts"
 import type { Json } from "./json.ts"
-import type { Mapping } from "./mapping.ts"
 import { mappedReference, personReference } from "./reference.ts"
-import { accession, cappedAge, coding, date, identifier, quantity, sopClass, uid } from "./values.ts"
+import {
+  accession,
+  address,
+  birthDate,
+  cappedAge,
+  coding,
+  date,
+  identifier,
+  instant,
+  quantity,
+  sopClass,
+  uid,
+} from "./values.ts"
+import type { OwnMapping } from "./values.ts"
 
 /** What the walk of one resource needs. */
 export interface Walk {
-  readonly mapping: Mapping
+  readonly mapping: OwnMapping
   /** New names of contained resources that stay, by their ids. */
   readonly contained: ReadonlyMap<string, string>
 }
@@ -37,6 +49,12 @@ function one(value: unknown, rule: Rule, { mapping, contained }: Walk): unknown 
       return timePattern.test(text(value)) ? value : undefined
     case "date":
       return date(value, mapping)
+    case "instant":
+      return instant(value, mapping)
+    case "birth-date":
+      return birthDate(value, mapping)
+    case "Address":
+      return address(value, mapping)
     case "Coding":
       return coding(value, mapping)
     case "Quantity":

@@ -1,0 +1,93 @@
+import { readings } from "../../core/engine/positions.ts"
+import type { Runtime } from "../../core/engine/runtime.ts"
+import { fatal } from "../../core/errors.ts"
+import type { CompiledPipeline } from "../../core/pipeline/model.ts"
+import { Custodian } from "../../core/vault/custodian.ts"
+import type { Act } from "../../core/vault/custodian.ts"
+import { memberOf } from "../../transforms/identity/members.ts"
+import type { Command } from "../command.ts"
+import { UsageError, exit } from "../exit.ts"
+import { loadPipeline } from "../load.ts"
+import { refuseIfRunning } from "../positions/running.ts"
+import { withRuntime } from "../runtime.ts"
+import { actOf, keysOf, reasonOption, vaultsOf } from "../vault/open.ts"
+import { askToErase, endErasure, removeRest } from "./plan.ts"
+import type { ErasePlan } from "./plan.ts"
+
+const command = "erase"
+
+function memberFrom(person: string): string {
+  const slash = person.indexOf("/")
+  if (slash > 0 && slash < person.length - 1) return memberOf(person.slice(0, slash), person.slice(slash + 1))
+  throw new UsageError([`PERSON is NAMESPACE/VALUE, as mrn/12345 or fhir:SOURCE/PATIENT-ID`], command)
+}
+
+function identityStage({ stages }: CompiledPipeline): string {
+  const found = stages.find(({ steps }) => steps.some(({ plugin }) => plugin.name === "resolve-patient"))
+  if (found === undefined) throw new UsageError(["no stage of this pipeline resolves patients"], command)
+  return found.name
+}
+
+async function refuseWhileRunning({ log, pipeline }: Runtime): Promise<void> {
+  for (const reading of readings(pipeline)) await refuseIfRunning(log, reading)
+}
+
+/** Removes the person from the vault of each project; that is written into its audit. */
+async function eraseFromVaults({ store, secrets, pipeline }: Runtime, plan: ErasePlan, act: Act): Promise<number> {
+  let erased = 0
+  for (const named of vaultsOf(pipeline)) {
+    const keys = keysOf(secrets, named)
+    if (store.vault === undefined) throw fatal("vault-unsupported", "this Store keeps no vault")
+    const custodian = await Custodian.open(store.vault, keys).catch((error: { code?: string }) => {
+      if (error.code === "vault-missing") return undefined
+      throw error
+    })
+    erased += (await custodian?.erase(plan.persons, act)) ?? 0
+  }
+  return erased
+}
+
+export const erase: Command = {
+  name: command,
+  summary:
+    "Erases a person from a stopped pipeline: takes back all rows, then removes state, objects and vault entries",
+  positionals: ["FILE", "PERSON"],
+  options: { reason: reasonOption },
+  more: "PERSON is NAMESPACE/VALUE, as mrn/12345. It runs the pipeline until it is idle, so that the retractions reach every sink. What comes of the person later is dropped. Records of phi topics and backups end by their retention.",
+  async run(args, app, io) {
+    const act = actOf(args, io, command)
+    const [file, person] = args.positionals as [string, string]
+    const member = memberFrom(person)
+    const { pipeline } = await loadPipeline(file, app, io)
+    const stage = identityStage(pipeline)
+    const plan = await withRuntime(pipeline, app, io, async (runtime) => {
+      await refuseWhileRunning(runtime)
+      await runtime.store.audit("erase", `${pipeline.name}: asked by ${act.actor}: ${act.reason}`)
+      return askToErase(runtime, stage, member)
+    })
+    if (plan === undefined) {
+      io.stderr.write("nobody is known by this identifier\n")
+      return exit.failed
+    }
+    const { runWithProgress } = await import("../run-pipeline.ts")
+    const { ended } = await runWithProgress(pipeline, { untilIdle: true }, app, io)
+    if (ended !== "idle") {
+      io.stderr.write("stopped before everything was taken back: do it again to go on\n")
+      return exit.failed
+    }
+    const told = await withRuntime(pipeline, app, io, async (runtime) => {
+      await refuseWhileRunning(runtime)
+      const rows = await removeRest(runtime, stage, plan)
+      const vault = await eraseFromVaults(runtime, plan, act)
+      if (!(await endErasure(runtime, stage, member)))
+        throw fatal("not-erased", "the run did not take back what was emitted of the person", {
+          hint: "see that the stage of resolve-patient runs, and do it again",
+        })
+      const said = `${plan.objects.length} objects, ${rows} rows of state, ${vault} vault entries`
+      await runtime.store.audit("erase", `${pipeline.name}: done: ${said}`)
+      return said
+    })
+    io.stdout.write(`erased: ${told}\n`)
+    return exit.ok
+  },
+}
