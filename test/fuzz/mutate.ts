@@ -116,8 +116,9 @@ export const structural: Readonly<Record<string, Structural>> = {
   },
   bytes(bytes, { valueStart, valueEnd }, dice) {
     const out = Buffer.from(bytes)
-    for (let left = 1 + dice.below(4); left > 0 && valueEnd > valueStart; left--)
-      out[valueStart + dice.below(valueEnd - valueStart)] = dice.below(256)
+    const count = 1 + dice.below(4)
+    if (valueEnd <= valueStart) return out
+    for (let left = count; left > 0; left--) out[valueStart + dice.below(valueEnd - valueStart)] = dice.below(256)
     return out
   },
   tag(bytes, { start }, dice) {

@@ -48,6 +48,7 @@ async function work({ seed, from, to, folder, at }: Asked): Promise<void> {
     if (round % perCollection === 0) collect()
     const { heapUsed, external } = process.memoryUsage()
     const held = round % perCollection === 0 ? { held: heapUsed + external } : {}
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port of worker_threads has no origin
     parentPort!.postMessage({ done, verdicts, faults, slowest, ...held } satisfies Told)
     // The channel to the main thread is emptied between rounds.
     await new Promise((resolve) => setImmediate(resolve))
