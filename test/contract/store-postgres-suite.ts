@@ -67,7 +67,10 @@ export function postgresSuite(name: string, server: () => string): void {
       await Promise.all(stores.map((each) => each.close()))
       const again = await openPostgresStore({ url: empty })
       expect((await again.claim("p", "s", 0)).epoch).toBe(2n)
-      expect(await onServer(empty, "SELECT number, name FROM weir.migrations")).toEqual([[1, "0001-store"]])
+      expect(await onServer(empty, "SELECT number, name FROM weir.migrations")).toEqual([
+        [1, "0001-store"],
+        [2, "0002-vault"],
+      ])
       await again.close()
     })
 
