@@ -204,7 +204,7 @@ describe("list, describe and schema", () => {
     const schema = JSON.parse((await weir("schema")).out)
     expect(schema.$schema).toBe("https://json-schema.org/draft/2020-12/schema")
     const source = schema.properties.sources.additionalProperties
-    expect(source.properties.use.enum).toEqual(["dicom-folder", "fhir-ndjson"])
+    expect(source.properties.use.enum).toEqual(["dicom-folder", "fhir-ndjson", "hl7v2-mllp"])
     const folder = source.allOf.find((one: { if: unknown }) => JSON.stringify(one.if).includes("dicom-folder"))
     expect(folder.then.properties.with.required).toEqual(["path"])
   })
