@@ -1,0 +1,10 @@
+/** Pixel data: decoding the frames of an instance, showing them as a reader sees them, filling rectangles and coding them again. */
+export { PixelsUnreadable } from "./unreadable.ts"
+export type { UnreadableCode } from "./unreadable.ts"
+export { describe } from "./description.ts"
+export type { PixelDescription } from "./description.ts"
+export { frameBytes, pixelElement } from "./frame-bytes.ts"
+export { decodeFrame } from "./decode.ts"
+export type { Cells, Frame } from "./decode.ts"
+export { displayOf, render } from "./render.ts"
+export type { Contrast, Display, Picture } from "./render.ts"
