@@ -13,6 +13,7 @@ import { Ambiguity, personOf } from "./person.ts"
 import type { NamespaceOf } from "./person.ts"
 import { Texts, statedIds, textKindOf } from "./texts.ts"
 import type { TextKind } from "./texts.ts"
+import { SeriesSamples } from "./samples.ts"
 import type { Folder } from "./write.ts"
 
 /** What became of one file. `input` is its path under the input, `output` that under the output, empty when there is none;
@@ -97,10 +98,12 @@ class Run {
   readonly #ambiguity = new Ambiguity()
   readonly #room = new Room(roomBytes)
   readonly #texts: Texts
+  readonly #samples: SeriesSamples
 
   constructor(inputs: Inputs, setting: FileSetting) {
     this.#inputs = inputs
     this.#setting = setting
+    this.#samples = new SeriesSamples(inputs.folder, setting.policy)
     this.#texts = setting.texts((patientId) => this.#ambiguity.has(patientId))
   }
 
@@ -140,6 +143,7 @@ class Run {
         const counts = this.#series.get(slot) ?? noInstances()
         addEvidence(counts, evidence, 1)
         this.#series.set(slot, counts)
+        if (this.#setting.policy.pixels !== undefined) this.#samples.add(slot, file, summary)
         return { kind: "instance", mark, person, patientId, study, series }
       })
     } catch (thrown) {
@@ -195,10 +199,14 @@ class Run {
   async #write(input: string, path: string, original: Original, known: KnownInstance): Promise<FileResult> {
     const { policy, folder } = this.#setting
     const { person, study, series, mark } = known
-    const found = await deidentifyOriginal(original, policy.deidentify, {
+    const slot = seriesSlot(person, study, series)
+    const context = {
       person: person === undefined ? undefined : policy.person(person).dicom,
-      series: asSeries(seriesRiskOf(this.#series.get(seriesSlot(person, study, series))!)),
-    })
+      series: asSeries(seriesRiskOf(this.#series.get(slot)!)),
+    }
+    const cleaner = policy.pixels
+    const pixels = cleaner === undefined ? undefined : { cleaner, inSample: () => this.#samples.readsAll(slot) }
+    const found = await deidentifyOriginal(original, policy.deidentify, context, pixels)
     if (found.kind === "refused") return { input, output: "", status: "refused", reason: reasonOf(found) }
     if (markOf(await stat(path)) !== mark) throw new FileChanged()
     const output = await folder.write(policy.nameUid(study), found)

@@ -10,9 +10,9 @@ import { parse } from "./parse.ts"
 import type { Input, NeedMore, Parsed } from "./parse.ts"
 import { optionsFault, rulesFor } from "./profile.ts"
 import type { ProfileOption, Rule } from "./profile.ts"
-import { refuse, refusalOf } from "./refusal.ts"
+import { refuse, refusalOf, riskOfSeries } from "./refusal.ts"
 import type { Refused } from "./refusal.ts"
-import { seriesRisk } from "./region.ts"
+import type { seriesRisk } from "./region.ts"
 import { ascii, noCounts } from "./pseudonyms.ts"
 import type { Counts, Pseudonyms } from "./pseudonyms.ts"
 import { rewrite } from "./rewrite.ts"
@@ -24,7 +24,7 @@ import { cleanDescriptor } from "./clean-text.ts"
 import type { CleanText } from "./clean-text.ts"
 import { namesIn } from "./own-identifiers.ts"
 import { Unread } from "./source.ts"
-import { statements } from "./statements.ts"
+import { statements, withPixels } from "./statements.ts"
 import { summaryOf } from "./summary.ts"
 import type { Summary } from "./summary.ts"
 import { isPixelData } from "./tag.ts"
@@ -45,6 +45,9 @@ export interface InstanceContext {
   readonly person: Pseudonyms | undefined
   /** What `seriesRisk` says of all instances of the series; decided by the instance alone when not given. */
   readonly series?: { readonly risk: ReturnType<typeof seriesRisk> }
+  /** Under Clean Pixel Data, what became of the pictures before: `read` all were, and what identifies was taken out; `changed` some of
+   * it was there; `sampled` the instance is of a series of which a sample was. */
+  readonly pixels?: "read" | "changed" | "sampled"
   /** More identifiers of the person, besides those in the object, that must not be found in the result: else `identifier-left`. */
   readonly identifiers?: readonly string[]
 }
@@ -167,7 +170,7 @@ class Deidentifier {
       dates: this.dates,
       characteristics: options.includes("retain-patient-characteristics"),
       safePrivate: options.includes("retain-safe-private"),
-      cleaning: options.some((option) => option.startsWith("clean-")),
+      cleaning: options.some((option) => option.startsWith("clean-") && option !== "clean-pixel-data"),
       cleanText: this.policy.cleanText ?? cleanDescriptor,
       patient: { identifiers },
       whose: () => (whose ??= { identifiers: [...identifiers, ...namesIn(parsed)] }),
@@ -176,7 +179,13 @@ class Deidentifier {
     }
   }
 
-  private release(parsed: Parsed, summary: Summary, its: Case, facesAllowed: boolean): Released {
+  private release(
+    parsed: Parsed,
+    summary: Summary,
+    its: Case,
+    facesAllowed: boolean,
+    pixels: InstanceContext["pixels"],
+  ): Released {
     const { pseudonyms: person, counts } = its
     if (this.dates === "shifted" && !(Number.isInteger(person.shiftDays) && person.shiftDays > 0))
       throw new RangeError("shiftDays is a whole number of days, 1 or more")
@@ -189,7 +198,8 @@ class Deidentifier {
       { tag: 0x00100010, vr: PN, value: ascii(person.patientName()) },
       { tag: 0x00100020, vr: LO, value: ascii(person.patientId()) },
     ]
-    rewrite(its, output, parsed.dataSet, [...identity, ...this.statements(coding, facesAllowed)])
+    const said = this.statements(coding, facesAllowed)
+    rewrite(its, output, parsed.dataSet, withPixels([...identity, ...said], pixels))
     const report = { counts, options: this.policy.options, facesAllowed }
     return { kind: "released", ...splice(parsed, output, bodyStart), report, summary: now }
   }
@@ -206,19 +216,22 @@ class Deidentifier {
     const summary = summaryOf(parsed)
     const { person, series } = context
     const { faces } = this.policy
+    const decided = {
+      pixels: context.pixels === "changed" ? ("read" as const) : context.pixels,
+      ...(series === undefined ? {} : { series }),
+    }
     const refusal = refusalOf(parsed, summary, {
       hasPerson: person !== undefined,
       faces,
       options: this.policy.options,
-      ...(series === undefined ? {} : { series }),
+      ...decided,
     })
     if (refusal !== undefined) return refusal
     if (person === undefined) return refuse("no-person")
-    const risk = series === undefined ? seriesRisk([summary]) : series.risk
-    const facesAllowed = faces === "allow" && risk === "face-risk"
+    const facesAllowed = faces === "allow" && riskOfSeries(summary, decided) === "face-risk"
     const identifiers = [...this.own(summary), ...(context.identifiers ?? [])]
     const its = this.caseOf(parsed, summary, person, identifiers)
-    const verdict = this.release(parsed, summary, its, facesAllowed)
+    const verdict = this.release(parsed, summary, its, facesAllowed, context.pixels)
     const left = searchFor(identifiers)(verdict)
     return left.length === 0 ? verdict : refuse("identifier-left", left[0])
   }

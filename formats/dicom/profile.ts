@@ -2,8 +2,8 @@ import table from "./data/table-e1-1.json" with { type: "json" }
 import { attributeType } from "./attribute-type.ts"
 import type { AttributeType } from "./attribute-type.ts"
 
-/** Options of PS3.15 E.3 by their titles, in the order of Table E.1-1's columns; each is off unless named. Clean Pixel Data and Clean
- * Recognizable Visual Features are no columns of the table. */
+/** Options of PS3.15 E.3 by their titles, in the order of Table E.1-1's columns; each is off unless named. Clean Pixel Data is
+ * no column of the table: it reads pictures, which the caller does. Clean Recognizable Visual Features is none either. */
 export const profileOptions = [
   "retain-safe-private",
   "retain-uids",
@@ -15,6 +15,7 @@ export const profileOptions = [
   "clean-descriptors",
   "clean-structured-content",
   "clean-graphics",
+  "clean-pixel-data",
 ] as const
 
 /** An option of PS3.15 E.3 that can be asked for. */
@@ -29,6 +30,7 @@ export const methodCodes: ReadonlyMap<ProfileOption | "basic", readonly [code: s
   readonly [string, string]
 >([
   ["basic", ["113100", "Basic Application Confidentiality Profile"]],
+  ["clean-pixel-data", ["113101", "Clean Pixel Data Option"]],
   ["clean-graphics", ["113103", "Clean Graphics Option"]],
   ["clean-structured-content", ["113104", "Clean Structured Content Option"]],
   ["clean-descriptors", ["113105", "Clean Descriptors Option"]],

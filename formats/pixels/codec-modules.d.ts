@@ -11,3 +11,4 @@ declare module "@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs" {
   const factory: (options: { readonly print: () => void; readonly printErr: () => void }) => Promise<unknown>
   export default factory
 }
+declare module "jpeg-lossless-decoder-js"

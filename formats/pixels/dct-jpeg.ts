@@ -3,9 +3,9 @@ import { undecodable, unsupported } from "./unreadable.ts"
 
 /** Zigzag order (ISO 10918-1 figure A.6). */
 const zigzag = [
-  0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28, 35,
-  42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62,
-  63,
+  0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,
+  35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47,
+  55, 62, 63,
 ]
 
 /** Cosines of the inverse transform, by frequency and place (ISO 10918-1 A.3.3). */
@@ -102,7 +102,7 @@ function readTables(marker: number, body: Uint8Array, tables: Tables): void {
     tables.quantizedBy = body[8]!
   }
   if (marker === 0xdb)
-    for (let at = 0; at < body.length; ) {
+    for (let at = 0; at < body.length;) {
       const wide = body[at]! >> 4 !== 0
       const id = body[at++]! & 15
       const from = at
@@ -113,7 +113,7 @@ function readTables(marker: number, body: Uint8Array, tables: Tables): void {
       at += wide ? 128 : 64
     }
   if (marker === 0xc4)
-    for (let at = 0; at < body.length; ) {
+    for (let at = 0; at < body.length;) {
       const kind = body[at++]!
       const counts = body.subarray(at, at + 16)
       const total = counts.reduce((sum, count) => sum + count, 0)
@@ -188,7 +188,7 @@ export function dctJpeg(bytes: Uint8Array, { rows, columns }: PixelDescription):
     ac: new Map(),
     quantizedBy: 0,
   }
-  for (let at = 2; at + 4 <= bytes.length; ) {
+  for (let at = 2; at + 4 <= bytes.length;) {
     if (bytes[at] !== 0xff) throw undecodable("a JPEG marker is missing")
     const marker = bytes[at + 1]!
     if (marker === 0xff) {

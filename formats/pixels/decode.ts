@@ -102,7 +102,12 @@ function withSign(cells: Cells, its: PixelDescription): Cells {
   return cells.map((cell) => ((cell & sign) === 0 ? cell & used : (cell & used) + extension))
 }
 
-function decodeWith(make: new () => NativeDecoder, bytes: Uint8Array, its: PixelDescription, photometric: string): Frame {
+function decodeWith(
+  make: new () => NativeDecoder,
+  bytes: Uint8Array,
+  its: PixelDescription,
+  photometric: string,
+): Frame {
   return withNative(make, (decoder) => {
     decoder.getEncodedBuffer(bytes.length).set(bytes)
     decoder.decode()

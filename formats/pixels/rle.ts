@@ -30,7 +30,8 @@ function decodeSegment(bytes: Uint8Array, size: number): Uint8Array {
 export function decodeRle(bytes: Uint8Array, size: number, planes: number): Planes {
   if (bytes.length < 64) throw undecodable("an RLE frame is shorter than its header")
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (view.getUint32(0, true) !== planes) throw undecodable("an RLE frame has another number of segments than described")
+  if (view.getUint32(0, true) !== planes)
+    throw undecodable("an RLE frame has another number of segments than described")
   const starts = Array.from({ length: planes }, (_, at) => view.getUint32(4 + 4 * at, true))
   return starts.map((start, at) => {
     const end = starts[at + 1] ?? bytes.length

@@ -134,6 +134,7 @@ describe("options together", () => {
       "clean-descriptors": "113105",
       "clean-structured-content": "113104",
       "clean-graphics": "113103",
+      "clean-pixel-data": "113101",
     }
     for (const option of profileOptions) {
       const out = textsOf(release(build(slice()), [option]))

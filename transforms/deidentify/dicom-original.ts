@@ -9,6 +9,7 @@ import type {
   SeriesEvidence,
   Summary,
 } from "../../formats/dicom/index.ts"
+import type { PixelCleaner } from "./pixels/clean-pixels.ts"
 
 /** The bytes of an original, wherever they are. `read` gives exactly [from, to), or rejects. */
 export interface Original {
@@ -96,8 +97,21 @@ export interface ReleasedObject {
   stream(): AsyncIterable<Uint8Array>
 }
 
-/** De-identifies one original. Small ones and encapsulated ones are read whole; of others the pixel data is passed through. */
+/** De-identifies one original. Small ones and encapsulated ones are read whole; of others the pixel data is passed through. With a
+ * reader of pixels, pictures that may carry text are read before they pass, and changed where they do. */
 export async function deidentifyOriginal(
+  original: Original,
+  deidentify: Deidentify,
+  context: InstanceContext,
+  pixels?: PixelReading,
+): Promise<ReleasedObject | Refused | Unfit> {
+  if (pixels === undefined) return spliced(original, deidentify, context)
+  // What is refused whatever its pictures show is not read.
+  const found = await spliced(original, deidentify, { ...context, pixels: "read" })
+  return found.kind === "refused" ? found : withPixelsRead(found, original, deidentify, context, pixels)
+}
+
+async function spliced(
   original: Original,
   deidentify: Deidentify,
   context: InstanceContext,
@@ -108,6 +122,40 @@ export async function deidentifyOriginal(
   )
   return found.kind === "refused" ? found : objectOf(original, input, found)
 }
+
+/** Who reads the pictures of an instance. */
+export interface PixelReading {
+  readonly cleaner: PixelCleaner
+  /** Whether the instance is to be read where a sample of its series suffices; asked only then. */
+  readonly inSample: () => boolean | Promise<boolean>
+}
+
+async function withPixelsRead(
+  found: ReleasedObject,
+  original: Original,
+  deidentify: Deidentify,
+  context: InstanceContext,
+  { cleaner, inSample }: PixelReading,
+): Promise<ReleasedObject | Refused | Unfit> {
+  if (original.size > mostHeld) return unfit("too-large", "pixels")
+  const bytes = await original.read(0, original.size)
+  const reading = cleaner.reading(bytes)
+  if (reading === "none") return spliced(original, deidentify, context)
+  const read = reading === "each" || (await inSample())
+  const result = read ? await cleaner.clean(bytes, context.identifiers ?? []) : ({ kind: "read" } as const)
+  if (result.kind === "refused") return result
+  if (result.kind === "changed") return spliced(inMemory(result.bytes), deidentify, { ...context, pixels: "changed" })
+  // A sample says nothing of the others: what is in it is told like what is not.
+  return reading === "sample" ? spliced(original, deidentify, { ...context, pixels: "sampled" }) : found
+}
+
+const inMemory = (bytes: Uint8Array): Original => ({
+  size: bytes.length,
+  read: async (from, to) => bytes.subarray(from, to),
+  async *stream(from, to) {
+    yield bytes.subarray(from, to)
+  },
+})
 
 function objectOf(original: Original, { header }: Input, released: Released): ReleasedObject {
   const { prefix, copy, suffix } = released

@@ -135,7 +135,7 @@ export class Slice {
       this.#state,
       sizeOf,
       async (one) => {
-        one.verdict = await verdictOn(one.key, one.row!.stated!, one.risk, this.#border, this.#kept)
+        one.verdict = await verdictOn(one, one.row!.stated!, one.risk, this.#border, this.#kept)
       },
     )
     for (const one of todo.slice(0, fitting)) this.#end(one)

@@ -51,12 +51,20 @@ export async function examineStated(
 }
 
 /** Decides on an instance under the decision on its series, and stores the result where it is released. */
-export async function verdictOn(key: string, stated: Stated, risk: Risk, border: Border, kept: Kept): Promise<Verdict> {
+export async function verdictOn(
+  { key, sop }: { readonly key: string; readonly sop: string },
+  stated: Stated,
+  risk: Risk,
+  border: Border,
+  kept: Kept,
+): Promise<Verdict> {
   const { policy, from } = border
   try {
     const original = originalIn(from, stated.object.key, stated.object.size, kept)
     const context = { person: policy.person(key).dicom, series: asSeries(risk) }
-    const found = await deidentifyOriginal(original, policy.deidentify, context)
+    const pixels =
+      policy.pixels === undefined ? undefined : { cleaner: policy.pixels, inSample: () => policy.inShare(sop) }
+    const found = await deidentifyOriginal(original, policy.deidentify, context, pixels)
     if (found.kind === "refused") return { risk, refused: refusalOf(found) }
     return { risk, released: await store(stated.study, found, border) }
   } catch (thrown) {
