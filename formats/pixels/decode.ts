@@ -26,7 +26,8 @@ const cellsFor = (bits: number, length: number): Cells =>
 /** Little- or big-endian samples of a native frame. */
 function nativeCells(bytes: Uint8Array, { bitsAllocated, bigEndian }: PixelDescription, count: number): Cells {
   if (bitsAllocated === 1) return Uint8Array.from({ length: count }, (_, at) => (bytes[at >> 3]! >> (at & 7)) & 1)
-  if (bitsAllocated === 8) return bytes.subarray(0, count)
+  // Not as a Buffer, whose slices are views.
+  if (bitsAllocated === 8) return new Uint8Array(bytes.buffer, bytes.byteOffset, count)
   const cells = cellsFor(bitsAllocated, count)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (bitsAllocated === 16) for (let at = 0; at < count; at++) cells[at] = view.getUint16(2 * at, !bigEndian)

@@ -34,13 +34,23 @@ const folded = (text: string): string =>
     .replace(/B/g, "8")
     .replace(/Z/g, "2")
 
-/** Whether the person's own words stand in a text, run together or misread by a letter that looks alike. */
-function isOwn(text: string, { identifiers }: TextPerson): boolean {
+/** From here on a long identifier of the person counts as read. */
+const leastOwn = 0.3
+/** Least side of a box, in pixels as given: letters of less are not legible. */
+const leastSide = 6
+
+/** Whether the person's own words stand in a text, run together or misread by a letter that looks alike; short ones, which marks are
+ * easily taken for, where the reading is sure. */
+function isOwn(text: string, score: number, { identifiers }: TextPerson): boolean {
   const line = folded(text)
   return identifiers
     .flatMap((identifier) => [identifier, ...identifier.split(/[\s^=,]+/)])
     .map(folded)
-    .some((own) => (own.length > 3 ? line.includes(own) : own.length > 1 && wordsOf(text).includes(own)))
+    .some((own) =>
+      own.length > 3
+        ? score >= leastOwn && line.includes(own)
+        : own.length > 1 && score >= sureScore && wordsOf(text).includes(own),
+    )
 }
 
 const wordsOf = (text: string): readonly string[] => text.split(/[^\p{L}\p{N}]+/u).map(folded)
@@ -73,10 +83,10 @@ const hasShape = (text: string): boolean => shapes.some((shape) => shape.test(te
  * The person's own identifiers go however unsure the reading is. Of the rest, what cannot be told from the marks of an image
  * (less than three letters or digits) stays; what is known to be harmless stays; dates, times, long numbers and every word that
  * is not known go where the reading is sure, and are for a person to look at where it is not. */
-export function judge({ text, score }: Pick<TextBox, "text" | "score">, person: TextPerson): Judgement {
+export function judge({ text, score, width, height }: TextBox, person: TextPerson): Judgement {
   const count = alphanumeric(text).length
-  if (count === 0) return "keep"
-  if (count > 1 && score >= 0.3 && isOwn(text, person)) return "redact"
+  if (count === 0 || Math.min(width, height) < leastSide) return "keep"
+  if (isOwn(text, score, person)) return "redact"
   if (score < leastScore || count < 3 || isHarmless(text, person)) return "keep"
   return score >= sureScore ? "redact" : "unsure"
 }
