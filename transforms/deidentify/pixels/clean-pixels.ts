@@ -10,9 +10,9 @@ import {
   redact,
   render,
 } from "../../../formats/pixels/index.ts"
-import type { Contrast, Picture, PixelDescription, Rectangle } from "../../../formats/pixels/index.ts"
+import type { Contrast, Display, Frame, Picture, PixelDescription, Rectangle } from "../../../formats/pixels/index.ts"
 import { look } from "./look.ts"
-import type { Seen } from "./look.ts"
+import type { Seen, View } from "./look.ts"
 import { NoEngine } from "./ocr-engine.ts"
 import type { ReadText } from "./read-text.ts"
 import { regionsOf } from "./regions.ts"
@@ -54,29 +54,36 @@ function headerOf(parsed: Parsed, summary: Summary) {
   return { ...summary, model: Buffer.from(bytes).toString("latin1") }
 }
 
-/** Reads every frame; one with the same bytes as the one before counts as read. */
-async function readFrames(parsed: Parsed, its: PixelDescription, person: TextPerson, reader: ReadText): Promise<Seen> {
+/** Reads every frame, the first, the middle and the last well; with `again` these alone, once. One with the same bytes as the one
+ * before counts as read. */
+async function readFrames(parsed: Parsed, person: TextPerson, reader: ReadText, again: boolean): Promise<Seen> {
+  const its = describe(parsed)
   const display = displayOf(parsed, its)
   const frames = frameBytes(parsed, its)
-  const twice = new Set([0, frames.length >> 1, frames.length - 1])
+  const well = new Set([0, frames.length >> 1, frames.length - 1])
   const redacted: Rectangle[] = []
   const unsure: Rectangle[] = []
   let previous: Buffer | undefined
   for (const [at, bytes] of frames.entries()) {
-    if (previous?.equals(bytes) === true) continue
+    if (previous?.equals(bytes) === true || (again && !well.has(at))) continue
     previous = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-    const frame = await decodeFrame(bytes, its)
-    const pictures = new Map<Contrast, Picture>()
-    const picture = (contrast: Contrast): Picture => {
-      const made = pictures.get(contrast) ?? render(frame, its, display, contrast)
-      pictures.set(contrast, made)
-      return made
-    }
-    const seen = await look({ picture }, person, reader, twice.has(at))
+    const view = viewOf(await decodeFrame(bytes, its), its, display)
+    const seen = await look(view, person, reader, again ? "once" : well.has(at) ? "well" : "briefly")
     redacted.push(...seen.redact)
     unsure.push(...seen.unsure)
   }
   return { redact: redacted, unsure }
+}
+
+function viewOf(frame: Frame, its: PixelDescription, display: Display): View {
+  const pictures = new Map<Contrast, Picture>()
+  return {
+    picture(contrast) {
+      const made = pictures.get(contrast) ?? render(frame, its, display, contrast)
+      pictures.set(contrast, made)
+      return made
+    },
+  }
 }
 
 /** Rectangles without those that lie in others. */
@@ -132,7 +139,7 @@ export class PixelCleaner {
     let current = original
     if (areas.length > 0) current = parsedOf((await redact(original, areas)).bytes)
     for (let round = 0; round < mostRounds; round++) {
-      const seen = await readFrames(current, describe(current), person, this.#reader)
+      const seen = await readFrames(current, person, this.#reader, round > 0)
       if (seen.unsure.length > 0) return refused("burned-in-text-unsure", "text-or-tissue")
       if (seen.redact.length === 0) return this.#result(original, current, areas)
       areas = distinct([...areas, ...seen.redact.map((area) => around(area, margin, size))])

@@ -14,12 +14,17 @@ export interface Seen {
   readonly unsure: readonly Rectangle[]
 }
 
-/** Longest side, in pixels, that a picture is enlarged to in the first and the second look. */
-const sides = { first: 1300, second: 2100 } as const
+/** Longest side, in pixels, that a picture is enlarged to. */
+const longest = 1300
 const mostScale = 4
 
-const scaleFor = ({ width, height }: Picture, side: number): number =>
-  Math.max(1, Math.min(mostScale, Math.floor(side / Math.max(width, height))))
+/** How often a picture is enlarged for the first look. */
+const scaleFor = ({ width, height }: Picture): number =>
+  Math.max(1, Math.min(mostScale, Math.floor(longest / Math.max(width, height))))
+
+/** For the second look: twice where the first was at its own size and it is not too large for that. */
+const closerScale = (picture: Picture): number =>
+  Math.max(scaleFor(picture), Math.max(picture.width, picture.height) * 2 > 2200 ? 1 : 2)
 
 const areaOf = ({ width, height }: Rectangle): number => width * height
 
@@ -76,11 +81,16 @@ async function settle(
   return said(looks) ?? (looks.some(({ score }) => score >= leastScore) ? "unsure" : "keep")
 }
 
-/** Looks at a frame: once, or `twice` with another contrast and larger. Rejects when the reader fails. */
-export async function look(view: View, person: TextPerson, reader: ReadText, twice: boolean): Promise<Seen> {
+/** How well a frame is looked at: `well` twice, in both contrasts; `once`; or `briefly`, at half the scale, where frames around it are
+ * looked at well. */
+export type Care = "well" | "once" | "briefly"
+
+/** Looks at a frame. Rejects when the reader fails. */
+export async function look(view: View, person: TextPerson, reader: ReadText, care: Care): Promise<Seen> {
   const full = view.picture("full")
-  const boxes = [...(await reader.read(full, scaleFor(full, sides.first)))]
-  if (twice) boxes.push(...(await reader.read(view.picture("window"), scaleFor(full, sides.second))))
+  const scale = care === "briefly" ? Math.ceil(scaleFor(full) / 2) : scaleFor(full)
+  const boxes = [...(await reader.read(full, scale))]
+  if (care === "well") boxes.push(...(await reader.read(view.picture("window"), closerScale(full))))
   const redact: Rectangle[] = []
   const unsure: Rectangle[] = []
   for (const box of boxes) {
