@@ -181,10 +181,12 @@ function classOf(parsed: Parsed, summary: Summary): Showing | ClassRefusal {
   return isDirectory ? "media-directory" : showingOf(summary.sopClassUid)
 }
 
-const isCleaned = (refusal: ClassRefusal, { options, pixels }: RefusalContext): boolean =>
-  refusal === "burned-in-text-risk"
-    ? pixels === "read"
-    : cleanedBy[refusal] !== undefined && options.includes(cleanedBy[refusal])
+/** Whether an option cleans what the class is refused for; of pictures, once they were read, or where there are none. */
+function isCleaned(refusal: ClassRefusal, parsed: Parsed, { options, pixels }: RefusalContext): boolean {
+  if (refusal !== "burned-in-text-risk") return cleanedBy[refusal] !== undefined && options.includes(cleanedBy[refusal])
+  const none = !parsed.dataSet.elements.some(({ tag }) => isPixelData(tag))
+  return options.includes("clean-pixel-data") && (none || pixels === "read")
+}
 
 /** Why the pictures of an instance may carry text that nobody has looked for. */
 function unread(parsed: Parsed, summary: Summary, context: RefusalContext): Refused | undefined {
@@ -215,7 +217,8 @@ export function riskOfSeries(
 /** The first reason that applies not to release an instance; undefined when none does. */
 export function refusalOf(parsed: Parsed, summary: Summary, context: RefusalContext): Refused | undefined {
   const showing = classOf(parsed, summary)
-  const byClass = isRefusal(showing) && !isCleaned(showing, context) ? refuse(showing, "(0008,0016)") : undefined
+  const byClass =
+    isRefusal(showing) && !isCleaned(showing, parsed, context) ? refuse(showing, "(0008,0016)") : undefined
   if (byClass !== undefined && showing !== "burned-in-text-risk") return byClass
   const early = missingUid(summary) ?? overlayRefusal(parsed) ?? pixelRefusal(parsed, summary)
   if (early !== undefined || byClass !== undefined) return early ?? byClass

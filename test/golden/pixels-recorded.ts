@@ -36,19 +36,19 @@ export class RecordedReads implements ReadText {
 
   async #ask(key: string, ...of: Parameters<ReadText["read"]>): Promise<readonly Line[]> {
     if (this.#asks === undefined)
-      throw new Error("a picture that no reading is recorded of: run again with WEIR_UPDATE_READS=1, and look at the diff")
+      throw new Error(
+        "a picture that no reading is recorded of: run again with WEIR_UPDATE_READS=1, and look at the diff",
+      )
     const tenth = (value: number) => Math.round(value * 10) / 10
     const boxes = (await this.#asks.read(...of)).filter(({ score }) => score >= least)
-    const lines = boxes.map(
-      ({ x, y, width, height, text, score }): Line => [
-        tenth(x),
-        tenth(y),
-        tenth(width),
-        tenth(height),
-        text,
-        Math.round(score * 100) / 100,
-      ],
-    )
+    const lines = boxes.map(({ x, y, width, height, text, score }): Line => [
+      tenth(x),
+      tenth(y),
+      tenth(width),
+      tenth(height),
+      text,
+      Math.round(score * 100) / 100,
+    ])
     this.#known[key] = lines
     const rows = Object.entries(this.#known).sort(([a], [b]) => (a < b ? -1 : 1))
     writeFileSync(path, `{\n${rows.map(([name, of]) => `"${name}": ${JSON.stringify(of)}`).join(",\n")}\n}\n`)
