@@ -18,6 +18,8 @@ describe("a line of text that was read in a picture", () => {
     "MON GENERAL HOSPITAL SURGICAL CARE",
     "Store in progress",
     "BAPTIST MED CTR",
+    "9261",
+    "CINE 0118",
   ])("%s goes", (text) => expect(line(text)).toBe("redact"))
 
   it.each([
@@ -30,6 +32,8 @@ describe("a line of text that was read in a picture", () => {
     "C5-1",
     "Gain= 8dB",
     "11cm",
+    "12 CM",
+    "1200mm",
     "2D",
     "R",
     "L3",

@@ -4,11 +4,12 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { deidentifyEach } from "../../cli/deid/index.ts"
 import type { FileResult } from "../../cli/deid/index.ts"
-import { parseWhole, textsOf } from "../../formats/dicom/index.ts"
+import { parseWhole } from "../../formats/dicom/index.ts"
 import { decodeFrame, describe as described, frameBytes } from "../../formats/pixels/index.ts"
 import type { Rectangle } from "../../formats/pixels/index.ts"
 import { PixelCleaner } from "../../transforms/deidentify/pixels/clean-pixels.ts"
 import { OcrEngine } from "../../transforms/deidentify/pixels/ocr-engine.ts"
+import { textsOf } from "../contract/dicom-slice.ts"
 import { RecordedReads } from "./pixels-recorded.ts"
 
 const folder = join(process.env["WEIR_TEST_DATA"] ?? "../shared/data", "dicom")

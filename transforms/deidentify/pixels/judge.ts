@@ -10,9 +10,10 @@ export const sureScore = 0.75
 /** Below it nothing was read: edges of tissue, marks and scales look like lines, and read as such. */
 export const leastScore = 0.5
 
-/** Numbers and measures as consoles write them, with what stands before and after. */
+/** Small numbers, and measures as consoles write them, with what stands before and after. */
 const measure =
-  /^[<>=≤≥~±+×*#(-]*\d{1,4}(?:[.,/]\d{1,3}){0,2}(?:cm|mm|m|k?hz|mhz|db|fps|%|s|ms|sec|m\/s|cm\/s|bpm|mmhg|ml|cc|g|°|deg|x|kvp?|mas?|hu|t)?[-+*/,;:.)=]*$/i
+  /^[<>=≤≥~±+×*#(-]*(?:\d{1,3}(?:[.,/]\d{1,3}){0,2}|\d{1,4}(?:[.,]\d{1,3})?(?:cm|mm|m|k?hz|mhz|db|fps|%|s|ms|sec|m\/s|cm\/s|bpm|mmhg|ml|cc|g|°|deg|x|kvp?|mas?|hu|t))[-+*/,;:.)=]*$/i
+const unit = /^(?:cm|mm|k?hz|mhz|db|fps|%|ms|sec|m\/s|cm\/s|bpm|mmhg|ml|cc|deg|kvp?|mas?|hu)$/i
 /** Safety indices with their value, probes and dynamic ranges. */
 const consoleTerm =
   /^(?:(?:MI|TI[SBC]?|AO|DR|GN|MAP|WF|PRF|FR|PWR|GAIN|DYN|IM#?)[<=:]*\d{0,3}(?:[.,]\d{1,2})?%?[,;:]?|[A-Z]{1,2}\d{1,2}-\d{1,2}[A-Za-z]?|\d{1,2}[A-Z]\d{1,2})$/i
@@ -61,7 +62,8 @@ function isHarmless(text: string, person: TextPerson): boolean {
     .split(/\s+/)
     .filter((token) => {
       const word = token.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, "").toUpperCase()
-      return !measure.test(token) && !consoleTerm.test(token) && !consoleWords.has(word) && word !== ""
+      const harmless = [measure, unit, consoleTerm].some((known) => known.test(token))
+      return !harmless && !consoleWords.has(word) && word !== ""
     })
     .join(" ")
   // Dates and times are also shapes of several tokens, so the text as a whole is asked as well.
