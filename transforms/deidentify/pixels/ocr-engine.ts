@@ -38,7 +38,8 @@ export class OcrEngine implements ReadText {
     worker.ref()
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject })
-      worker.postMessage({ id, picture: { ...picture, data: Uint8Array.from(picture.data) }, scale })
+      const data = Uint8Array.from(picture.data)
+      worker.postMessage({ id, picture: { ...picture, data }, scale }, [data.buffer])
     })
   }
 
