@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, it } from "vitest"
+import { afterAll, describe, expect, it, vi } from "vitest"
 import { parseWhole, textsOf } from "../../formats/dicom/index.ts"
 import type { DataElement } from "../../formats/dicom/index.ts"
 import { PixelCleaner } from "../../transforms/deidentify/pixels/clean-pixels.ts"
@@ -7,6 +7,9 @@ import { NoEngine, OcrEngine } from "../../transforms/deidentify/pixels/ocr-engi
 import type { ReadText } from "../../transforms/deidentify/pixels/read-text.ts"
 import { Drawing } from "./drawn-text.ts"
 import { fileOf, framesOf, syntaxes } from "./pixels.ts"
+
+// The engine takes a second for a picture, and much more beside other work.
+vi.setConfig({ testTimeout: 240_000 })
 
 const engine = new OcrEngine()
 afterAll(() => engine.close())

@@ -149,5 +149,5 @@ describe.skipIf(absent)("the text reader on a real picture (shared data)", () =>
     } finally {
       await engine.close()
     }
-  })
+  }, 240_000)
 })
