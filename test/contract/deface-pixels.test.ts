@@ -22,6 +22,15 @@ const coarse: Scan = { ...axial, spacing: [3, 3], rows: 90, columns: 80, step: [
 const face = (...changes: readonly DataElement[]) => phantom(coarse, usual, ...changes)
 const both = { "clean-recognizable-visual-features": true, "clean-pixel-data": true } as const
 
+/** Of a slice that says that it has text, and by itself that it is of no head. */
+const textOfChest: readonly DataElement[] = [
+  { tag: "00280301", vr: "CS", value: "YES" },
+  { tag: "00180015", vr: "CS", value: "CHEST" },
+  { tag: "00081030", vr: "LO", value: "CHEST" },
+  { tag: "0008103E", vr: "LO", value: "CHEST" },
+  { tag: "00181030", vr: "LO", value: "CHEST" },
+]
+
 /** Behind the neck, where no cut goes. */
 const corner = { x: 60, y: 80, width: 16, height: 8 }
 
@@ -139,13 +148,7 @@ describe("weir deid that takes out text and faces", { timeout: 240_000 }, () => 
 
   it("holds a series of a head of which one slice says that it has text, whatever the others say of themselves", async () => {
     const slices = face().map(({ file }) => file)
-    const chest = face(
-      { tag: "00280301", vr: "CS", value: "YES" },
-      { tag: "00180015", vr: "CS", value: "CHEST" },
-      { tag: "00081030", vr: "LO", value: "CHEST" },
-      { tag: "0008103E", vr: "LO", value: "CHEST" },
-      { tag: "00181030", vr: "LO", value: "CHEST" },
-    )[40]!.file
+    const chest = face(...textOfChest)[40]!.file
     await put([...slices.slice(0, 40), chest, ...slices.slice(41)])
     expect(fates(await run(both, findsNothing))).toEqual(["refused face-risk-burned-in-text"])
     expect(fates(await run({ "clean-pixel-data": true }, findsNothing))).toEqual(["refused face-risk-burned-in-text"])
@@ -170,7 +173,7 @@ describe("a stage that takes out text and faces", { timeout: 240_000 }, () => {
       const standing = () => [...final].filter(([row, { op }]) => row.startsWith("instances") && op === "upsert").length
       const few = { ...coarse, slices: 10 }
       const files = phantom(few, usual).map(({ file }) => file)
-      const withText = phantom(few, usual, { tag: "00280301", vr: "CS", value: "YES" })[9]!.file
+      const withText = phantom(few, usual, ...textOfChest)[9]!.file
       expect(await arrive(files.slice(0, 4))).toEqual([])
       expect(standing()).toBe(4)
       expect(new Set(await arrive([...files.slice(4, 9), withText]))).toEqual(new Set(["refused.face-risk"]))
