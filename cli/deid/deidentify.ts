@@ -8,7 +8,7 @@ import type { DicomPolicy } from "../../transforms/deidentify/dicom-policy.ts"
 import { Faces } from "../../transforms/deidentify/dicom-faces.ts"
 import type { FaceSeries } from "../../transforms/deidentify/dicom-faces.ts"
 import { Room, roomBytes } from "../../transforms/deidentify/dicom-room.ts"
-import { addEvidence, asSeries, noInstances, seriesRiskOf } from "../../transforms/deidentify/dicom-series.ts"
+import { addEvidence, asSeries, decisionOn, noInstances, under } from "../../transforms/deidentify/dicom-series.ts"
 import type { SeriesCounts } from "../../transforms/deidentify/dicom-series.ts"
 import type { Member } from "../../transforms/deface/index.ts"
 import { FileChanged, markOf, withFile } from "./files.ts"
@@ -17,6 +17,7 @@ import { Ambiguity, personOf } from "./person.ts"
 import type { NamespaceOf } from "./person.ts"
 import { Texts, statedIds, textKindOf } from "./texts.ts"
 import type { TextKind } from "./texts.ts"
+import { SeriesSamples } from "./samples.ts"
 import type { Folder } from "./write.ts"
 
 /** What became of one file. `input` is its path under the input, `output` that under the output, empty when there is none;
@@ -110,11 +111,13 @@ class Run {
   readonly #ambiguity = new Ambiguity()
   readonly #room = new Room(roomBytes)
   readonly #texts: Texts
+  readonly #samples: SeriesSamples
 
   constructor(inputs: Inputs, setting: FileSetting) {
     this.#inputs = inputs
     this.#setting = setting
     this.#faces = new Faces(setting.policy)
+    this.#samples = new SeriesSamples(inputs.folder, setting.policy)
     this.#texts = setting.texts((patientId) => this.#ambiguity.has(patientId))
   }
 
@@ -154,6 +157,7 @@ class Run {
         const counts = this.#series.get(slot) ?? noInstances()
         addEvidence(counts, evidence)
         this.#series.set(slot, counts)
+        if (this.#setting.policy.pixels !== undefined) this.#samples.add(slot, file, summary)
         const showsFace = evidence.region !== "none"
         const { sopInstanceUid: sop } = summary
         return { kind: "instance", mark, person, patientId, study, series, sop, showsFace }
@@ -213,12 +217,15 @@ class Run {
     const { person, study, series, mark } = known
     const slot = seriesSlot(person, study, series)
     const whose = person === undefined ? undefined : policy.person(person)
-    const risk = seriesRiskOf(this.#series.get(slot)!)
+    const risk = decisionOn(this.#series.get(slot)!, policy)
+    const cleaner = policy.pixels
+    const pixels = cleaner === undefined ? undefined : { cleaner, inSample: () => this.#samples.readsAll(slot) }
+    const context = { person: whose?.dicom, series: asSeries(risk) }
     const found =
       risk === "face-risk" && policy.cleansFaces
-        ? await this.#faces.deidentify(original, whose, this.#faceSeries(slot, series))
-        : await deidentifyOriginal(original, policy.deidentify, { person: whose?.dicom, series: asSeries(risk) })
-    if (found.kind === "refused") return { input, output: "", status: "refused", reason: reasonOf(found) }
+        ? await this.#faces.deidentify(original, whose, this.#faceSeries(slot, series), pixels)
+        : await deidentifyOriginal(original, policy.deidentify, context, pixels)
+    if (found.kind === "refused") return { input, output: "", status: "refused", reason: reasonOf(under(risk, found)) }
     if (markOf(await stat(path)) !== mark) throw new FileChanged()
     const output = await folder.write(policy.nameUid(study), found)
     return { input, output, status: "released", reason: "", counts: found.released.report.counts }

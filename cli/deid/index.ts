@@ -3,6 +3,7 @@ import { fatal, identityKeyFrom } from "../../core/index.ts"
 import { optionsFault, profileOptions } from "../../formats/dicom/index.ts"
 import { policyFrom } from "../../transforms/deidentify/dicom-options.ts"
 import type { DicomOptions } from "../../transforms/deidentify/dicom-options.ts"
+import type { ReadText } from "../../transforms/deidentify/pixels/read-text.ts"
 import { deidentifyFiles } from "./deidentify.ts"
 import type { FileResult, Progress } from "./deidentify.ts"
 import { checkApart, listInputs } from "./files.ts"
@@ -29,6 +30,8 @@ export interface FilesGiven {
   readonly options?: Omit<DicomOptions, "key">
   /** See {@link NamespaceOf}; `mrn` for all issuers unless given. */
   readonly namespace?: NamespaceOf
+  /** Who reads text in pictures under clean-pixel-data; the OCR engine unless given. */
+  readonly readText?: ReadText
   /** Where the CSV of input, output, status and reason goes, mode 0600; outside the output. */
   readonly map?: string
   readonly onProgress?: (progress: Progress) => void
@@ -42,7 +45,7 @@ export interface FilesGiven {
  * file, in name order. Throws fatal `path-missing`, `in-place`, `map-in-output`, `key-too-short`; systemic `disk-full`. */
 export async function* deidentifyEach(given: FilesGiven): AsyncGenerator<FileResult> {
   const { input, output, projectKey, map } = given
-  const policy = policyFrom(given.options ?? {}, projectKey)
+  const policy = policyFrom(given.options ?? {}, projectKey, given.readText)
   await checkApart(input, output, map)
   const inputs = await listInputs(input)
   const table = map === undefined ? undefined : await MapFile.open(map)

@@ -6,6 +6,7 @@ import type { DataSet, Element } from "./element.ts"
 import type { Rule } from "./profile.ts"
 import { rawText } from "./raw-text.ts"
 import type { Source } from "./source.ts"
+import { madeBlack } from "./statements.ts"
 import { isPixelData, isPrivate, tagText } from "./tag.ts"
 import { DA, DT, UI } from "./vr.ts"
 
@@ -48,6 +49,8 @@ export class ActionCheck {
     if (isPrivate(tag)) return this.its.safePrivate
     const rule = this.its.rules.get(tag)
     if (rule === undefined) return lookup(tag) !== undefined
+    // What an object says of its changed pictures stands where the table takes what was said before.
+    if (!nested && tag === madeBlack.tag && rawText(this.written, after).trim() === madeBlack.text) return true
     // Under an option that cleans, the concept of a content item may ask for more than the row does.
     if (rule.basic === "X" && rule.option === undefined && !dummies && !(nested && this.its.cleaning)) return false
     if (before === undefined || before.items !== undefined || after.items !== undefined) return true

@@ -14,9 +14,9 @@ import { parse } from "./parse.ts"
 import type { Input, NeedMore, Parsed } from "./parse.ts"
 import { cleansTexts, optionsFault, rulesFor } from "./profile.ts"
 import type { ProfileOption, Rule } from "./profile.ts"
-import { refuse, refusalOf } from "./refusal.ts"
+import { refuse, refusalOf, riskOfSeries } from "./refusal.ts"
 import type { Refused } from "./refusal.ts"
-import { seriesRisk } from "./region.ts"
+import type { seriesRisk } from "./region.ts"
 import { ascii, noCounts } from "./pseudonyms.ts"
 import type { Counts, Pseudonyms } from "./pseudonyms.ts"
 import { rewrite } from "./rewrite.ts"
@@ -29,7 +29,7 @@ import type { CleanText } from "./clean-text.ts"
 import { namePattern, namesIn } from "./own-identifiers.ts"
 import { selfCheck } from "./self-check.ts"
 import { Unread } from "./source.ts"
-import { statements } from "./statements.ts"
+import { statements, withPixels } from "./statements.ts"
 import type { FaceState } from "./statements.ts"
 import { summaryOf } from "./summary.ts"
 import type { Summary } from "./summary.ts"
@@ -55,6 +55,9 @@ export interface InstanceContext {
   readonly series?: { readonly risk: ReturnType<typeof seriesRisk> }
   /** The pixel data given has no face any more: such an instance is released whatever the risk of its series, and says so. */
   readonly facesCleaned?: boolean
+  /** Under Clean Pixel Data, what became of the pictures before: `read` all were, and what identifies was taken out; `changed` some of
+   * it was there; `sampled` the instance is of a series of which a sample was. */
+  readonly pixels?: "read" | "changed" | "sampled" | undefined
   /** More identifiers of the person, besides those in the object, that must not be found in the result: else `identifier-left`. */
   readonly identifiers?: readonly string[]
   /** Is told what decided on each element, in the order of the output. */
@@ -201,7 +204,13 @@ class Deidentifier {
     }
   }
 
-  private release(parsed: Parsed, summary: Summary, its: Case, face: FaceState): Released {
+  private release(
+    parsed: Parsed,
+    summary: Summary,
+    its: Case,
+    face: FaceState,
+    pixels: InstanceContext["pixels"],
+  ): Released {
     const { pseudonyms: person, counts } = its
     if (this.dates === "shifted" && !(Number.isInteger(person.shiftDays) && person.shiftDays > 0))
       throw new RangeError("shiftDays is a whole number of days, 1 or more")
@@ -214,7 +223,7 @@ class Deidentifier {
       { tag: 0x00100010, vr: PN, value: ascii(person.patientName()) },
       { tag: 0x00100020, vr: LO, value: ascii(person.patientId()) },
     ]
-    rewrite(its, output, parsed.dataSet, [...identity, ...this.statements(coding, face)])
+    rewrite(its, output, parsed.dataSet, withPixels([...identity, ...this.statements(coding, face)], pixels))
     const report = { counts, options: this.policy.options, facesAllowed: face === "allowed" }
     return { kind: "released", ...splice(parsed, output, bodyStart), report, summary: now }
   }
@@ -231,15 +240,19 @@ class Deidentifier {
     const summary = summaryOf(parsed)
     const { person, series, facesCleaned = false } = context
     const faces = facesCleaned ? "allow" : this.policy.faces
+    const decided = {
+      pixels: context.pixels === "changed" ? ("read" as const) : context.pixels,
+      ...(series === undefined ? {} : { series }),
+    }
     const refusal = refusalOf(parsed, summary, {
       hasPerson: person !== undefined,
       faces,
       options: this.policy.options,
-      ...(series === undefined ? {} : { series }),
+      ...decided,
     })
     if (refusal !== undefined) return refusal
     if (person === undefined) return refuse("no-person")
-    const risk = series === undefined ? seriesRisk([summary]) : series.risk
+    const risk = riskOfSeries(summary, decided)
     const face = facesCleaned ? "cleaned" : faces === "allow" && risk === "face-risk" ? "allowed" : "none"
     const known = identifiersIn(parsed, this.retainUids, this.mayStay)
     const own = [...this.own(summary), ...(context.identifiers ?? [])]
@@ -250,7 +263,7 @@ class Deidentifier {
       names: known.names,
       trace: context.trace,
     })
-    const verdict = this.release(parsed, summary, its, face)
+    const verdict = this.release(parsed, summary, its, face, context.pixels)
     const left = selfCheck(parsed, its, { ...known, texts: identifiers })(verdict)
     return left.length === 0 ? verdict : refuse("identifier-left", left[0])
   }

@@ -66,6 +66,7 @@ const explained = (decision: Decision, options: readonly ProfileOption[]): Expla
 })
 
 /** Tells of each element of an instance which rule decides on it, in the words of PS3.15 Table E.1-1; no key is needed.
+ * Nothing is read of its pictures: under Clean Pixel Data they count as read.
  * Throws RangeError for options that exclude each other.
  * @param input the whole file, or its bytes up to native pixel data */
 export function explain(input: Input, policy: Policy): Explanation | { readonly kind: "more" } {
@@ -74,7 +75,8 @@ export function explain(input: Input, policy: Policy): Explanation | { readonly 
   const trace = (decision: Decision) => {
     elements.push(explained(decision, options))
   }
-  const verdict: Verdict = deidentifier(policy)(input, { person: nobody, trace })
+  const pixels = options.includes("clean-pixel-data") ? ({ pixels: "read" } as const) : {}
+  const verdict: Verdict = deidentifier(policy)(input, { person: nobody, trace, ...pixels })
   if (verdict.kind === "more") return { kind: "more" }
   const codes = ["basic" as const, ...options].map((option) => methodCodes.get(option)![0])
   const given = { edition: profileEdition, codes, options, elements }

@@ -3,7 +3,7 @@ import { attributeType } from "./attribute-type.ts"
 import type { AttributeType } from "./attribute-type.ts"
 
 /** Options of PS3.15 E.3 by their titles, in the order of Table E.1-1's columns; each is off unless named. Those about pixels are no
- * columns of the table. */
+ * columns of the table: what they ask for is done to the pixel data before. */
 export const profileOptions = [
   "retain-safe-private",
   "retain-uids",
@@ -15,6 +15,7 @@ export const profileOptions = [
   "clean-descriptors",
   "clean-structured-content",
   "clean-graphics",
+  "clean-pixel-data",
   "clean-recognizable-visual-features",
 ] as const
 
@@ -30,6 +31,7 @@ export const methodCodes: ReadonlyMap<ProfileOption | "basic", readonly [code: s
   readonly [string, string]
 >([
   ["basic", ["113100", "Basic Application Confidentiality Profile"]],
+  ["clean-pixel-data", ["113101", "Clean Pixel Data Option"]],
   ["clean-recognizable-visual-features", ["113102", "Clean Recognizable Visual Features Option"]],
   ["clean-graphics", ["113103", "Clean Graphics Option"]],
   ["clean-structured-content", ["113104", "Clean Structured Content Option"]],

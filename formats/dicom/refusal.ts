@@ -22,6 +22,8 @@ export type RefusalReason =
   | "unexpected-pixel-data"
   | "app-segment"
   | "burned-in-text-risk"
+  | "burned-in-text-unsure"
+  | "pixels-unreadable"
   | "no-person"
   | "face-risk"
   | "identifier-left"
@@ -136,8 +138,34 @@ function missingUid(summary: Summary): Refused | undefined {
   return summary.seriesInstanceUid === "" ? refuse("missing-uid", "(0020,000E)") : undefined
 }
 
+/** How the pictures of an instance are to be looked at before they pass: not at all, as it has none that carry text; a share of a
+ * series; or each. */
+export type Reading = "none" | "sample" | "each"
+
+/** Slices as scanners make them: burned-in text is rare in them, and found in a sample of a series. */
+const sampled = /^1\.2\.840\.10008\.5\.1\.4\.1\.1\.(?:2|2\.1|2\.2|4|4\.1|4\.4|128|128\.1|130|20)$/
+/** Segmentations, surfaces, dose and parameter maps: labels and numbers, which scanners and screens do not write into. */
+const noText = /^1\.2\.840\.10008\.5\.1\.4\.1\.1\.(?:30|66(?:\.\d)?|481\.[2-9])$/
+
+const isOriginal = ([first, second]: readonly string[]): boolean =>
+  first?.toUpperCase() === "ORIGINAL" && second?.toUpperCase() === "PRIMARY"
+
+/** How an instance is to be read, by SOP class, Image Type, Conversion Type, Modality and Burned In Annotation. */
+export function readingOf(parsed: Parsed, summary: Summary): Reading {
+  const { dataSet } = parsed
+  if (!dataSet.elements.some(({ tag }) => isPixelData(tag)) || noText.test(summary.sopClassUid)) return "none"
+  const showing = classOf(parsed, summary)
+  if (showing === "data") return "none"
+  const risky = isRefusal(showing) || textRisk(summary, showing) !== undefined
+  const captured = dataSet.elements.some((element) => captureDevice(element.tag) && hasValue(element))
+  return risky || captured || !sampled.test(summary.sopClassUid) || !isOriginal(summary.imageType) ? "each" : "sample"
+}
+
 export interface RefusalContext {
   readonly hasPerson: boolean
+  /** Under Clean Pixel Data: whether the pictures were read, and what identifies taken out of them; or need not be, by a sample of
+   * their series. */
+  readonly pixels?: "read" | "sampled" | undefined
   readonly faces: "refuse" | "allow"
   readonly options: readonly ProfileOption[]
   /** What `seriesRisk` said of the whole series; decided by the instance alone when not given. */
@@ -153,22 +181,51 @@ function classOf(parsed: Parsed, summary: Summary): Showing | ClassRefusal {
   return isDirectory ? "media-directory" : showingOf(summary.sopClassUid)
 }
 
-const isCleaned = (refusal: ClassRefusal, { options }: RefusalContext): boolean =>
-  cleanedBy[refusal] !== undefined && options.includes(cleanedBy[refusal])
+/** Whether an option cleans what the class is refused for; of pictures, once they were read, or where there are none. */
+function isCleaned(refusal: ClassRefusal, parsed: Parsed, { options, pixels }: RefusalContext): boolean {
+  if (refusal !== "burned-in-text-risk") return cleanedBy[refusal] !== undefined && options.includes(cleanedBy[refusal])
+  const none = !parsed.dataSet.elements.some(({ tag }) => isPixelData(tag))
+  return options.includes("clean-pixel-data") && (none || pixels === "read")
+}
+
+/** Why the pictures of an instance may carry text that nobody has looked for. */
+function unread(parsed: Parsed, summary: Summary, context: RefusalContext): Refused | undefined {
+  if (context.options.includes("clean-pixel-data")) {
+    const reading = readingOf(parsed, summary)
+    const seen =
+      reading === "none" || context.pixels === "read" || (reading === "sample" && context.pixels === "sampled")
+    return seen ? undefined : refuse("burned-in-text-risk", undefined, "unread")
+  }
+  const showing = classOf(parsed, summary)
+  const text = showing === "data" || isRefusal(showing) ? undefined : textRisk(summary, showing)
+  if (text !== undefined) return refuse("burned-in-text-risk", undefined, text)
+  const capture = parsed.dataSet.elements.find((element) => captureDevice(element.tag) && hasValue(element))
+  return capture === undefined ? undefined : refuse("burned-in-text-risk", tagText(capture.tag), "capture-device")
+}
+
+/** The decision on the series, and where burned-in text hid another risk, that of the instance alone. */
+export function riskOfSeries(
+  summary: Summary,
+  { series, pixels }: Pick<RefusalContext, "series" | "pixels">,
+): ReturnType<typeof seriesRisk> {
+  const risk = series === undefined ? seriesRisk([summary]) : series.risk
+  return risk === "burned-in-text-risk" && pixels === "read"
+    ? seriesRisk([{ ...summary, burnedInAnnotation: "" }])
+    : risk
+}
 
 /** The first reason that applies not to release an instance; undefined when none does. */
 export function refusalOf(parsed: Parsed, summary: Summary, context: RefusalContext): Refused | undefined {
   const showing = classOf(parsed, summary)
-  const byClass = isRefusal(showing) && !isCleaned(showing, context) ? refuse(showing, "(0008,0016)") : undefined
+  const byClass =
+    isRefusal(showing) && !isCleaned(showing, parsed, context) ? refuse(showing, "(0008,0016)") : undefined
   if (byClass !== undefined && showing !== "burned-in-text-risk") return byClass
   const early = missingUid(summary) ?? overlayRefusal(parsed) ?? pixelRefusal(parsed, summary)
   if (early !== undefined || byClass !== undefined) return early ?? byClass
-  const text = showing === "data" || isRefusal(showing) ? undefined : textRisk(summary, showing)
-  if (text !== undefined) return refuse("burned-in-text-risk", undefined, text)
-  const capture = parsed.dataSet.elements.find((element) => captureDevice(element.tag) && hasValue(element))
-  if (capture !== undefined) return refuse("burned-in-text-risk", tagText(capture.tag), "capture-device")
+  const text = unread(parsed, summary, context)
+  if (text !== undefined) return text
   if (!context.hasPerson) return refuse("no-person")
-  const risk = context.series === undefined ? seriesRisk([summary]) : context.series.risk
+  const risk = riskOfSeries(summary, context)
   if (risk === undefined || (risk === "face-risk" && context.faces === "allow")) return undefined
   return refuse(risk)
 }

@@ -67,9 +67,17 @@ function described(summary: Summary): boolean {
   return above.test(text) || aboveElsewhere.test(text) || word.test(text)
 }
 
+/** Secondary captures, which pass once their text is read: slices of a volume by their modality, or what a camera may have seen. */
+function captureShowsFace({ sopClassUid, modality, conversionType, photometricInterpretation }: Summary): boolean {
+  if (!/^1\.2\.840\.10008\.5\.1\.4\.1\.1\.7(?:\.\d)?$/.test(sopClassUid)) return false
+  const coloured = /^(?:RGB|YBR)/.test(photometricInterpretation)
+  return ["CT", "MR", "PT"].includes(modality) || (coloured && ["DV", "DI", "SI"].includes(conversionType))
+}
+
 /** Whether pictures of this class can be rendered or seen as a face. */
 export function canShowFace(summary: Summary): boolean {
   const showing = showingOf(summary.sopClassUid)
+  if (captureShowsFace(summary)) return true
   return !isRefusal(showing) && (showing === "volume" || showing === "photo")
 }
 

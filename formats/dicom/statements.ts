@@ -4,7 +4,7 @@ import { methodCodes, profileEdition } from "./profile.ts"
 import type { ProfileOption } from "./profile.ts"
 import { sequenceValue } from "./rewrite.ts"
 import type { Insertion } from "./rewrite.ts"
-import { CS, LO, SH, SQ } from "./vr.ts"
+import { CS, LO, SH, SQ, ST } from "./vr.ts"
 
 const latin1 = (text: string): Uint8Array => Buffer.from(text.length % 2 === 0 ? text : `${text} `, "latin1")
 
@@ -42,4 +42,19 @@ export function statements(options: readonly ProfileOption[], coding: Coding, fa
     ...(face === "none" ? [] : [{ tag: 0x00280302, vr: CS, value: latin1(face === "cleaned" ? "NO" : "YES") }]),
     { tag: 0x00280303, vr: CS, value: latin1(dates) },
   ]
+}
+
+/** Derivation Description of an object whose pictures were changed. */
+export const madeBlack = { tag: 0x00082111, text: "Burned-in text was made black" } as const
+
+/** What an object says of its pictures besides: that they hold no identifying text where all of them were read (PS3.15 E.3.1), and that
+ * they were changed (PS3.3 C.7.6.1.1.3). Of a sample of its series it says nothing new. */
+export function withPixels(
+  said: readonly Insertion[],
+  pixels: "read" | "changed" | "sampled" | undefined,
+): readonly Insertion[] {
+  if (pixels !== "read" && pixels !== "changed") return said
+  const more: Insertion[] = [{ tag: 0x00280301, vr: CS, value: latin1("NO") }]
+  if (pixels === "changed") more.push({ tag: madeBlack.tag, vr: ST, value: latin1(madeBlack.text) })
+  return [...said, ...more].sort((a, b) => a.tag - b.tag)
 }

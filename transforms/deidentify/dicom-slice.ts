@@ -122,7 +122,7 @@ export class Slice {
 
   /** Decides on the series of studies, and on the instances as far as a step goes; gives how many of the studies are done. */
   async #decide(studies: readonly AtHand[]): Promise<number> {
-    for (const { listed } of studies) decideSeries(listed ?? [], this.#border.policy.cleansFaces)
+    for (const { listed } of studies) decideSeries(listed ?? [], this.#border.policy)
     await this.#withdraw(studies)
     const { todo, whole } = firstOf(
       studies.map(({ listed }) => (listed ?? []).filter((one) => !isDecided(one))),
@@ -138,9 +138,9 @@ export class Slice {
       this.#state,
       sizeOf,
       async (one) => {
-        const { key, risk } = one
+        const { key, sop, risk } = one
         const face = isFaceCleaned(risk) ? faceSeriesOf(one, all, this.#border, this.#kept) : undefined
-        one.verdict = await verdictOn({ key, risk, face, stated: one.row!.stated! }, this.#border, this.#kept)
+        one.verdict = await verdictOn({ key, sop, risk, face, stated: one.row!.stated! }, this.#border, this.#kept)
       },
     )
     for (const one of todo.slice(0, fitting)) this.#end(one)
@@ -152,6 +152,7 @@ export class Slice {
   async #withdraw(studies: readonly AtHand[]): Promise<void> {
     const refusing = (risk: Risk, was: Risk) =>
       risk === "burned-in-text-risk" ||
+      risk === "face-and-text" ||
       (risk === "face-risk" && this.#border.policy.faces === "refuse") ||
       (isFaceCleaned(risk) && !isFaceCleaned(was))
     const standing = studies

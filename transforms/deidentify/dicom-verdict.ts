@@ -4,7 +4,7 @@ import { deidentifyOriginal, examine } from "./dicom-original.ts"
 import type { Examined, ReleasedObject } from "./dicom-original.ts"
 import type { DicomPolicy } from "./dicom-policy.ts"
 import type { FaceSeries, Faces } from "./dicom-faces.ts"
-import { asSeries } from "./dicom-series.ts"
+import { asSeries, under } from "./dicom-series.ts"
 import type { Risk } from "./dicom-series.ts"
 import type { Refusal, Stated, Verdict } from "./dicom-rows.ts"
 import { checked, hashOf, originalIn } from "./dicom-store.ts"
@@ -55,23 +55,31 @@ export async function examineStated(
 /** What is decided on: an instance, under the decision on its series; with `face` its face is taken out. */
 export interface Deciding {
   readonly key: string
+  readonly sop: string
   readonly stated: Stated
   readonly risk: Risk
   readonly face: FaceSeries | undefined
 }
 
 /** Decides on an instance, and stores the result where it is released. */
-export async function verdictOn({ key, stated, risk, face }: Deciding, border: Border, kept: Kept): Promise<Verdict> {
+export async function verdictOn(
+  { key, sop, stated, risk, face }: Deciding,
+  border: Border,
+  kept: Kept,
+): Promise<Verdict> {
   const { policy, faces, from, count } = border
   try {
     const original = originalIn(from, stated.object.key, stated.object.size, kept)
     const person = policy.person(key)
+    const pixels =
+      policy.pixels === undefined ? undefined : { cleaner: policy.pixels, inSample: () => policy.inShare(sop) }
+    const context = { person: person.dicom, series: asSeries(risk) }
     const found =
       face === undefined
-        ? await deidentifyOriginal(original, policy.deidentify, { person: person.dicom, series: asSeries(risk) })
-        : await faces.deidentify(original, person, face)
+        ? await deidentifyOriginal(original, policy.deidentify, context, pixels)
+        : await faces.deidentify(original, person, face, pixels)
     if (face !== undefined && found.kind === "released") count("faces-cleaned", "face-risk")
-    if (found.kind === "refused") return { risk, refused: refusalOf(found) }
+    if (found.kind === "refused") return { risk, refused: refusalOf(under(risk, found)) }
     return { risk, released: await store(stated.study, found, border) }
   } catch (thrown) {
     return { risk, refused: refusalFrom(thrown) }
