@@ -24,6 +24,9 @@ const ownStatements: ReadonlySet<number> = new Set([0x00120062, 0x00120063, 0x00
 
 const freeText: ReadonlySet<number> = new Set("LO LT ST UT UC PN".split(" ").map(vrCode))
 const numeric: ReadonlySet<number> = new Set("DS IS TM DA DT AS US SS UL SL FL FD".split(" ").map(vrCode))
+/** Whose values are of ISO 646 alone (PS3.5 6.2): what else stands in one is damage, and no letter of a word. */
+const plain: ReadonlySet<number> = new Set("AE AS CS DA DS DT IS TM UI UR".split(" ").map(vrCode))
+const beyondPrintable = /[^\x20-\x7e]+/g
 const largestSearched = 1 << 20
 
 // eslint-disable-next-line no-control-regex
@@ -84,7 +87,8 @@ const firstWord = (needle: string): string => {
 }
 
 /** Whether a value of a VR is a hit. */
-export function hitsOf(text: string, vr: number, { anywhere, whole, uids }: Needles): boolean {
+export function hitsOf(given: string, vr: number, { anywhere, whole, uids }: Needles): boolean {
+  const text = plain.has(vr) ? given.replaceAll(beyondPrintable, " ") : given
   if (vr === UI) return text.split("\\").some((uid) => uids.has(uid.trim()))
   for (const uid of uids) if (text.includes(uid)) return true
   if (hasTokens(text, anywhere, numeric.has(vr) ? 6 : 0)) return true

@@ -579,6 +579,11 @@ describe("the search for identifiers", () => {
     expect(found("Mullerian duct", "LO", "MULLER^ANNA")).toEqual([])
   })
 
+  it("takes damage behind a name for no letter of it, where letters are of ISO 646 alone", () => {
+    expect(found("MULLER\u00e0\u0010", "CS", "MULLER^ANNA")).toHaveLength(1)
+    expect(found("Mull\u00e9rian", "LO", "MULLE^ANNA")).toEqual([])
+  })
+
   it("takes short tokens and defined terms only as the whole of a free text", () => {
     expect(found("Li", "LO", "LI^WEI")).toHaveLength(1)
     expect(found("Li battery", "LO", "LI^WEI")).toEqual([])
