@@ -74,8 +74,27 @@ function captureShowsFace({ sopClassUid, modality, conversionType, photometricIn
   return ["CT", "MR", "PT"].includes(modality) || (coloured && ["DV", "DI", "SI"].includes(conversionType))
 }
 
+const segmentation = "1.2.840.10008.5.1.4.1.1.66.4"
+
+/** Words of segments' types (PS3.16 CID 7150 and on) that lie under the skin, wherever in the body. */
+const inner: ReadonlySet<string> = new Set(
+  `NEOPLASM PRIMARY SECONDARY METASTASIS METASTATIC MALIGNANT BENIGN TUMOR TUMOUR LESION NODULE CYST MASS EDEMA NECROSIS HEMORRHAGE HEMATOMA
+  INFARCT INFARCTION ENHANCING NONENHANCING BRAIN CEREBRUM CEREBELLUM BRAINSTEM HIPPOCAMPUS THALAMUS AMYGDALA CAUDATE PUTAMEN
+  VENTRICLE LYMPH NODE ARTERY VEIN`.split(/\s+/),
+)
+
+/** Whether a segmentation draws nothing but what is below the neck or under the skin: no face is in such masks. */
+function drawsInner({ sopClassUid, segments }: Summary): boolean {
+  if (sopClassUid !== segmentation || segments.length === 0) return false
+  return segments.every(({ code, meaning }) => {
+    const words = meaning.toUpperCase().match(/[A-Z]+/g) ?? []
+    return isBelow(code, meaning) || (words.length > 0 && words.every((word) => inner.has(word)))
+  })
+}
+
 /** Whether pictures of this class can be rendered or seen as a face. */
 export function canShowFace(summary: Summary): boolean {
+  if (drawsInner(summary)) return false
   const showing = showingOf(summary.sopClassUid)
   if (captureShowsFace(summary)) return true
   return !isRefusal(showing) && (showing === "volume" || showing === "photo")

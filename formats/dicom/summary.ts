@@ -25,6 +25,8 @@ export interface Summary {
   readonly bodyPart: string
   /** Codes of (0008,2218) Anatomic Region and (0008,2228) Primary Anatomic Structure, those of functional groups included. */
   readonly anatomicRegions: readonly { readonly code: string; readonly meaning: string }[]
+  /** Of segmentations, what each segment is: its Segmented Property Type (0062,000F). */
+  readonly segments: readonly { readonly code: string; readonly meaning: string }[]
   readonly studyDate: string
   readonly studyTime: string
   readonly timezoneOffset: string
@@ -110,6 +112,13 @@ function anatomicRegions(reader: Reader): Summary["anatomicRegions"] {
     .map((code) => ({ code: code.text(0x00080100), meaning: code.text(0x00080104) }))
 }
 
+/** A segment without a type has empty texts (PS3.3 C.8.20.4). */
+const segments = (reader: Reader): Summary["segments"] =>
+  reader.items(0x00620002).map((segment) => {
+    const type = segment.items(0x0062000f)[0]
+    return { code: type?.text(0x00080100) ?? "", meaning: type?.text(0x00080104) ?? "" }
+  })
+
 const frameTypeHolders = [
   0x00189226, 0x00189329, 0x00189504, 0x00189751, 0x00189835, 0x00400710, 0x00409092, 0x00480116, 0x00520025,
 ]
@@ -139,6 +148,7 @@ export function summaryOf(parsed: Parsed): Summary {
     modality: reader.upper(0x00080060),
     bodyPart: reader.upper(0x00180015),
     anatomicRegions: anatomicRegions(reader),
+    segments: segments(reader),
     studyDate: reader.text(0x00080020),
     studyTime: reader.text(0x00080030),
     timezoneOffset: reader.text(0x00080201),

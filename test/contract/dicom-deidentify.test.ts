@@ -547,6 +547,21 @@ describe("faces", () => {
     expect(seriesRisk([summary(), summary({ tag: "00280301", vr: "CS", value: "YES" })])).toBe("burned-in-text-risk")
   })
 
+  it("are in no segmentation that draws organs below the neck or what lies under the skin", () => {
+    const type = (meaning: string): DataElement[] => [
+      { tag: "0062000F", vr: "SQ", items: [[{ tag: "00080104", vr: "LO", value: meaning }]] },
+    ]
+    const mask = (...meanings: string[]) =>
+      summary(
+        region("HEADNECK"),
+        { tag: "00080016", vr: "UI", value: "1.2.840.10008.5.1.4.1.1.66.4" },
+        { tag: "00620002", vr: "SQ", items: meanings.map(type) },
+      )
+    expect(seriesRisk([mask("Neoplasm, Primary", "Liver")])).toBeUndefined()
+    for (const shows of [["Skin"], ["Liver", "Head"], ["Liver", ""], ["Neoplasm of face"], []])
+      expect(seriesRisk([mask(...shows)])).toBe("face-risk")
+  })
+
   it("are released when allowed, and the object says so", () => {
     const { out, verdict } = release(build(slice(region("HEAD"))), { faces: "allow" })
     expect(texts(parseWhole(out)).get("(0012,0063)")).toMatch(/\\faces allowed$/)
