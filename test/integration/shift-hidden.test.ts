@@ -180,7 +180,8 @@ const tries = {
   "two clocks that differ by another hour in summer than in winter": (all: Loot) => seasons(all),
 
   "an offset from UTC": (all: Loot) => {
-    const offset = /(?:^|\d)[+-](?:0\d|1[0-4]):?(?:00|15|30|45)$/
+    // That of UTC stands in all values alike, whatever clock they were written by: it tells nothing of season or place.
+    const offset = /(?:^|\d)[+-](?!00:?00$)(?:0\d|1[0-4]):?(?:00|15|30|45)$/
     const clock = /^[+-]|T?\d\d:\d\d|^\d{10,14}(?:\.\d+)?[+-]/
     const stated = all.leaves.filter(
       ({ value }) => typeof value === "string" && offset.test(value.trim()) && clock.test(value.trim()),
