@@ -69,7 +69,8 @@ export function postgresSuite(name: string, server: () => string): void {
       expect((await again.claim("p", "s", 0)).epoch).toBe(2n)
       expect(await onServer(empty, "SELECT number, name FROM weir.migrations")).toEqual([
         [1, "0001-store"],
-        [2, "0002-vault"],
+        [2, "0002-waiting"],
+        [3, "0003-vault"],
       ])
       await again.close()
     })
