@@ -80,7 +80,7 @@ export class SourceTask {
     this.#progress = progress
     const { table, counters } = this.#runtime
     const plugin = this.#source.plugin as SourceDef<unknown, Ports>
-    await this.#fence()
+    await this.#claim()
     await table.refresh()
     const row = sourceRow(table, this.#source.name)
     this.#closed = row.closed
@@ -303,10 +303,29 @@ export class SourceTask {
   /** After a failure: still ours, then fence and read the number. It tells whether the transaction was committed; any other number
    * is another owner's, and what was read of the world since is not ours to append. */
   async #again(number: bigint): Promise<void> {
-    const lost = () => retryable("revoked", `source ${this.#source.name} went to another process`)
-    if (!(await this.#owner.owned())) throw lost()
+    if (!(await this.#owner.owned())) throw this.#lost()
+    await this.#claim()
+    if (this.#number !== number && this.#number !== number - 1n) throw this.#lost()
+  }
+
+  #lost(): WeirError {
+    return retryable("revoked", `source ${this.#source.name} went to another process`)
+  }
+
+  /** Fences others, then asks whether the source is still ours: who stood still before it fenced may come after an owner that is done, and
+   * nobody would fence it any more, nor end what it opens. */
+  async #claim(): Promise<void> {
     await this.#fence()
-    if (this.#number !== number && this.#number !== number - 1n) throw lost()
+    let isOurs = false
+    try {
+      isOurs = await this.#owner.owned()
+    } finally {
+      if (!isOurs) {
+        await this.#writer?.close().catch(() => {})
+        this.#writer = undefined
+      }
+    }
+    if (!isOurs) throw this.#lost()
   }
 
   async #fence(): Promise<void> {

@@ -51,6 +51,18 @@ describe("a run that is told to stop", { timeout: 90_000 }, () => {
     await Effect.runPromise(Effect.scoped(run))
   })
 
+  it("begins no source that went to another process while it stood still", async () => {
+    const pipeline = bench.compile()
+    const options = { drivers, environment: {}, logger: { info() {}, warn() {} } }
+    const run = Effect.flatMap(openRuntime(pipeline, options), (runtime) => {
+      const owner = { owned: async () => false, pause: async () => {} }
+      const task = new SourceTask(runtime, pipeline.sources[0]!, owner)
+      return Effect.promise(() => task.run(new AbortController().signal, () => {}).catch((error: unknown) => error))
+    })
+    bench.knobs.started = () => expect.unreachable("the source began")
+    expect(await Effect.runPromise(Effect.scoped(run))).toMatchObject({ meaning: "retryable", code: "revoked" })
+  })
+
   it("ends all the same when the time of --drain is over, exit code 1, and says what that means", async () => {
     const folder = join(bench.folder, "stuck")
     await mkdir(join(folder, "in"), { recursive: true })

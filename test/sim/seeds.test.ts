@@ -34,10 +34,10 @@ describe("the engine in a seeded world", () => {
   })
 
   it("replays a failing seed alone, and shrinks it to fewer faults that still fail alike each time", async () => {
-    const bugs = plantedBugs["sink-without-fencing"]
+    const bugs = plantedBugs["commit-before-write"]
     let seed = 1
     let failing = await runSeed(seed, bugs)
-    while (failing.broken.length === 0 || failing.faults < 2) failing = await runSeed(++seed, bugs)
+    while (failing.broken.length === 0 || failing.faults < 5) failing = await runSeed(++seed, bugs)
     const alone = await runSeed(seed, bugs)
     expect([alone.broken, alone.digest]).toEqual([failing.broken, failing.digest])
 
