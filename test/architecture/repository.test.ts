@@ -35,6 +35,13 @@ describe("the repository", () => {
     expect(linesWith(registryHost)).toEqual([])
   })
 
+  it("waits in no test for a time, but for what is to come true", () => {
+    // `test/kit` has `until` for it, whose looks are a moment apart.
+    const sleep = /\bsetTimeout\b|\bsleep\b\s*\(|\bAtomics\.wait\b|Effect\.sleep\b/
+    expect(sleep.test("await sleep(300)"), "the pattern finds one").toBe(true)
+    expect(linesWith(sleep).filter((line) => /^test\/.*\.test\.ts:/.test(line))).toEqual([])
+  })
+
   it("pins every dependency to one version", () => {
     const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Record<
       "dependencies" | "devDependencies",

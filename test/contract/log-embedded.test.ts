@@ -678,15 +678,19 @@ describe("a reader that waits", () => {
     const dir = folder()
     const logs = [await open(dir), await open(dir)]
     await logs[0]!.ensureTopics([{ name: "t", partitions: 1 }])
-    const readers = await Promise.all(logs.map((log) => log.reader("t", 0, 0n)))
-    const waiting = readers.map((reader) => reader.read({ ...LIMIT, waitMs: 1000 }).catch(() => {}))
+    const wait = async (waitMs: number) => {
+      const readers = await Promise.all(logs.map((log) => log.reader("t", 0, 0n)))
+      return { readers, over: Promise.allSettled(readers.map((reader) => reader.read({ ...LIMIT, waitMs }))) }
+    }
+    const closed = await wait(60_000)
     const began = process.cpuUsage()
-    await new Promise((resolve) => setTimeout(resolve, 300))
-    await Promise.all(readers.map((reader) => reader.close()))
-    await new Promise((resolve) => setTimeout(resolve, 300))
+    await (
+      await wait(300)
+    ).over
+    await Promise.all(closed.readers.map((reader) => reader.close()))
+    await Promise.all([closed.over, (await wait(300)).over])
     const { user, system } = process.cpuUsage(began)
     expect((user + system) / 1000).toBeLessThan(250)
-    await Promise.all(waiting)
     await Promise.all(logs.map((log) => log.close()))
   })
 })

@@ -3,11 +3,11 @@ import { randomUUID } from "node:crypto"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { setTimeout as sleep } from "node:timers/promises"
 import { Kafka, logLevel, Partitioners } from "kafkajs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { openKafkaLog } from "../../core/drivers/log-kafka/index.ts"
 import type { Fetched, Log, Message, Reader, Writer } from "../../core/ports/log.ts"
+import { until } from "../kit/log-contract.ts"
 import { services } from "../services/addresses.ts"
 import type { Started } from "../services/cache.ts"
 import { type Broker, startKafka } from "../services/kafka.ts"
@@ -124,8 +124,11 @@ describe("Kafka in trouble", () => {
       spawn(process.execPath, [script, brokers.join(","), group, from, to, String(partitions)], { stdio: "ignore" })
     const children = [start(), start()]
     try {
+      const copied = async () => (await log.bounds(to)).reduce((sum, { end }) => sum + Number(end), 0)
       for (let kill = 0; kill < 6; kill++) {
-        await sleep(400 + kill * 300)
+        // Offsets, which a transaction's mark takes one of, too.
+        const before = await copied()
+        await until(async () => (await copied()) > before + (kill + 1) * 100, 40_000)
         children[kill % 2]!.kill("SIGKILL")
         children[kill % 2] = start()
       }
@@ -164,8 +167,7 @@ describe.each([1, 3])("a cluster of %i brokers that are killed", (count) => {
     const member = await log.join({ group: unique("g"), topics: [topic], partitions: 1, onAssigned: () => {} })
     const kill = async (which: number) => {
       const broker = cluster.brokers[which % count]!
-      process.kill(running.get(broker)!.pid, "SIGKILL")
-      await sleep(300)
+      await stop(running.get(broker)!, "SIGKILL")
       running.set(broker, await broker.start())
     }
     const kills: Promise<void>[] = []

@@ -6,7 +6,6 @@ import { mkdtempSync, rmSync } from "node:fs"
 import type { Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { setTimeout as sleep } from "node:timers/promises"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { openKafkaLog } from "../../core/drivers/log-kafka/index.ts"
 import type { Log, Member, Reader, Writer } from "../../core/ports/log.ts"
@@ -117,7 +116,6 @@ async function work(
       expect(["unreachable", "unknown-outcome", "fenced", "revoked", "left"]).toContain(
         (error as { code?: string }).code,
       )
-      await sleep(50)
     }
     await reader?.close()
     await writer?.close()

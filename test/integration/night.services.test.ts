@@ -4,7 +4,6 @@ import { chmod, mkdir, mkdtemp, rm, statfs, writeFile } from "node:fs/promises"
 import { mkdtempSync, rmdirSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { setTimeout as wait } from "node:timers/promises"
 import { Kafka, logLevel } from "kafkajs"
 import { Client } from "pg"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -243,7 +242,8 @@ describe.skipIf(!can)(
           await begin()
           begun.resolve(Date.now())
         }
-        if (from > 4000 && !ended) await wait(3000)
+        const next = Date.now() + 3000
+        if (from > 4000) await until(() => ended || Date.now() > next)
         if (ended && world.count === 1e9) world.count = from + 4000
       }
       const running = world.run()
@@ -260,7 +260,7 @@ describe.skipIf(!can)(
         }
         await until(both, troubleMs - 5000)
         expect(told!.probes.length).toBe(told!.metrics.length)
-        await wait(began + troubleMs - Date.now())
+        await until(() => Date.now() >= began + troubleMs, troubleMs)
         const late = await night.told()
         expect(late.status.length, "it still stands still").toBeGreaterThan(2)
         for (const probe of late.probes) expect(probe).toBeLessThan(Date.now() + 25_000)

@@ -1,9 +1,9 @@
 import { mkdtemp, realpath, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { openKafkaLog } from "../../core/drivers/log-kafka/index.ts"
+import { until } from "../kit/log-contract.ts"
 import { services } from "../services/addresses.ts"
 import { expectEqual, expectInChunks, expectInsertedOnce, resultsOf, size } from "./hospital/compare.ts"
 import type { Results } from "./hospital/compare.ts"
@@ -123,13 +123,14 @@ async function offsetsPast(count: number, { names }: Place, over?: Promise<End>)
   let running = true
   void over?.then(() => (running = false))
   try {
-    for (;;) {
+    let sum = 0
+    await until(async () => {
       const there = new Set((await log.topics()).map(({ name }) => name))
       const bounds = await Promise.all(wanted.filter((name) => there.has(name)).map((name) => log.bounds(name)))
-      const sum = Number(bounds.flat().reduce((ends, { end }) => ends + end, 0n))
-      if (sum > count || !running) return sum
-      await sleep(20)
-    }
+      sum = Number(bounds.flat().reduce((ends, { end }) => ends + end, 0n))
+      return sum > count || !running
+    }, patienceMs)
+    return sum
   } finally {
     await log.close()
   }

@@ -4,6 +4,10 @@ import type { Socket } from "node:net"
 export interface Connection {
   socket?: Socket
   readonly requestTimeout: number
+  /** What came of an answer that is not whole yet, and how much is needed to go on. */
+  chunks: Buffer[]
+  bytesBuffered: number
+  bytesNeeded: number
   /** Set while a login waits for the broker's answer. */
   readonly authHandlers: { onError(): void } | null
   isConnected(): boolean
@@ -38,8 +42,8 @@ export interface Connecting {
 
 /** Makes a cluster's connections ones that end. kafkajs lets go of sockets without destroying them: one that is still being
  * connected when its time is up stays for the minutes that the system tries on (each try against a broker that is frozen leaves
- * one), one whose peer never answers the end stays for ever, of two requests that connect at once one socket is forgotten, and a
- * broker that was let go of, or a cluster that was closed, connects again for whoever still holds it. Here a connection has one
+ * one), one whose peer never answers the end stays for ever, of two requests that connect at once one socket is forgotten, an
+ * answer that broke off is taken for the beginning of the next connection's first, and a broker that was let go of, or a cluster that was closed, connects again for whoever still holds it. Here a connection has one
  * socket at most, which is destroyed when it is let go of, and only brokers that the cluster knows have any.
  * @returns closes the cluster for good: nothing connects any more */
 export function bindConnections(cluster: Connecting): () => Promise<void> {
@@ -86,6 +90,9 @@ function bindConnection(connection: Connection): void {
   const sendAuthRequest = connection.sendAuthRequest.bind(connection)
   let connecting: Promise<unknown> | undefined
   connection.connect = () => {
+    // Of an answer that broke off kafkajs keeps the beginning, and would take the next connection's answers for its end.
+    if (connecting === undefined && !connection.isConnected())
+      Object.assign(connection, { chunks: [], bytesBuffered: 0, bytesNeeded: 4 })
     connecting ??= connect().finally(() => {
       connecting = undefined
     })

@@ -6,6 +6,9 @@ import { faultOf, kafkaError } from "./errors.ts"
 import { type FetchPart, fetchRequest } from "./fetch.ts"
 import { type Found, type Kind, Lane, type Want } from "./lane.ts"
 
+/** How long a fetch is tried, ms beyond its wait: when one was never answered, which shows after PATIENCE, there is time for another. */
+const FETCH_PATIENCE = 2 * PATIENCE
+
 /** A broker serves one fetch of a connection at a time, and holds it while it waits for data. So every fetch first goes over a
  * connection on which none waits; those that found nothing wait together on another. */
 export class Fetcher {
@@ -30,7 +33,7 @@ export class Fetcher {
         }
       }
       const want = { ...part, resolve: settle(resolve), reject: settle(reject), signal }
-      this.#place({ ...want, waitUntil: now + waitMs, giveUpAt: now + PATIENCE }, "now")
+      this.#place({ ...want, waitUntil: now + waitMs, giveUpAt: now + waitMs + FETCH_PATIENCE }, "now")
     })
   }
 
@@ -51,7 +54,7 @@ export class Fetcher {
     const { retriable, type } = faultOf(error)
     const left = want.giveUpAt - performance.now()
     // A topic that was just made is not known to every broker at once; seconds later it is missing.
-    if (!retriable || left < (type === "UNKNOWN_TOPIC_OR_PARTITION" ? PATIENCE - 3000 : 0))
+    if (!retriable || left < (type === "UNKNOWN_TOPIC_OR_PARTITION" ? FETCH_PATIENCE - 3000 : 0))
       return want.reject(kafkaError(error, `reading ${want.topic}[${want.partition}]`))
     await sleep(50)
     try {
