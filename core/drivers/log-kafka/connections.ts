@@ -4,6 +4,12 @@ import type { Socket } from "node:net"
 export interface Connection {
   socket?: Socket
   readonly requestTimeout: number
+  /** `src/network/requestQueue/index.js` */
+  readonly requestQueue: {
+    readonly pending: readonly unknown[]
+    readonly throttledUntil: number
+    scheduleCheckPendingRequests(): void
+  }
   /** What came of an answer that is not whole yet, and how much is needed to go on. */
   chunks: Buffer[]
   bytesBuffered: number
@@ -88,6 +94,12 @@ function bindConnection(connection: Connection): void {
   const connect = connection.connect.bind(connection)
   const disconnect = connection.disconnect.bind(connection)
   const sendAuthRequest = connection.sendAuthRequest.bind(connection)
+  const { requestQueue: queue } = connection
+  const schedule = queue.scheduleCheckPendingRequests.bind(queue)
+  // kafkajs sets a timer after each answer, also when nothing waits: for a time before 1970 then, of which Node warns.
+  queue.scheduleCheckPendingRequests = () => {
+    if (queue.pending.length > 0 || queue.throttledUntil > Date.now()) schedule()
+  }
   let connecting: Promise<unknown> | undefined
   connection.connect = () => {
     // Of an answer that broke off kafkajs keeps the beginning, and would take the next connection's answers for its end.
@@ -100,6 +112,8 @@ function bindConnection(connection: Connection): void {
   }
   connection.disconnect = async () => {
     const { socket } = connection
+    // To a socket that is gone each further end adds a listener.
+    if (socket?.destroyed === true) socket.removeAllListeners("connect")
     await disconnect()
     connection.authHandlers?.onError()
     if (socket === undefined || socket.destroyed) return true
