@@ -10,7 +10,7 @@ import { isCurve, isOverlay, tagText } from "./tag.ts"
 import { cleanedText, mappedText, withoutNames } from "./text-treatment.ts"
 import { isUidText } from "./value-kinds.ts"
 import type { Values } from "./values.ts"
-import { charsetVrs, DA, DT, PN, SQ, UI } from "./vr.ts"
+import { charsetVrs, DA, DT, IS, PN, SQ, UI } from "./vr.ts"
 
 /** What the table passes over and yet tells who or when (docs/decisions/0011): birth and death dates in other calendars, retired
  * order numbers, addresses that hold UIDs as they were, and encrypted originals under keys that are not ours. */
@@ -35,6 +35,8 @@ const CODE_MEANING = 0x00080104
 /** Curves and overlays (rows 50xx and 60xx of Table E.1-1) go as a whole: what they draw cannot be read, and without its data the rest
  * of a plane is no plane. */
 const repeatingRow = (tag: number): boolean => isCurve(tag) || isOverlay(tag)
+/** Digits from which on a number is searched for identifiers (docs/decisions/0047). */
+const shortestNumber = 6
 const isEmpty = (element: Element): boolean => element.valueEnd === element.valueStart
 const isDate = (vr: number): boolean => vr === DA || vr === DT
 
@@ -95,7 +97,17 @@ export class OffTable {
       return this.acts.emptied(PN)
     }
     if (isDate(vr) || isDate(element.vr)) return this.date(element, vr)
+    if (vr === IS) return this.number(element)
     return charsetVrs.has(vr) ? this.text(element, vr, values()) : "keep"
+  }
+
+  /** A series is often given the number of its patient or order; what an image is made of (group 0028) is left to the self-check. */
+  private number(element: Element): Treatment {
+    const tooShort = element.valueEnd - element.valueStart < shortestNumber
+    if (tooShort || element.tag >>> 16 === 0x0028 || !this.its.isHit(rawText(this.its.source, element), IS))
+      return "keep"
+    this.acts.because("names-person")
+    return this.acts.dummy(element, IS)
   }
 
   private uids(element: Element): Treatment {

@@ -2,6 +2,7 @@ import { ActionCheck } from "./action-check.ts"
 import type { Checked } from "./action-check.ts"
 import { formOf, plainForms, searchBytes, wideForm } from "./byte-search.ts"
 import type { ByteForm } from "./byte-search.ts"
+import { lookup } from "./dictionary.ts"
 import type { DataSet, Element } from "./element.ts"
 import { DicomFormatError } from "./errors.ts"
 import { hitsOf, needlesOf, searchParsed } from "./identifiers.ts"
@@ -40,8 +41,7 @@ const counts = (element: Element | undefined, isRaw: boolean): boolean =>
   element === undefined ||
   isRaw ||
   element.valueEnd - element.valueStart > searchedAsText ||
-  element.vr === UN ||
-  !textLike.has(element.vr)
+  !textLike.has(element.vr === UN ? (lookup(element.tag)?.vr ?? UN) : element.vr)
 
 /** The path of the innermost element over an offset; empty where there is none. */
 function placeOf(dataSet: DataSet, at: number): { readonly path: string; readonly element: Element } | undefined {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { refusal, build, slice } from "./dicom-slice.ts"
+import { build, refusal, release, slice, textsOf } from "./dicom-slice.ts"
 
 /** Names by script and length: some that are words of radiology, anatomy or places too. */
 const names: Readonly<Record<string, readonly string[]>> = {
@@ -49,4 +49,19 @@ it.each(Object.keys(names))("the quarantine of clean objects is bounded for name
   })
   console.log(`quarantined, ${script}: ${held.length} of ${names[script]!.length}`)
   expect(held.length / names[script]!.length, held.join(", ")).toBeLessThanOrEqual(most[script] ?? 0)
+})
+
+it("a series that has the number of its patient loses it, and is not held for it", () => {
+  const bytes = build(
+    slice({ tag: "00100020", vr: "LO", value: "00481516" }, { tag: "00200011", vr: "IS", value: "00481516" }),
+  )
+  const told = release(bytes, ["retain-longitudinal-modified-dates"])
+  expect(Buffer.from(told).toString("latin1")).not.toContain("481516")
+  expect(textsOf(told).get("(0020,0011)")?.trim()).toBe("0")
+})
+
+it("an object whose values were written without their kind is not held for a word that its name shares with them", () => {
+  const unknown = (tag: string, value: string) => ({ tag, vr: "UN", value: Buffer.from(value) }) as const
+  const bytes = build(slice(unknown("00100010", "PANCREAS_0001 "), unknown("00180015", "PANCREAS")))
+  expect(refusal(bytes, ["retain-longitudinal-modified-dates"])).toBe("released")
 })
