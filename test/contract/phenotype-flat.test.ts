@@ -82,6 +82,7 @@ function countingState() {
     shared: memoryState().shared,
     timer: () => {},
     cancel: () => {},
+    refer: () => {},
     now: 0,
     completeThrough: new Map(),
   }

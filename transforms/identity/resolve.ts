@@ -28,7 +28,7 @@ export async function resolve(
   const all = read(batch, out, reading)
   const arrivals = anyErased ? await withoutErased(all, out, state, reading) : all
   if (arrivals.length === 0) return
-  const ledger = new Ledger(state.shared, reading.namespaces)
+  const ledger = new Ledger(state, reading.namespaces)
   await ledger.load(
     arrivals.flatMap(({ fact, nobody, statement }) =>
       nobody === true ? [] : [fact.member, ...(statement?.names ?? [])],
