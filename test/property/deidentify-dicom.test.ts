@@ -107,12 +107,20 @@ async function run(
   }
   for (const batch of batches) {
     take(await runStateful(made, state, batch))
+    expectKept(state, final)
     if (pause()) (await runToEnd(made, state, [])).forEach(take)
   }
   ;(await runToEnd(made, state, [])).forEach(take)
   expectCounted(state, final)
   const waiting = border.counts.get("waiting/study-not-assembled") ?? 0
   return { final, released, dead, dropped, waiting }
+}
+
+/** What stands below is never counted as unreferenced, also while its next verdict waits. */
+function expectKept(state: MemoryState, final: Final): void {
+  for (const [row, { op, value }] of final)
+    if (op === "upsert" && row.startsWith("instances "))
+      expect(state.references.get(`limited/${(value as CuratedInstance).object.key}`)).toBeGreaterThan(0)
 }
 
 /** The objects that count as referred to are the originals of what is there and the results that stand below, and no others. */
