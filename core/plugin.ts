@@ -164,6 +164,9 @@ export interface State extends KeyedState {
    * one that none names any more is, some time later (`sweep-after`). Counted with the step. A row that is written without this
    * keeps no object. */
   refer(zone: Zone, before: readonly string[], now: readonly string[]): void
+  /** Says that records were read which name these objects: those that no row names are swept then, instead of kept as long as the
+   * topic may hold their records. */
+  read(zone: Zone, keys: readonly string[]): void
   /** The engine's clock, read once a step, ms since 1970, UTC: what quiet timers go by. Derivation never uses it. */
   readonly now: number
   /** Feeds that declare themselves complete: the clinical time to which each is, over all writers of the inputs. */

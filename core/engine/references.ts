@@ -7,8 +7,12 @@ export class ReferenceChanges {
 
   /** Of one row: the keys that it named before and names now, each counted once. */
   refer(zone: Zone, before: readonly string[], now: readonly string[]): void {
-    for (const key of new Set(before)) this.#add(zone, key, -1)
-    for (const key of new Set(now)) this.#add(zone, key, 1)
+    for (const key of new Set(before)) if (!now.includes(key)) this.#add(zone, key, -1)
+    for (const key of new Set(now)) if (!before.includes(key)) this.#add(zone, key, 1)
+  }
+
+  read(zone: Zone, keys: readonly string[]): void {
+    for (const key of keys) this.#add(zone, key, 0)
   }
 
   absorb(other: ReferenceChanges): void {
@@ -16,7 +20,7 @@ export class ReferenceChanges {
   }
 
   get all(): readonly ReferenceChange[] {
-    return [...this.#by.values()].filter(({ by }) => by !== 0)
+    return [...this.#by.values()]
   }
 
   #add(zone: Zone, key: string, by: number): void {

@@ -196,6 +196,9 @@ export class StepState implements State {
   refer(zone: Zone, before: readonly string[], now: readonly string[]): void {
     this.#references.refer(zone, before, now)
   }
+  read(zone: Zone, keys: readonly string[]): void {
+    this.#references.read(zone, keys)
+  }
   /** Fired timers are gone unless the step armed them again. */
   fired(timers: readonly Timer[]): void {
     for (const { key, name } of timers)

@@ -23,6 +23,7 @@ type Sweeping = Pick<Runtime, "pipeline" | "store" | "objects" | "logger">
 export async function sweepObjects({ pipeline, store, objects, logger }: Sweeping): Promise<void> {
   const after = pipeline.sweepAfter
   if (after === undefined) return
+  // Not before the age of what is counted: its record may be about to be read.
   for (const zone of zones) {
     const bucket = objects.get(zone)!
     const uncounted = Math.max(after, uncountedMs(pipeline, zone))
@@ -33,6 +34,20 @@ export async function sweepObjects({ pipeline, store, objects, logger }: Sweepin
       logger.warn("sweep-failed", { zone, code: classify(error).code })
     }
   }
+}
+
+/** Removes at once what nothing refers to any more and somebody read: for who erases a person, whose older objects are
+ * among it. Gives their keys. */
+export async function sweepEnded({ store, objects }: Pick<Runtime, "store" | "objects">): Promise<readonly string[]> {
+  const swept: string[] = []
+  for (const [zone, bucket] of objects) {
+    const remove = async (keys: readonly string[]) => {
+      await bucket.delete(keys)
+      swept.push(...keys)
+    }
+    await store.objects.sweep(zone, 0, remove, Number.POSITIVE_INFINITY)
+  }
+  return swept
 }
 
 /** Sweeps every hour. */

@@ -40,7 +40,7 @@ export type StateKey = readonly [key: string, sort: string]
 export interface ReferenceChange {
   readonly zone: string
   readonly key: string
-  /** Not 0. */
+  /** 0: a record that names it was read, and nothing refers to it more than before. */
   readonly by: number
 }
 
@@ -147,6 +147,9 @@ export interface Store {
       uncountedOlderThanMs?: number,
     ): Promise<number>
   }
+  /** Leaves nothing of deleted rows in the Store's own files. Absent where its server is not its own: there that is the operator's
+   * (VACUUM FULL, and the retention of write-ahead logs and backups). */
+  scrub?(): Promise<void>
   /** The reverse vault; a Store without it serves projects without a vault. */
   readonly vault?: VaultTables
   close(): Promise<void>

@@ -78,6 +78,7 @@ function stateOf(now: number, { own, shared, timers, complete, references }: Kep
     timer: (timer, from) => timers.set(`${timer.key}\u0000${timer.name}`, { ...timer, origin: from.origin }),
     cancel: (key, name) => timers.delete(`${key}\u0000${name}`),
     references,
+    read: () => {},
     refer: (zone, before, after) => {
       for (const key of new Set(before)) refer(references, `${zone}/${key}`, -1)
       for (const key of new Set(after)) refer(references, `${zone}/${key}`, 1)
