@@ -170,6 +170,13 @@ export const erasingSuite = (name: string, bucket: () => Readonly<Record<string,
         .sort()
     }
 
+    it("is told by check which topics keep records of erased persons for ever", async () => {
+      const { out } = await weir("check", file, "--connect")
+      expect(out).toContain("topics in phi keep records for ever: ")
+      expect(out).toContain("dicom.arrivals")
+      expect(out).not.toContain("curated.instances")
+    })
+
     it("keeps every object that a row names, however often it sweeps", async () => {
       await run()
       await run()
