@@ -160,6 +160,13 @@ export interface State extends KeyedState {
   /** Arms a timer, or moves it: one per (key, name). */
   timer(timer: Omit<Timer, "origin">, from: { readonly origin: Position }): void
   cancel(key: string, name: string): void
+  /** Says which objects in the bucket of a zone a row of state named before and names now. An object that rows name is never swept;
+   * one that none names any more is, some time later (`sweep-after`). Counted with the step. A row that is written without this
+   * keeps no object. */
+  refer(zone: Zone, before: readonly string[], now: readonly string[]): void
+  /** Says that records were read which name these objects: those that no row names are swept then, instead of kept as long as the
+   * topic may hold their records. */
+  read(zone: Zone, keys: readonly string[]): void
   /** The engine's clock, read once a step, ms since 1970, UTC: what quiet timers go by. Derivation never uses it. */
   readonly now: number
   /** Feeds that declare themselves complete: the clinical time to which each is, over all writers of the inputs. */

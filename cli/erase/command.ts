@@ -1,5 +1,6 @@
 import { readings } from "../../core/engine/positions.ts"
 import type { Runtime } from "../../core/engine/runtime.ts"
+import { sweepEnded } from "../../core/engine/sweep.ts"
 import { fatal } from "../../core/errors.ts"
 import type { CompiledPipeline } from "../../core/pipeline/model.ts"
 import { Custodian } from "../../core/vault/custodian.ts"
@@ -83,8 +84,10 @@ export const erase: Command = {
         throw fatal("not-erased", "the run did not take back what was emitted of the person", {
           hint: "see that the stage of resolve-patient runs, and do it again",
         })
-      const said = `${plan.objects.length} objects, ${rows} rows of state, ${vault} vault entries`
+      const objects = new Set([...plan.objects, ...(await sweepEnded(runtime))])
+      const said = `${objects.size} objects, ${rows} rows of state, ${vault} vault entries`
       await runtime.store.audit("erase", `${pipeline.name}: done: ${said}`)
+      await runtime.store.scrub?.()
       return said
     })
     io.stdout.write(`erased: ${told}\n`)

@@ -11,6 +11,7 @@ import { zones } from "../record.ts"
 import type { Zone } from "../record.ts"
 import { registryTopic } from "../registry.ts"
 import { Counters } from "./counters.ts"
+import { checkRetention } from "./check-retention.ts"
 import { readSecrets, topicSpecs } from "./open.ts"
 import type { OpenOptions } from "./open.ts"
 import { readings } from "./positions.ts"
@@ -25,7 +26,7 @@ type CheckOptions = Pick<OpenOptions, "drivers" | "environment">
 export async function checkConnect(pipeline: CompiledPipeline, options: CheckOptions): Promise<readonly Finding[]> {
   const secrets = new Map<string, Uint8Array>()
   const found: Finding[] = [...(await checkSecrets(pipeline, options, secrets))]
-  found.push(...(await checkLog(pipeline, options)))
+  found.push(...(await checkLog(pipeline, options)), ...checkRetention(pipeline))
   for (const zone of zones) found.push(...(await checkObjects(pipeline, options, zone)))
   const { drivers } = options
   const told = (await drivers.checks?.store(pipeline.store, pipeline.folder)) ?? []

@@ -17,6 +17,7 @@ import type { Zone } from "../record.ts"
 import { register } from "../registry.ts"
 import { ArrivalTimes } from "./arrival-times.ts"
 import { Counters } from "./counters.ts"
+import { refreshing } from "./objects.ts"
 import { LogTable } from "./log-table.ts"
 import { PauseRows } from "./pause-rows.ts"
 import { replayTopics } from "./replay.ts"
@@ -113,7 +114,7 @@ export const openRuntime = (
         zone,
         yield* opened("objects", logger, () => drivers.objects(pipeline.objects, zone, pipeline.folder)),
       )
-    const codecs = yield* patiently("topics", logger, () => openTopics(pipeline, log, objects))
+    const codecs = yield* patiently("topics", logger, () => openTopics(pipeline, log, store, objects))
     const table = yield* opened("tasks", logger, async () => new LogTable(log, taskTopic(pipeline.name)))
     const now = () => clock.currentTimeMillisUnsafe()
     const calendar = () => options.asOf ?? now()
@@ -155,13 +156,14 @@ export const topicSpecs = (pipeline: CompiledPipeline): readonly TopicSpec[] => 
 async function openTopics(
   pipeline: CompiledPipeline,
   log: Log,
+  store: Store,
   objects: ReadonlyMap<Zone, Objects>,
 ): Promise<Map<string, TopicCodec>> {
   const topics = [...pipeline.topics.values()]
   await log.ensureTopics(topicSpecs(pipeline))
   const { ids, schemas } = await register(log, topics)
   const codec = ({ name, zone, type }: (typeof topics)[number]) =>
-    topicCodec(name, zone, type, ids.get(name)!, schemas, objects.get(zone)!)
+    topicCodec(name, zone, type, ids.get(name)!, schemas, refreshing(objects.get(zone)!, store, zone))
   return new Map(topics.map((topic) => [topic.name, codec(topic)]))
 }
 

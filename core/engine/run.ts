@@ -33,6 +33,7 @@ import { declareWriters } from "./start.ts"
 import { StatefulTask } from "./stateful-task.ts"
 import { StatelessTask } from "./stateless-task.ts"
 import { backOffMs, supervise } from "./supervise.ts"
+import { sweepObjects, sweeping } from "./sweep.ts"
 import { topicsRead } from "./task.ts"
 
 export { readSecrets } from "./open.ts"
@@ -91,7 +92,9 @@ export const runPipeline = (pipeline: CompiledPipeline, options: RunOptions): Ef
         while (!(yield* attempt(() => watch.passed()))) yield* Effect.sleep(pollMs)
         // What the clock alone brings about moves no mark: each task of this process must have had a look.
         for (const group of [...stages, ...sinks]) yield* attempt(() => group.idle())
+        yield* Effect.promise(() => sweepObjects(runtime))
       })
+      yield* Effect.forkScoped(sweeping(runtime))
       const work = [...stages, ...sinks, ...sources].map(({ done }) => done)
       yield* Effect.raceAllFirst([...work, runtime.untilIdle ? idle : Effect.never])
       const { onFates } = options

@@ -1,5 +1,7 @@
 import type { KeyedState, SharedState, State, Timer } from "../plugin.ts"
 import type { StateKey, StateRow, StepChange, StepTransaction } from "../ports/store.ts"
+import type { Zone } from "../record.ts"
+import { ReferenceChanges } from "./references.ts"
 import { compareUtf8 } from "./byte-order.ts"
 
 interface Range {
@@ -135,6 +137,7 @@ export class StepState implements State {
   readonly #sharedRows: Overlay
   readonly #timers = new Map<string, Timer>()
   readonly #cancels = new Map<string, readonly [string, string]>()
+  readonly #references = new ReferenceChanges()
 
   /** @param below the step's transaction, or the part of the step over which this one is tried */
   constructor(below: StepTransaction | StepState, now: number, complete: ReadonlyMap<string, number>) {
@@ -165,6 +168,7 @@ export class StepState implements State {
     this.#sharedRows.absorb(part.#sharedRows)
     for (const [key, name] of part.#cancels.values()) this.cancel(key, name)
     for (const timer of part.#timers.values()) this.timer(timer, timer)
+    this.#references.absorb(part.#references)
   }
 
   get<T>(keys: readonly StateKey[]): Promise<readonly (T | undefined)[]> {
@@ -189,13 +193,19 @@ export class StepState implements State {
     this.#timers.delete(slot)
     this.#cancels.set(slot, [key, name])
   }
+  refer(zone: Zone, before: readonly string[], now: readonly string[]): void {
+    this.#references.refer(zone, before, now)
+  }
+  read(zone: Zone, keys: readonly string[]): void {
+    this.#references.read(zone, keys)
+  }
   /** Fired timers are gone unless the step armed them again. */
   fired(timers: readonly Timer[]): void {
     for (const { key, name } of timers)
       if (!this.#timers.has(slotOf(key, name))) this.#cancels.set(slotOf(key, name), [key, name])
   }
 
-  get change(): Pick<StepChange, "puts" | "deletes" | "sharedPuts" | "sharedDeletes" | "timers" | "cancels"> {
+  get change(): Omit<StepChange, "positions" | "facts" | "outbox" | "published"> {
     return {
       puts: this.#own.puts,
       deletes: this.#own.deletes,
@@ -203,6 +213,7 @@ export class StepState implements State {
       sharedDeletes: this.#sharedRows.deletes,
       timers: [...this.#timers.values()],
       cancels: [...this.#cancels.values()],
+      references: this.#references.all,
     }
   }
 }

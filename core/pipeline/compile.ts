@@ -23,6 +23,7 @@ import { unstatedClocks } from "./clocks.ts"
 import { listenSettings } from "./listen.ts"
 import { decodeOptions } from "./options.ts"
 import type { PluginSet } from "./plugins.ts"
+import { sweepAfter } from "./objects.ts"
 import { duration, shape } from "./shape.ts"
 import type { Shape } from "./shape.ts"
 
@@ -140,6 +141,7 @@ class Compiler {
       log: this.#driver(root, "log", { driver: "embedded", dir: ".weir/log" }),
       store: this.#driver(root, "store", { driver: "embedded", dir: ".weir/store" }),
       objects: this.#driver(root, "objects", { driver: "folder", dir: ".weir/objects" }),
+      sweepAfter: sweepAfter(this.#source, root),
       secrets: this.#secrets,
       neededSecrets: [...this.#needed.keys()],
       identity,
@@ -596,8 +598,8 @@ const driverKeys: Readonly<Record<string, readonly string[]>> = {
   embedded: ["dir"],
   kafka: ["brokers", "client-id", "sasl", "ssl", "replication"],
   postgres: ["url"],
-  folder: ["dir"],
-  s3: ["endpoint", "region", "bucket", "access-key", "secret-key", "path-style"],
+  folder: ["dir", "sweep-after"],
+  s3: ["endpoint", "region", "bucket", "access-key", "secret-key", "path-style", "sweep-after"],
 }
 
 const kindName = (plugin: AnyPlugin): string => (plugin.kind === "stateful" ? "transform" : plugin.kind)

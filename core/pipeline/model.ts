@@ -89,6 +89,8 @@ export interface CompiledPipeline {
   readonly log: DriverSettings
   readonly store: DriverSettings
   readonly objects: DriverSettings
+  /** How long after its last reference an object is removed, ms; undefined: never. */
+  readonly sweepAfter: number | undefined
   readonly secrets: ReadonlyMap<string, SecretSource>
   /** Secrets that plugins use. */
   readonly neededSecrets: readonly string[]

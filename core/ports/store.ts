@@ -36,6 +36,14 @@ export interface Claim {
 export type StateRow = readonly [key: string, sort: string, value: string]
 export type StateKey = readonly [key: string, sort: string]
 
+/** How many more or fewer references a step leaves to an object. */
+export interface ReferenceChange {
+  readonly zone: string
+  readonly key: string
+  /** 0: a record that names it was read, and nothing refers to it more than before. */
+  readonly by: number
+}
+
 /** Everything that one step changes; committed together or not at all. */
 export interface StepChange {
   readonly puts: readonly StateRow[]
@@ -45,6 +53,8 @@ export interface StepChange {
   readonly timers: readonly Timer[]
   readonly cancels: readonly (readonly [key: string, name: string])[]
   readonly positions: readonly InputPosition[]
+  /** Counted with the step, as `Store.objects.count` does. */
+  readonly references?: readonly ReferenceChange[]
   readonly facts?: Readonly<Record<string, unknown>>
   /** The step's outbox row; its number must be the counter + 1. */
   readonly outbox?: Uint8Array
@@ -122,13 +132,24 @@ export interface Store {
   ): Promise<{ readonly columns: readonly string[]; readonly rows: readonly (readonly unknown[])[] }>
   /** Writes down that somebody looked at `phi`. */
   audit(action: string, detail: string): Promise<void>
-  /** Counts references to objects; `by` may be negative. A writer refreshes before it puts. */
+  /** Counts references to objects; `by` may be negative. A writer refreshes before it puts: what it puts counts as new, and as
+   * uncounted until something refers to it. When a reference ends, that refreshes the object too. */
   readonly objects: {
     refresh(zone: string, keys: readonly string[]): Promise<void>
     count(zone: string, keys: readonly string[], by: number): Promise<void>
-    /** Unreferenced objects that were not refreshed for `olderThanMs`, deleted under their rows' locks by `remove`. */
-    sweep(zone: string, olderThanMs: number, remove: (keys: readonly string[]) => Promise<void>): Promise<number>
+    /** Unreferenced objects that were not refreshed for `olderThanMs`, deleted under their rows' locks by `remove`. Uncounted ones,
+     * whose records may not have been read yet, when it was for `uncountedOlderThanMs` (as `olderThanMs` where it is not given;
+     * Infinity: never). */
+    sweep(
+      zone: string,
+      olderThanMs: number,
+      remove: (keys: readonly string[]) => Promise<void>,
+      uncountedOlderThanMs?: number,
+    ): Promise<number>
   }
+  /** Leaves nothing of deleted rows in the Store's own files. Absent where its server is not its own: there that is the operator's
+   * (VACUUM FULL, and the retention of write-ahead logs and backups). */
+  scrub?(): Promise<void>
   /** The reverse vault; a Store without it serves projects without a vault. */
   readonly vault?: VaultTables
   close(): Promise<void>

@@ -82,6 +82,8 @@ function countingState() {
     shared: memoryState().shared,
     timer: () => {},
     cancel: () => {},
+    refer: () => {},
+    read: () => {},
     now: 0,
     completeThrough: new Map(),
   }

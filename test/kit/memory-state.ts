@@ -8,6 +8,8 @@ export interface MemoryState extends State {
   due(clock: Timer["clock"], until: number): Timer[]
   setNow(now: number): void
   setComplete(feed: string, through: number): void
+  /** How many rows name an object, by `zone/key`; those that none names are not in it. */
+  readonly references: ReadonlyMap<string, number>
   /** Every row, as JSON text, by key and sort: for comparing two histories. */
   dump(): Map<string, string>
   /** The same rows, timers and clock on their own: what a new owner finds after a step that was not committed. */
@@ -21,6 +23,13 @@ interface Kept {
   readonly shared: Rows
   readonly timers: Map<string, Timer>
   readonly complete: Map<string, number>
+  readonly references: Map<string, number>
+}
+
+function refer(references: Map<string, number>, slot: string, by: number): void {
+  const count = (references.get(slot) ?? 0) + by
+  if (count === 0) references.delete(slot)
+  else references.set(slot, count)
 }
 
 const copyOf = (rows: Rows): Rows => new Map([...rows].map(([key, of]) => [key, new Map(of)]))
@@ -54,9 +63,9 @@ function keyed(rows: Rows): KeyedState {
 
 /** @param now the engine's clock at first, ms since 1970, UTC */
 export const memoryState = (now = 0): MemoryState =>
-  stateOf(now, { own: new Map(), shared: new Map(), timers: new Map(), complete: new Map() })
+  stateOf(now, { own: new Map(), shared: new Map(), timers: new Map(), complete: new Map(), references: new Map() })
 
-function stateOf(now: number, { own, shared, timers, complete }: Kept): MemoryState {
+function stateOf(now: number, { own, shared, timers, complete, references }: Kept): MemoryState {
   let clock = now
   return {
     ...keyed(own),
@@ -68,6 +77,12 @@ function stateOf(now: number, { own, shared, timers, complete }: Kept): MemorySt
     timers,
     timer: (timer, from) => timers.set(`${timer.key}\u0000${timer.name}`, { ...timer, origin: from.origin }),
     cancel: (key, name) => timers.delete(`${key}\u0000${name}`),
+    references,
+    read: () => {},
+    refer: (zone, before, after) => {
+      for (const key of new Set(before)) refer(references, `${zone}/${key}`, -1)
+      for (const key of new Set(after)) refer(references, `${zone}/${key}`, 1)
+    },
     due(which, until) {
       const fired = [...timers].filter(([, timer]) => timer.clock === which && timer.due <= until)
       for (const [slot] of fired) timers.delete(slot)
@@ -87,6 +102,7 @@ function stateOf(now: number, { own, shared, timers, complete }: Kept): MemorySt
         shared: copyOf(shared),
         timers: new Map(timers),
         complete: new Map(complete),
+        references: new Map(references),
       }),
   } as MemoryState
 }

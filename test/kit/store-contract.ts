@@ -700,6 +700,46 @@ export function storeContract(name: string, opener: StoreOpener): void {
         expect(await sweepAll(zone)).toEqual(["a"])
       })
 
+      it("keeps what nothing has referred to since it was put, where its record may not have been read", async () => {
+        const zone = pipeline()
+        const sweep = async (uncounted: number) => {
+          const removed: string[] = []
+          await store.objects.sweep(zone, 0, async (keys) => void removed.push(...keys), uncounted)
+          return removed.sort()
+        }
+        await store.objects.refresh(zone, ["counted", "new", "again"])
+        await store.objects.count(zone, ["counted", "again"], 1)
+        await store.objects.count(zone, ["counted", "again"], -1)
+        await store.objects.refresh(zone, ["again"])
+        expect(await sweep(Number.POSITIVE_INFINITY)).toEqual(["counted"])
+        expect(await sweep(3_600_000)).toEqual([])
+        expect(await sweep(0)).toEqual(["again", "new"])
+      })
+
+      it("spares an object for a while after its last reference ended", async () => {
+        const zone = pipeline()
+        await store.objects.refresh(zone, ["a"])
+        await store.objects.count(zone, ["a"], 1)
+        await store.objects.count(zone, ["a"], -1)
+        expect(await sweepAll(zone, 3_600_000)).toEqual([])
+        expect(await sweepAll(zone)).toEqual(["a"])
+      })
+
+      it("counts what a step refers to with the step: all of it, or none", async () => {
+        const [zone, name] = [pipeline(), pipeline()]
+        await store.objects.refresh(zone, ["a", "b"])
+        const task = await store.claim(name, "identify", 0)
+        const refer = (...references: StepChange["references"] & {}) => step(task, { references })
+        await refer({ zone, key: "a", by: 1 }, { zone, key: "b", by: 2 })
+        expect(await sweepAll(zone)).toEqual([])
+        const failing = { puts: [["k".repeat(3000), "", "1"]], references: [{ zone, key: "b", by: -2 }] } as const
+        await expect(step(task, failing)).rejects.toMatchObject({ code: "state-key" })
+        await refer({ zone, key: "b", by: -1 }, { zone, key: "a", by: -1 })
+        expect(await sweepAll(zone)).toEqual(["a"])
+        await refer({ zone, key: "b", by: -1 })
+        expect(await sweepAll(zone)).toEqual(["b"])
+      })
+
       it("sweeps more than it locks at once", async () => {
         const zone = pipeline()
         const keys = Array.from({ length: 350 }, (_, at) => `k/${at}`).sort()

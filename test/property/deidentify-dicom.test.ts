@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 import { afterAll, beforeAll, expect, it } from "vitest"
-import type { Draft, Rec } from "../../core/index.ts"
+import type { CuratedInstance, Draft, Rec } from "../../core/index.ts"
 import { pseudonymizer } from "../../core/index.ts"
 import { deidentifier, seriesRisk, summarize } from "../../formats/dicom/index.ts"
 import type { DataElement } from "../../formats/dicom/index.ts"
@@ -16,6 +16,8 @@ import {
 } from "../contract/dicom-border.ts"
 import type { Collected, Final } from "../contract/dicom-border.ts"
 import { memoryState, runStateful } from "../kit/index.ts"
+import type { MemoryState } from "../kit/index.ts"
+import type { InstanceRow } from "../../transforms/deidentify/dicom-rows.ts"
 
 let border: TestBorder
 beforeAll(async () => {
@@ -105,11 +107,34 @@ async function run(
   }
   for (const batch of batches) {
     take(await runStateful(made, state, batch))
+    expectKept(state, final)
     if (pause()) (await runToEnd(made, state, [])).forEach(take)
   }
   ;(await runToEnd(made, state, [])).forEach(take)
+  expectCounted(state, final)
   const waiting = border.counts.get("waiting/study-not-assembled") ?? 0
   return { final, released, dead, dropped, waiting }
+}
+
+/** What stands below is never counted as unreferenced, also while its next verdict waits. */
+function expectKept(state: MemoryState, final: Final): void {
+  for (const [row, { op, value }] of final)
+    if (op === "upsert" && row.startsWith("instances "))
+      expect(state.references.get(`limited/${(value as CuratedInstance).object.key}`)).toBeGreaterThan(0)
+}
+
+/** The objects that count as referred to are the originals of what is there and the results that stand below, and no others. */
+function expectCounted(state: MemoryState, final: Final): void {
+  const named = new Set<string>()
+  for (const [slot, text] of state.dump()) {
+    if (!/^0\/[^/]+\/i\//.test(slot)) continue
+    const { stated } = JSON.parse(text) as InstanceRow
+    if (stated !== undefined) named.add(`phi/${stated.object.key}`)
+  }
+  for (const [row, { op, value }] of final)
+    if (op === "upsert" && row.startsWith("instances ")) named.add(`limited/${(value as CuratedInstance).object.key}`)
+  for (const [slot, count] of state.references) expect(count, slot).toBeGreaterThan(0)
+  expect([...state.references.keys()].sort()).toEqual([...named].sort())
 }
 
 /** Whether the next record of its row took an instance back: another person's record goes on for the arrival. */

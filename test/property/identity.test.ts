@@ -3,6 +3,7 @@ import { expect, it } from "vitest"
 import { personKey } from "../../core/index.ts"
 import type { DicomInstance, Draft, FhirResource, PersonEvent } from "../../core/index.ts"
 import { canonical } from "../../transforms/identity/canonical.ts"
+import type { Row } from "../../transforms/identity/facts.ts"
 import { resolvePatient } from "../../transforms/identity/index.ts"
 import { memoryState, record, runStateful, testContext } from "../kit/index.ts"
 import type { MemoryState } from "../kit/index.ts"
@@ -70,7 +71,12 @@ const instance = fc
   })
   .map(({ sop, version, patientId, issuer }) => {
     const value = {
-      object: { key: "k", size: 1, sha256: `${sop}-${patientId}-${issuer}`, transferSyntax: "1" },
+      object: {
+        key: `k/${sop}-${patientId}-${issuer}`,
+        size: 1,
+        sha256: `${sop}-${patientId}-${issuer}`,
+        transferSyntax: "1",
+      },
       sopInstanceUid: sop,
       studyInstanceUid: "9",
       patientId,
@@ -143,7 +149,25 @@ async function run(
       final.set(row, { draft, value })
     }
   }
+  expectCounted(states)
   return { final, revisions }
+}
+
+/** The tasks' counts of references, together, are the rows whose standing facts name an object. */
+function expectCounted(states: readonly MemoryState[]): void {
+  const counted = new Map<string, number>()
+  for (const { references } of states)
+    for (const [slot, by] of references) counted.set(slot, (counted.get(slot) ?? 0) + by)
+  const named = new Map<string, number>()
+  for (const [row, text] of states[0]!.dump()) {
+    if (!row.startsWith("1/row/")) continue
+    const { facts } = JSON.parse(text) as Row
+    const keys = Object.values(facts).flatMap(({ op, instance }) =>
+      op === "upsert" && instance ? [instance.object.key] : [],
+    )
+    for (const key of new Set(keys)) named.set(`phi/${key}`, (named.get(`phi/${key}`) ?? 0) + 1)
+  }
+  expect(new Map([...counted].filter(([, by]) => by !== 0))).toEqual(named)
 }
 
 const standing = (final: Final): string[] =>

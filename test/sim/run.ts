@@ -105,7 +105,7 @@ class Run {
     // Left by others long ago: nothing refers to them, and who puts them again finds them there.
     for (let blob = 0; blob < blobs; blob++) {
       this.bucket.objects.set(`blob/${blob}`, Buffer.from(String(blob)))
-      this.database.objects.set(`phi/blob/${blob}`, { count: 0, refreshed: 0 })
+      this.database.objects.set(`phi/blob/${blob}`, { count: 0, refreshed: 0, counted: false })
     }
   }
 

@@ -78,7 +78,7 @@ export class SimDatabase {
   readonly bugs: StoreBugs
   readonly tasks = new Map<string, TaskRow>()
   readonly shared = new Map<string, Rows>()
-  readonly objects = new Map<string, { count: number; refreshed: number }>()
+  readonly objects = new Map<string, ReferenceRow>()
   readonly locks: Locks
   /** Numbers of all outbox rows that were ever committed, by task. */
   readonly ledger = new Map<string, bigint[]>()
@@ -145,6 +145,12 @@ export class SimDatabase {
   }
 }
 
+interface ReferenceRow {
+  readonly count: number
+  readonly refreshed: number
+  readonly counted: boolean
+}
+
 /** References to objects, each row changed under its lock. */
 class References {
   readonly #database: SimDatabase
@@ -160,44 +166,54 @@ class References {
   refresh(zone: string, keys: readonly string[]): Promise<void> {
     const { world } = this.#database
     return this.#do("store.objects.refresh", zone, () =>
-      this.#change(zone, keys, (row) => ({ ...row, refreshed: world.now })),
+      this.#change(zone, keys, (row) => ({ ...row, refreshed: world.now, counted: false })),
     )
   }
 
   count(zone: string, keys: readonly string[], by: number): Promise<void> {
+    const { world } = this.#database
     return this.#do("store.objects.count", zone, () =>
-      this.#change(zone, keys, (row) => ({ ...row, count: row.count + by })),
+      this.#change(zone, keys, (row) => ({
+        count: row.count + by,
+        refreshed: by < 0 ? world.now : row.refreshed,
+        counted: true,
+      })),
     )
   }
 
-  sweep(zone: string, olderThanMs: number, remove: (keys: readonly string[]) => Promise<void>): Promise<number> {
-    return this.#do("store.objects.sweep", zone, () => this.#sweep(zone, olderThanMs, remove))
+  sweep(
+    zone: string,
+    olderThanMs: number,
+    remove: (keys: readonly string[]) => Promise<void>,
+    uncountedOlderThanMs = olderThanMs,
+  ): Promise<number> {
+    return this.#do("store.objects.sweep", zone, () => this.#sweep(zone, [olderThanMs, uncountedOlderThanMs], remove))
   }
 
-  async #change(
-    zone: string,
-    keys: readonly string[],
-    change: (row: { count: number; refreshed: number }) => { count: number; refreshed: number },
-  ): Promise<void> {
+  async #change(zone: string, keys: readonly string[], change: (row: ReferenceRow) => ReferenceRow): Promise<void> {
     const { world, locks, objects } = this.#database
     const session = new Session(world, this.#process)
     try {
       for (const key of [...new Set(keys)].sort()) await locks.lock(session, `object ${zone}/${key}`)
       for (const key of keys) {
         const slot = `${zone}/${key}`
-        objects.set(slot, change(objects.get(slot) ?? { count: 0, refreshed: world.now }))
+        objects.set(slot, change(objects.get(slot) ?? { count: 0, refreshed: world.now, counted: false }))
       }
     } finally {
       session.end()
     }
   }
 
-  async #sweep(zone: string, olderThanMs: number, remove: (keys: readonly string[]) => Promise<void>): Promise<number> {
+  async #sweep(
+    zone: string,
+    [counted, uncounted]: readonly [number, number],
+    remove: (keys: readonly string[]) => Promise<void>,
+  ): Promise<number> {
     const { world, locks, objects, bugs } = this.#database
     const prefix = `${zone}/`
     const old = (slot: string) => {
       const row = objects.get(slot)
-      return row !== undefined && row.count === 0 && row.refreshed <= world.now - olderThanMs
+      return row !== undefined && row.count === 0 && row.refreshed <= world.now - (row.counted ? counted : uncounted)
     }
     const found = [...objects.keys()].filter((slot) => slot.startsWith(prefix) && old(slot)).sort()
     const session = new Session(world, this.#process)
@@ -425,6 +441,8 @@ class SimTransaction implements StepTransaction {
     await world.step(process, operation, this.#name, late ? undefined : turnBefore(mishap))
     if (!fires || bugs.timersWithoutEpoch !== true) this.#checked(change)
     if (mishap === "refused" || cut === "question") throw this.#unknown()
+    for (const { zone, key } of change.references ?? [])
+      await this.#database.locks.lock(this.#session, `object ${zone}/${key}`)
     const number = this.#apply(change)
     this.#session.end()
     await world.step(process, "committed", this.#name, mishap === "crash after" ? "crash" : late ? "stop" : undefined)
@@ -462,6 +480,12 @@ class SimTransaction implements StepTransaction {
     for (const [key, name] of change.cancels) task.timers.delete(slotOf(key, name))
     for (const timer of change.timers) task.timers.set(slotOf(timer.key, timer.name), timer)
     for (const position of change.positions) task.positions.set(position.topic, position)
+    for (const { zone, key, by } of change.references ?? []) {
+      const { objects, world } = this.#database
+      const row = objects.get(`${zone}/${key}`) ?? { count: 0, refreshed: world.now }
+      const refreshed = by < 0 ? world.now : row.refreshed
+      objects.set(`${zone}/${key}`, { count: row.count + by, refreshed, counted: true })
+    }
     if (change.facts !== undefined) task.facts = JSON.stringify(change.facts)
     if (change.published !== undefined) publishedUpTo(task, change.published)
     if (change.outbox === undefined) return task.outbox

@@ -4,7 +4,7 @@ import type { CuratedInstance, CuratedStudy, Draft, HeldInput, Timer, WeirError 
 import type { Input, Output } from "./dicom-changes.ts"
 import type { DicomPolicy } from "./dicom-policy.ts"
 import { positionOf } from "./dicom-rows.ts"
-import type { Emitted, InstanceRow, Place, Refusal, StudyRow } from "./dicom-rows.ts"
+import type { Emitted, InstanceRow, Refusal, StudyRow } from "./dicom-rows.ts"
 import { idOf } from "./dicom-verdict.ts"
 
 /** What a step emits from: a record that it holds, or the timer that drives it. */
@@ -34,7 +34,11 @@ export class Emitter {
     const time = this.#policy.time(stated!.time, this.#policy.person(key)) ?? 0
     const stamp = stampOf([value, time])
     if (before?.op === "upsert" && before.stamp === stamp) return before
-    return this.#emit("instances", key, { id: idOf(value), stamp, origin }, before, { op: "upsert", value, time })
+    return this.#emit("instances", key, { id: idOf(value), stamp, origin, object: value.object.key }, before, {
+      op: "upsert",
+      value,
+      time,
+    })
   }
 
   /** Takes back what stands. A retract happens when something is learnt; beside its arrival the time would tell the shift. */
@@ -54,7 +58,7 @@ export class Emitter {
   #emit(
     to: "instances" | "studies",
     key: string,
-    row: { readonly id: string; readonly stamp: string; readonly origin: Place },
+    row: Pick<Emitted, "id" | "stamp" | "origin" | "object">,
     before: Emitted | undefined,
     content: Content<CuratedInstance> | Content<CuratedStudy>,
   ): Emitted {

@@ -44,6 +44,8 @@ export interface Emitted {
   readonly revision: string
   readonly op: Op
   readonly stamp: string
+  /** Key of the object of an instance that stands. */
+  readonly object?: string
   /** Where the chain of the record began that was released; a retract has it too. */
   readonly origin: Place
 }
@@ -67,6 +69,13 @@ export interface InstanceRow {
   readonly verdict?: Verdict
   readonly out?: Emitted
 }
+
+/** Keys of the originals, and of the released objects, that a row names. What stands below goes on standing while its next verdict
+ * waits. */
+export const originalsOf = (row: InstanceRow | undefined): readonly string[] =>
+  row?.stated === undefined ? [] : [row.stated.object.key]
+export const releasedOf = (row: InstanceRow | undefined): readonly string[] =>
+  [row?.verdict?.released?.object.key, row?.out?.object].filter((key) => key !== undefined)
 
 /** What became of an instance under a decision on its series. */
 export interface Ended {

@@ -49,6 +49,8 @@ export interface Listed {
   readonly under: string
   part: PartRow
   row: InstanceRow | undefined
+  /** The row as it is stored. */
+  was: InstanceRow | undefined
   changed: boolean
   risk: Risk
   verdict: Verdict | undefined
@@ -220,11 +222,12 @@ export class Slice {
   async #load(list: readonly Listed[]): Promise<void> {
     const missing = list.filter(({ row }) => row === undefined)
     const rows = await this.#state.get<InstanceRow>(missing.map(({ key, sop }) => [key, instanceSort(sop)]))
-    for (const [at, one] of missing.entries()) one.row = rows[at]!
+    for (const [at, one] of missing.entries()) one.was = one.row = rows[at]!
   }
 
-  #keep({ key, sop, study, series, part, row, changed }: Listed): void {
+  #keep({ key, sop, study, series, part, row, was, changed }: Listed): void {
     if (!changed) return
+    this.#border.refer(this.#state, was, row!)
     this.#state.put<PartRow | InstanceRow>([
       [key, partSort(study, series, sop), part],
       [key, instanceSort(sop), row!],
@@ -246,6 +249,7 @@ function listedOf(
     under: version,
     part: row,
     row: undefined,
+    was: undefined,
     changed: false,
     risk: "none",
     verdict: undefined,

@@ -81,6 +81,7 @@ export class BorderStep {
     const emitted = stated === undefined ? emitter.takeBack("instances", key, row.out) : row.out
     const kept: InstanceRow = { ...row, ...(emitted === undefined ? {} : { out: emitted }) }
     state.put<InstanceRow>([[key, instanceSort(sop), kept]])
+    this.#border.refer(state, was, kept)
     if (stated !== undefined) {
       const part: PartRow = { version, ...(evidence === undefined ? {} : { evidence }) }
       state.put([[key, partSort(stated.study, stated.series, sop), part]])

@@ -1,12 +1,12 @@
 import { WeirError, rowId } from "../../core/index.ts"
-import type { Context, CuratedInstance, Objects } from "../../core/index.ts"
+import type { Context, CuratedInstance, Objects, State } from "../../core/index.ts"
 import { deidentifyOriginal, examine } from "./dicom-original.ts"
 import type { Examined, ReleasedObject } from "./dicom-original.ts"
 import type { DicomPolicy } from "./dicom-policy.ts"
 import type { FaceSeries, Faces } from "./dicom-faces.ts"
 import { asSeries, under } from "./dicom-series.ts"
 import type { Risk } from "./dicom-series.ts"
-import type { Refusal, Stated, Verdict } from "./dicom-rows.ts"
+import type { InstanceRow, Refusal, Stated, Verdict } from "./dicom-rows.ts"
 import { checked, hashOf, originalIn } from "./dicom-store.ts"
 import type { Kept } from "./dicom-store.ts"
 
@@ -16,6 +16,8 @@ export interface Border {
   readonly faces: Faces
   readonly from: Objects
   readonly to: Objects
+  /** Says which objects a row named before and names now. */
+  refer(state: State, before: InstanceRow | undefined, now: InstanceRow): void
   readonly count: Context["count"]
 }
 

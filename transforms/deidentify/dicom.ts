@@ -14,6 +14,7 @@ import { ImageNotes } from "./dicom-notes.ts"
 import { options, policyFrom } from "./dicom-options.ts"
 import type { DicomOptions } from "./dicom-options.ts"
 import { Faces } from "./dicom-faces.ts"
+import { originalsOf, releasedOf } from "./dicom-rows.ts"
 import { BorderStep } from "./dicom-step.ts"
 import type { Border } from "./dicom-verdict.ts"
 import { profileSecrets, profileStatement } from "./profile.ts"
@@ -41,11 +42,16 @@ export function borderOf(given: DicomOptions, context: Context): Border {
       hint: "put the outputs into zone limited, or take retain-longitudinal-modified-dates",
     })
   const policy = policyFrom(given, context.secret(given.key))
+  const above = context.inputs["instances"]?.zone ?? "phi"
   return {
     policy,
     faces: new Faces(policy),
-    from: context.objects(context.inputs["instances"]?.zone ?? "phi"),
+    from: context.objects(above),
     to: context.objects(zone),
+    refer(state, before, now) {
+      state.refer(above, originalsOf(before), originalsOf(now))
+      state.refer(zone, releasedOf(before), releasedOf(now))
+    },
     count: context.count,
   }
 }

@@ -65,7 +65,7 @@ export async function eraseWhoIsAsked(out: Output, state: State, origin: Positio
   const [asked] = await shared.scan<true>([{ key: eraseAsked }])
   if (asked === undefined || asked.length === 0) return
   const stem: Timer = { key: eraseAsked, name: "", due: 0, clock: "quiet", origin }
-  const ledger = new Ledger(shared, reading.namespaces)
+  const ledger = new Ledger(state, reading.namespaces)
   const members = asked.map(([member]) => member)
   for (const draft of await eraseMembers(members, ledger, shared, reading, out, stem)) out.emit("out", stem, draft)
   ledger.write()
@@ -115,9 +115,9 @@ export async function withoutErased(
   return kept
 }
 
-async function eraseNow(member: Member, { shared }: State, reading: Reading, out: Output, from: Input) {
-  const ledger = new Ledger(shared, reading.namespaces)
-  const drafts = await eraseMembers([member], ledger, shared, reading, out, from)
+async function eraseNow(member: Member, state: State, reading: Reading, out: Output, from: Input) {
+  const ledger = new Ledger(state, reading.namespaces)
+  const drafts = await eraseMembers([member], ledger, state.shared, reading, out, from)
   ledger.write()
   return drafts
 }

@@ -1,4 +1,4 @@
-import type { SharedState } from "../../core/index.ts"
+import type { State } from "../../core/index.ts"
 import type { Row } from "./facts.ts"
 import type { Member, Namespaces } from "./members.ts"
 import { loneNode } from "./node.ts"
@@ -14,22 +14,29 @@ export const membersOf = (row: Row): readonly Member[] => [
   ...new Set(Object.values(row.facts).flatMap(({ op, member }) => (op === "upsert" ? [member] : []))),
 ]
 
+/** The keys of the objects that a row's standing facts name. */
+const objectsOf = (row: Row): readonly string[] =>
+  Object.values(row.facts).flatMap(({ op, instance }) =>
+    op === "upsert" && instance !== undefined ? [instance.object.key] : [],
+  )
+
 /** What a step has read of shared state, all of it locked, and what it changed. Three kinds of rows: a member's node, the list of
  * rows that are about the member, and a row id with its facts and revisions. */
 export class Ledger {
   readonly nodes = new Map<Member, Node>()
   readonly rows = new Map<string, Row>()
-  readonly #shared: SharedState
+  readonly #state: State
   readonly #namespaces: Namespaces
   readonly #fresh = new Set<Member>()
   readonly #listedBefore = new Map<string, readonly Member[]>()
+  readonly #objectsBefore = new Map<string, readonly string[]>()
   readonly #changedNodes = new Set<Member>()
   readonly #changedRows = new Set<string>()
   readonly #goneNodes = new Set<Member>()
   readonly #goneRows = new Set<string>()
 
-  constructor(shared: SharedState, namespaces: Namespaces) {
-    this.#shared = shared
+  constructor(state: State, namespaces: Namespaces) {
+    this.#state = state
     this.#namespaces = namespaces
   }
 
@@ -38,8 +45,8 @@ export class Ledger {
     const newMembers = [...new Set(members)].filter((member) => !this.nodes.has(member))
     const newRows = [...new Set(rows)].filter((row) => !this.rows.has(row))
     if (newMembers.length + newRows.length === 0) return
-    await this.#shared.lock([...newMembers, ...newRows.map(rowKey)])
-    const found = await this.#shared.get<Node | Row>([
+    await this.#state.shared.lock([...newMembers, ...newRows.map(rowKey)])
+    const found = await this.#state.shared.get<Node | Row>([
       ...newMembers.map((member) => [member, nodeSort] as const),
       ...newRows.map((row) => [rowKey(row), ""] as const),
     ])
@@ -52,6 +59,7 @@ export class Ledger {
       const copy = { facts: { ...facts }, out: { ...out } }
       this.rows.set(row, copy)
       this.#listedBefore.set(row, membersOf(copy))
+      this.#objectsBefore.set(row, objectsOf(copy))
     }
     await this.load(newRows.flatMap((row) => membersOf(this.rows.get(row)!)))
   }
@@ -80,7 +88,8 @@ export class Ledger {
   /** The rows that are about members, as they were stored; members that were never stored have none. */
   async rowsAbout(members: readonly Member[]): Promise<ReadonlyMap<Member, readonly string[]>> {
     const stored = members.filter((member) => !this.#fresh.has(member))
-    const found = stored.length === 0 ? [] : await this.#shared.scan<true>(stored.map((key) => ({ key, ...rowList })))
+    const found =
+      stored.length === 0 ? [] : await this.#state.shared.scan<true>(stored.map((key) => ({ key, ...rowList })))
     return new Map(stored.map((member, at) => [member, found[at]!.map(([sort]) => sort.slice(2))]))
   }
 
@@ -92,6 +101,7 @@ export class Ledger {
       const value = this.rows.get(row)!
       const [before, after] = [this.#listedBefore.get(row)!, membersOf(value)]
       puts.push([rowKey(row), "", value])
+      this.#state.refer("phi", this.#objectsBefore.get(row)!, objectsOf(value))
       for (const member of after) {
         if (!before.includes(member)) puts.push([member, listed(row), true])
         if (this.#fresh.has(member)) this.#changedNodes.add(member)
@@ -100,11 +110,12 @@ export class Ledger {
     }
     for (const row of this.#goneRows) {
       gone.push([rowKey(row), ""])
+      this.#state.refer("phi", this.#objectsBefore.get(row)!, [])
       for (const member of this.#listedBefore.get(row)!) gone.push([member, listed(row)])
     }
     for (const member of this.#goneNodes) gone.push([member, nodeSort])
     for (const member of this.#changedNodes) puts.push([member, nodeSort, this.nodes.get(member)])
-    this.#shared.put(puts)
-    if (gone.length > 0) this.#shared.delete(gone)
+    this.#state.shared.put(puts)
+    if (gone.length > 0) this.#state.shared.delete(gone)
   }
 }

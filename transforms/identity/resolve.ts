@@ -26,9 +26,13 @@ export async function resolve(
   anyErased = false,
 ): Promise<void> {
   const all = read(batch, out, reading)
+  state.read(
+    "phi",
+    all.flatMap(({ fact }) => (fact.instance === undefined ? [] : [fact.instance.object.key])),
+  )
   const arrivals = anyErased ? await withoutErased(all, out, state, reading) : all
   if (arrivals.length === 0) return
-  const ledger = new Ledger(state.shared, reading.namespaces)
+  const ledger = new Ledger(state, reading.namespaces)
   await ledger.load(
     arrivals.flatMap(({ fact, nobody, statement }) =>
       nobody === true ? [] : [fact.member, ...(statement?.names ?? [])],

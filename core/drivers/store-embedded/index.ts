@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { WeirError, classify, fatal } from "../../errors.ts"
 import type { Store } from "../../ports/store.ts"
 import { openPostgresStore } from "../store-postgres/index.ts"
+import { scrub } from "../store-postgres/scrub.ts"
 import { Holders, exclusively } from "./holders.ts"
 import { runningPostmaster, stopPostmaster } from "./postmaster.ts"
 import { dataOf, ensureServer } from "./server.ts"
@@ -42,6 +43,7 @@ export async function openEmbeddedStore({ dir, ...options }: EmbeddedStoreOption
     return {
       ...store,
       driver: "embedded",
+      scrub: () => scrub(url),
       claim: (...task) => store.claim(...task).catch((error: unknown) => revive(error, folder, lock, url)),
       close: () => (closing ??= store.close().finally(leave)),
     }

@@ -40,6 +40,8 @@ const settings = [
   "max_connections=200",
   "shared_buffers=64MB",
   "max_wal_size=512MB",
+  // What erasing deletes leaves with the old segments (scrub).
+  "wal_recycle=off",
   "fsync=on",
   "synchronous_commit=on",
   "full_page_writes=on",

@@ -1,0 +1,3 @@
+import { erasingSuite } from "./erase-suite.ts"
+
+erasingSuite("folders", () => ({ driver: "folder", dir: "data/objects" }))
