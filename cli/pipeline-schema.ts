@@ -112,8 +112,7 @@ const selfCheck = {
   ...object({
     hits: { type: "integer", minimum: 1, description: `so many: default ${defaultSelfCheck.hits}` },
     within: text("within so long: default 1h"),
-    // oxlint-disable-next-line unicorn/no-thenable -- a word of the pipeline file
-    then: { enum: ["alarm", "stop"], description: "stop: the alarm stops the pipeline; default alarm" },
+    "on-repeat": { enum: ["alarm", "stop"], description: "stop: the alarm stops the pipeline; default alarm" },
   }),
 }
 

@@ -46,12 +46,12 @@ export class SelfCheckAlarms {
   look(stage: string, failed: readonly { readonly error: WeirError }[]): void {
     const count = failed.filter(({ error }) => selfCheckCodes.has(error.code)).length
     if (count === 0 && !this.#raised.has(stage)) return
-    const { hits, then } = this.#policy
+    const { hits, onRepeat } = this.#policy
     const times = this.#times.get(stage) ?? []
     const now = this.#now()
     this.#times.set(stage, [...times, ...Array.from({ length: count }, () => now)].slice(-hits))
     const before = this.#raised.has(stage)
-    if (!this.state(stage).alarm || before || then !== "stop") return
+    if (!this.state(stage).alarm || before || onRepeat !== "stop") return
     throw fatal("self-check-alarm", `stage ${stage}: the self-check refused ${hits} records in short time`, {
       hint: "look at the dead letters, mend what lets identifiers through, then start again: see docs/guides/operate.md, Canaries",
     })

@@ -93,7 +93,7 @@ export interface SelfCheckPolicy {
   readonly hits: number
   /** ... within so long, ms. */
   readonly within: number
-  readonly then: "alarm" | "stop"
+  readonly onRepeat: "alarm" | "stop"
 }
 
 /** A pipeline file that was found right: a graph that can run. */

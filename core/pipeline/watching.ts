@@ -7,7 +7,7 @@ import { duration } from "./shape.ts"
 import type { Shape } from "./shape.ts"
 
 /** Five hits within an hour raise the alarm, unless the file says otherwise. */
-export const defaultSelfCheck: SelfCheckPolicy = { hits: 5, within: 3_600_000, then: "alarm" }
+export const defaultSelfCheck: SelfCheckPolicy = { hits: 5, within: 3_600_000, onRepeat: "alarm" }
 
 /** Reads `canaries:`; faults are reported. */
 export function canarySettings(source: Source, root: Shape): CompiledCanaries | undefined {
@@ -24,16 +24,16 @@ export function canarySettings(source: Source, root: Shape): CompiledCanaries | 
 
 /** Reads `self-check:`; faults are reported. */
 export function selfCheckPolicy(source: Source, root: Shape): SelfCheckPolicy {
-  const given = root.map("self-check", ["hits", "within", "then"])
+  const given = root.map("self-check", ["hits", "within", "on-repeat"])
   if (given === undefined) return defaultSelfCheck
   const within = given.has("within") ? duration(given.string("within") ?? "")?.ms : defaultSelfCheck.within
   if (within === undefined) source.fault(["self-check", "within"], "expected a duration such as 1h")
-  const then = given.string("then") ?? defaultSelfCheck.then
-  if (then !== "alarm" && then !== "stop")
-    source.fault(["self-check", "then"], unknownName("policy", then, ["alarm", "stop"]))
+  const policy = given.string("on-repeat") ?? defaultSelfCheck.onRepeat
+  if (policy !== "alarm" && policy !== "stop")
+    source.fault(["self-check", "on-repeat"], unknownName("policy", policy, ["alarm", "stop"]))
   return {
     hits: given.integer("hits", 1) ?? defaultSelfCheck.hits,
     within: within ?? defaultSelfCheck.within,
-    then: then === "stop" ? "stop" : "alarm",
+    onRepeat: policy === "stop" ? "stop" : "alarm",
   }
 }

@@ -10,10 +10,10 @@ const others = [{ error: refused("no-person", "no person") }, { error: badRecord
 describe("hits of a stage's self-check", () => {
   let now = 0
   let said: [level: string, event: string, fields: unknown][]
-  const alarms = (then: "alarm" | "stop") => {
+  const alarms = (onRepeat: "alarm" | "stop") => {
     const line = (level: string) => (event: string, fields?: unknown) => void said.push([level, event, fields])
     const logger = { info: line("info"), warn: line("warn"), error: line("error") }
-    return new SelfCheckAlarms({ hits: 3, within: 10 * minute, then }, logger, () => now)
+    return new SelfCheckAlarms({ hits: 3, within: 10 * minute, onRepeat }, logger, () => now)
   }
   beforeEach(() => {
     now = 1_000_000_000
