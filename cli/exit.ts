@@ -1,5 +1,5 @@
-/** The exit codes of `weir`; 64 and 78 as in sysexits.h. */
-export const exit = { ok: 0, failed: 1, usage: 64, pipeline: 78 } as const
+/** The exit codes of `weir`; 64, 77 (not permitted) and 78 as in sysexits.h. */
+export const exit = { ok: 0, failed: 1, usage: 64, leak: 77, pipeline: 78 } as const
 
 /** The command line asks for something that there is not: exit code 64. One line a fault. */
 export class UsageError extends Error {

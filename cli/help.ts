@@ -35,6 +35,6 @@ export const generalHelp = (commands: readonly Command[]): string =>
     ...columns(commands.map((command) => [`  ${[command.name, ...command.positionals].join(" ")}`, command.summary])),
     "",
     "weir help COMMAND tells more; weir --version prints the version.",
-    "exit codes: 0 done, 1 failed, 64 the command line is wrong, 78 the pipeline file is wrong or a secret is missing",
+    "exit codes: 0 done, 1 failed, 64 the command line is wrong, 77 a canary came below phi, 78 the pipeline file is wrong or a secret is missing",
     "",
   ].join("\n")

@@ -63,6 +63,7 @@ function told(fields: Fields): {
 const levels = (line: (level: string, event: string, fields: Fields) => void): Logger => ({
   info: (event, fields = {}) => line("info", event, fields),
   warn: (event, fields = {}) => line("warn", event, fields),
+  error: (event, fields = {}) => line("error", event, fields),
 })
 
 /** Writes the log as lines of `time level event name=value ...`. Fields whose names are not on the list are left out, and how

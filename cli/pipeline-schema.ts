@@ -3,6 +3,8 @@ import type { PluginSet } from "../core/pipeline/plugins.ts"
 import type { AnyPlugin, Port } from "../core/plugin.ts"
 import { zones } from "../core/record.ts"
 import * as recordTypes from "../core/records/index.ts"
+import { canaryKinds } from "../core/canary/canary.ts"
+import { defaultSelfCheck } from "../core/pipeline/watching.ts"
 
 const text = (description: string) => ({ type: "string", description })
 const texts = (description: string) => ({
@@ -90,6 +92,30 @@ const listen = object(
   ["port"],
 )
 
+const canaries = {
+  description: "patients that there are not: one of them below phi stops the pipeline",
+  ...object(
+    {
+      file: text("what weir canary new wrote"),
+      except: {
+        type: "array",
+        items: { enum: canaryKinds },
+        description: "kinds of identifiers that the profile keeps",
+      },
+    },
+    ["file"],
+  ),
+}
+
+const selfCheck = {
+  description: "when hits of the self-check in a stage are an alarm",
+  ...object({
+    hits: { type: "integer", minimum: 1, description: `so many: default ${defaultSelfCheck.hits}` },
+    within: text("within so long: default 1h"),
+    "on-repeat": { enum: ["alarm", "stop"], description: "stop: the alarm stops the pipeline; default alarm" },
+  }),
+}
+
 const typeNames = Object.values(recordTypes)
   .filter((value) => typeof value === "object" && "id" in value)
   .map(({ name }) => name)
@@ -165,6 +191,8 @@ export function pipelineSchema(plugins: PluginSet): object {
       sources: named("what reads the outside world", step(sources, { to: to(sources) }, ["to"])),
       stages: named("topics, through transforms, to topics", stage),
       listen,
+      canaries,
+      "self-check": selfCheck,
       sinks: named("what writes to the outside world", step(sinks, { from: texts("topics that it reads") }, ["from"])),
     }),
   }

@@ -1,3 +1,4 @@
+import { canaryLeak } from "../core/canary/watch.ts"
 import { WeirError, classify } from "../core/errors.ts"
 import { PipelineFaults } from "../core/pipeline/faults.ts"
 import type { Io } from "./app.ts"
@@ -26,9 +27,9 @@ export function reportError(thrown: unknown, io: Pick<Io, "stderr" | "environmen
   if (debug) for (const line of places(thrown)) stderr.write(`${line}\n`)
   else if (error.code === "unclassified")
     stderr.write("  hint: WEIR_DEBUG=1 shows where in the code it was thrown; please report it\n")
-  return chain(thrown).some((one) => one instanceof WeirError && one.code === "missing-secret")
-    ? exit.pipeline
-    : exit.failed
+  const codes = chain(thrown).map((one) => (one instanceof WeirError ? one.code : ""))
+  if (codes.includes(canaryLeak)) return exit.leak
+  return codes.includes("missing-secret") || codes.includes("canaries-unreadable") ? exit.pipeline : exit.failed
 }
 
 /** An error and its causes. */

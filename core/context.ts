@@ -8,6 +8,7 @@ import type { Vault } from "./vault/vault.ts"
 export interface Logger {
   info(event: string, fields?: Readonly<Record<string, string | number | boolean>>): void
   warn(event: string, fields?: Readonly<Record<string, string | number | boolean>>): void
+  error(event: string, fields?: Readonly<Record<string, string | number | boolean>>): void
 }
 
 /** A namespace of person identifiers and the issuers that mean it; a pipeline's `identity:` list has the highest rank first. */

@@ -1,4 +1,5 @@
 import type { Command } from "../command.ts"
+import { canaryNew, canarySend } from "./canary.ts"
 import { check } from "./check.ts"
 import { replayDeadLetters } from "./dead-letters-replay.ts"
 import { deadLetter, deadLetters } from "./dead-letters.ts"
@@ -40,6 +41,8 @@ export const commands: readonly Command[] = [
   vaultVerify,
   vaultRotate,
   erase,
+  canaryNew,
+  canarySend,
   deid,
   deidExplain,
   synth,

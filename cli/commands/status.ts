@@ -41,7 +41,7 @@ function notes(node: NodeStatus, { partition, topic, ended, paused }: PartitionS
   ].join(", ")
 }
 
-function statusText({ sources, nodes, deadLetters, unread }: CommittedStatus): string {
+function statusText({ sources, nodes, deadLetters, selfChecks, unread }: CommittedStatus): string {
   const from = sources.map(({ name, ended, runs, checkpoints, paused }) => [
     name,
     `${checkpoints} checkpoints`,
@@ -64,6 +64,9 @@ function statusText({ sources, nodes, deadLetters, unread }: CommittedStatus): s
   const dead = [...deadLetters].flatMap(([stage, codes]) =>
     [...codes].map(([code, count]) => [`  ${stage}`, code, String(count)]),
   )
+  const alarms = [...selfChecks]
+    .filter(([, { alarm }]) => alarm)
+    .map(([stage, { hits }]) => [`  ${stage}`, `${hits} hits within the window of the alarm`])
   const refusals = [...unread].map(([what, { code, message }]) => [`  ${what}`, code, message])
   return [
     ...columns(from),
@@ -73,12 +76,17 @@ function statusText({ sources, nodes, deadLetters, unread }: CommittedStatus): s
       new Set([2, 3, 4, 5, 6]),
     ),
     ...(dead.length === 0 ? [] : ["", "dead letters", ...columns(dead, new Set([2]))]),
+    ...(alarms.length === 0 ? [] : ["", "the self-check refuses again and again", ...columns(alarms)]),
     ...(unread.size === 0 ? [] : ["", "could not be asked", ...columns(refusals)]),
     "",
   ].join("\n")
 }
 
-function statusJson(pipeline: string, { sources, nodes, deadLetters, unread }: CommittedStatus, at: number): string {
+function statusJson(
+  pipeline: string,
+  { sources, nodes, deadLetters, selfChecks, unread }: CommittedStatus,
+  at: number,
+): string {
   const partition = ({ paused, ...rest }: PartitionStatus) => ({ ...rest, ...pausedJson(paused) })
   const of = (kind: NodeStatus["kind"]) =>
     Object.fromEntries(
@@ -110,6 +118,7 @@ function statusJson(pipeline: string, { sources, nodes, deadLetters, unread }: C
     stages: of("stage"),
     sinks: of("sink"),
     deadLetters: Object.fromEntries([...deadLetters].map(([stage, codes]) => [stage, Object.fromEntries(codes)])),
+    selfCheck: Object.fromEntries(selfChecks),
     unread: Object.fromEntries([...unread].map(([what, { code }]) => [what, code])),
   }
   return `${json(told, 2)}\n`

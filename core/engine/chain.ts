@@ -1,3 +1,4 @@
+import { canaryLeak } from "../canary/watch.ts"
 import { WeirError, classify, fatal } from "../errors.ts"
 import type { AnyPlugin, HeldInput, Out, Ports, State, StatefulInstance, Timer, TransformInstance } from "../plugin.ts"
 import type { Draft, Position, Rec, Zone } from "../record.ts"
@@ -92,7 +93,14 @@ async function apply(
 function privacyOr(stage: string, plugin: AnyPlugin, thrown: unknown): WeirError {
   const error = classify(thrown)
   const passing = error.meaning === "retryable" || error.meaning === "systemic"
-  if (!("privacy" in plugin) || plugin.privacy !== true || error.code === "privacy-failed" || passing) return error
+  if (
+    !("privacy" in plugin) ||
+    plugin.privacy !== true ||
+    error.code === "privacy-failed" ||
+    error.code === canaryLeak ||
+    passing
+  )
+    return error
   return fatal(
     "privacy-failed",
     `stage ${stage}: privacy transform ${plugin.name} failed (${error.code}): ${error.message}`,

@@ -156,7 +156,7 @@ const notTried = (pipeline: CompiledPipeline): readonly Finding[] =>
     hint: "mend the Store first",
   }))
 
-const silent: Logger = { info() {}, warn() {} }
+const silent: Logger = { info() {}, warn() {}, error() {} }
 
 async function checkPlugins(
   pipeline: CompiledPipeline,

@@ -10,6 +10,8 @@ import type { Reading } from "./positions.ts"
 import { readDeadLetters } from "./replays.ts"
 import { groupOf, pauseTopic } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
+import { selfCheckCodes, selfCheckState } from "./self-check-alarm.ts"
+import type { SelfCheckState } from "./self-check-alarm.ts"
 import { sourceRow } from "./source-task.ts"
 
 /** Where one partition of an input is read to. */
@@ -60,6 +62,8 @@ export interface CommittedStatus {
   readonly nodes: readonly NodeStatus[]
   /** Stage or source or sink, to code, to how many ever. */
   readonly deadLetters: ReadonlyMap<string, ReadonlyMap<string, number>>
+  /** Of stages whose self-check refused something ever: hits within the alarm's window, of all processes. */
+  readonly selfChecks: ReadonlyMap<string, SelfCheckState>
   /** What could not be asked, the Store or a sink's database, and why: its positions and state are not told. */
   readonly unread: ReadonlyMap<string, WeirError>
 }
@@ -77,7 +81,7 @@ export async function committedStatus(runtime: Runtime): Promise<CommittedStatus
     return {
       sources: pipeline.sources.map(({ name }) => look.source(name)),
       nodes: await look.nodes(),
-      deadLetters: await deadLettersByCode(runtime),
+      ...(await letters(runtime)),
       unread: unread.errors,
     }
   } finally {
@@ -197,11 +201,14 @@ class Look {
 const inputOf = ({ pipeline }: Runtime, { name, group }: Reading): string =>
   group.slice(groupOf(pipeline.name, name).length + 1)
 
-async function deadLettersByCode({ log, pipeline }: Runtime): Promise<CommittedStatus["deadLetters"]> {
+async function letters({ log, pipeline, now }: Runtime): Promise<Pick<CommittedStatus, "deadLetters" | "selfChecks">> {
   const found = new Map<string, Map<string, number>>()
-  for (const { stage, code } of (await readDeadLetters(log, pipeline.name)).values()) {
+  const hits = new Map<string, number[]>()
+  for (const { stage, code, time } of (await readDeadLetters(log, pipeline.name)).values()) {
     const codes = found.get(stage) ?? new Map<string, number>()
     found.set(stage, codes.set(code, (codes.get(code) ?? 0) + 1))
+    if (selfCheckCodes.has(code)) hits.set(stage, [...(hits.get(stage) ?? []), time])
   }
-  return found
+  const states = [...hits].map(([stage, times]) => [stage, selfCheckState(times, pipeline.selfCheck, now())] as const)
+  return { deadLetters: found, selfChecks: new Map(states) }
 }

@@ -30,6 +30,7 @@ export function metricFamilies(runtime: Runtime, seen: Seen, readiness: Readines
     ...positionFamilies(nodes, seen),
     ...pauseFamilies(nodes, runtime.now()),
     ...taskFamilies(seen, runtime.now()),
+    ...watchFamilies(runtime),
     ...processFamilies(readiness, use),
   ]
 }
@@ -200,6 +201,23 @@ function taskFamilies({ tasks }: Seen, now: number): readonly Family[] {
       "For how long the earliest armed timer has been due; 0 when none is",
       clocks.map(({ labels, due }) => ({ labels, value: due === undefined ? 0 : Math.max(0, now - due) / 1000 })),
     ),
+  ]
+}
+
+function watchFamilies({ pipeline, selfChecks, canaries }: Runtime): readonly Family[] {
+  const stages = pipeline.stages
+    .filter(({ privacy }) => privacy)
+    .map(({ name }) => ({ labels: { kind: "stage", name }, ...selfChecks.state(name) }))
+  const alarms = stages.map(({ labels, alarm }) => ({ labels, value: alarm ? 1 : 0 }))
+  return [
+    gauge("weir_self_check_alarm", "1 while hits of the self-check of a stage repeat", alarms),
+    ...(canaries === undefined
+      ? []
+      : [
+          counter("weir_canary_leaks_total", "Canaries that were about to be written below phi", [
+            { labels: {}, value: canaries.hits },
+          ]),
+        ]),
   ]
 }
 

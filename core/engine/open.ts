@@ -3,6 +3,8 @@ import { resolve } from "node:path"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Scope } from "effect/Scope"
+import { guardedLog, guardedObjects } from "../canary/guard.ts"
+import { openCanaries } from "../canary/open.ts"
 import { topicCodec } from "../codec.ts"
 import type { TopicCodec } from "../codec.ts"
 import type { Logger } from "../context.ts"
@@ -23,6 +25,7 @@ import { PauseRows } from "./pause-rows.ts"
 import { replayTopics } from "./replay.ts"
 import { deadLetterTopic, dropTopic, pauseTopic, taskTopic } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
+import { SelfCheckAlarms } from "./self-check-alarm.ts"
 import { backOffMs } from "./supervise.ts"
 import { Tracing } from "./tracing.ts"
 
@@ -107,12 +110,20 @@ export const openRuntime = (
     const clock = yield* Clock.Clock
     const secrets = yield* attempt(() => readSecrets(pipeline, options.environment))
     const store = yield* opened("store", logger, () => drivers.store(pipeline.store, pipeline.folder))
-    const log = yield* opened("log", logger, () => drivers.log(pipeline.log, pipeline.folder))
+    const canaries = yield* attempt(() => openCanaries(pipeline, secrets))
+    const counters = new Counters()
+    const log = yield* opened("log", logger, async () => {
+      const own = await drivers.log(pipeline.log, pipeline.folder)
+      return canaries === undefined ? own : guardedLog(own, canaries, pipeline, counters)
+    })
     const objects = new Map<Zone, Objects>()
     for (const zone of zones)
       objects.set(
         zone,
-        yield* opened("objects", logger, () => drivers.objects(pipeline.objects, zone, pipeline.folder)),
+        yield* opened("objects", logger, async () => {
+          const own = await drivers.objects(pipeline.objects, zone, pipeline.folder)
+          return canaries === undefined || zone === "phi" ? own : guardedObjects(own, zone, canaries)
+        }),
       )
     const codecs = yield* patiently("topics", logger, () => openTopics(pipeline, log, store, objects))
     const table = yield* opened("tasks", logger, async () => new LogTable(log, taskTopic(pipeline.name)))
@@ -126,9 +137,11 @@ export const openRuntime = (
     const pauseTable = yield* opened("pauses", logger, async () => new LogTable(log, pauseTopic(pipeline.name)))
     const pauses = yield* PauseRows.start({ pipeline, log, logger, now }, pauseTable)
     const shown = {
-      counters: new Counters(),
+      counters,
       arrivals: new ArrivalTimes(arrivalTopics(pipeline)),
       pauses,
+      canaries,
+      selfChecks: new SelfCheckAlarms(pipeline.selfCheck, logger, now),
       tracing: options.traced === true ? new Tracing(yield* Effect.tracer, clock) : undefined,
     }
     const ports = { log, store, objects, codecs, secrets, table }

@@ -1,3 +1,6 @@
+import { canaryArrived, canarySeen } from "../canary/watch.ts"
+import type { CanaryWatch } from "../canary/watch.ts"
+import { bump } from "./counters.ts"
 import type { Counts } from "./counters.ts"
 import { codedLabels } from "./metric.ts"
 import type { ProcessUse } from "./metrics.ts"
@@ -21,10 +24,25 @@ export function runStatus(runtime: Runtime, seen: Seen, readiness: Readiness, us
     uptimeSeconds: Math.round(use.uptime),
     ...readiness,
     memory: { rss: use.memory.rss, heapUsed: use.memory.heapUsed, external: use.memory.external },
+    selfCheck: Object.fromEntries(
+      pipeline.stages.filter(({ privacy }) => privacy).map(({ name }) => [name, runtime.selfChecks.state(name)]),
+    ),
+    ...(runtime.canaries === undefined ? {} : { canaries: canaryStatus(runtime, runtime.canaries) }),
     sources: of(pipeline.sources),
     stages: of(pipeline.stages),
     sinks: of(pipeline.sinks),
   }
+}
+
+/** By canary: what sources brought, and what stages passed below `phi`, clean; and how often one was about to be written there. */
+function canaryStatus({ counters, pipeline }: Runtime, { hits }: CanaryWatch): object {
+  const sum = (counter: string, nodes: readonly { readonly name: string }[]) => {
+    const by = new Map<string, number>()
+    for (const { name } of nodes)
+      for (const [canary, count] of counters.of(name).other.get(counter) ?? []) bump(by, canary, count)
+    return object(by)
+  }
+  return { arrived: sum(canaryArrived, pipeline.sources), seen: sum(canarySeen, pipeline.stages), leaks: hits }
 }
 
 function nodeStatus(counts: Counts, seen: Seen): object {

@@ -1,5 +1,6 @@
 import { resolve } from "node:path"
 import type { TopicCodec } from "../codec.ts"
+import type { CanaryWatch } from "../canary/watch.ts"
 import type { Context, Logger } from "../context.ts"
 import { fatal } from "../errors.ts"
 import type { CompiledPipeline } from "../pipeline/model.ts"
@@ -13,6 +14,7 @@ import type { Counters } from "./counters.ts"
 import { refreshing } from "./objects.ts"
 import type { LogTable } from "./log-table.ts"
 import type { PauseRows } from "./pause-rows.ts"
+import type { SelfCheckAlarms } from "./self-check-alarm.ts"
 import type { Tracing } from "./tracing.ts"
 
 /** Everything that the tasks of one run share. */
@@ -28,6 +30,9 @@ export interface Runtime {
   readonly counters: Counters
   readonly arrivals: ArrivalTimes
   readonly pauses: PauseRows
+  /** Undefined when the pipeline names no canaries. */
+  readonly canaries: CanaryWatch | undefined
+  readonly selfChecks: SelfCheckAlarms
   /** Undefined when nobody collects spans. */
   readonly tracing: Tracing | undefined
   readonly logger: Logger

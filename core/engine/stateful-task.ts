@@ -115,6 +115,8 @@ export class StatefulTask {
       state.fired(work.fired)
       const out = this.#work.outbound(result, facts, moved)
       const appends = await out.appends()
+      // Before the Store has them, not first when they are published: what is in the outbox is to be published.
+      this.#runtime.canaries?.appends(appends)
       const number = await tx.commit({
         ...state.change,
         positions: work.pass.positions,
@@ -131,6 +133,7 @@ export class StatefulTask {
     claimed.armed(done.state.change.timers)
     this.#work.count(work.pass, done.result, done.out)
     if (done.appends.length > 0) publisher.publish(done.number, done.appends)
+    this.#work.alarm(done.result)
   }
 
   /** Each part that is tried has state of its own, which stands only if the part passed. */

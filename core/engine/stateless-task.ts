@@ -112,6 +112,7 @@ export class StatelessTask {
     await this.#commit(writer, out, pass, changed || moved.size > 0 || next.closed !== facts.closed ? next : undefined)
     Object.assign(facts, next)
     this.#work.count(pass, result, out)
+    this.#work.alarm(result)
   }
 
   #apply(pass: Pass): Promise<ChainResult> {

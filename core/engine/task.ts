@@ -10,16 +10,17 @@ import { Pace } from "./pace.ts"
 import { replaySpec, replayTopic } from "./replay.ts"
 import { contextFor, dropTopic } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
+import { canarySeen, marked } from "../canary/watch.ts"
 import type { Context } from "../context.ts"
 import type { Control } from "../codec.ts"
 import { place } from "../codec.ts"
 import { fatal, retryable } from "../errors.ts"
 import type { WeirError } from "../errors.ts"
-import type { AnyPlugin, HeldInput, State } from "../plugin.ts"
+import type { AnyPlugin, HeldInput, State, Timer } from "../plugin.ts"
 import type { CompiledStage, CompiledTopic } from "../pipeline/model.ts"
 import type { Member } from "../ports/log.ts"
 import { zones } from "../record.ts"
-import type { Position, Zone } from "../record.ts"
+import type { Draft, Position, Rec, Zone } from "../record.ts"
 import { bump } from "./counters.ts"
 import type { StepName } from "./tracing.ts"
 
@@ -159,7 +160,12 @@ export class StageWork {
       const topic = this.stage.outputs[to]
       // An output that the pipeline does not bind is not wanted.
       if (topic !== undefined)
-        out.record(codecOf(this.runtime.codecs, topic), this.#partitions(topic), draft, draft.origin ?? root.origin)
+        out.record(
+          codecOf(this.runtime.codecs, topic),
+          this.#partitions(topic),
+          this.#canary(topic, draft, root),
+          draft.origin ?? root.origin,
+        )
     }
     deadLetters(this.runtime, out, this.stage, result.failed)
     drops(this.runtime, out, this.stage.name, result.dropped)
@@ -170,6 +176,22 @@ export class StageWork {
         this.#control(out, topic, { kind: "complete", writer: this.writer, feed, through })
     }
     return out
+  }
+
+  /** A record below `phi`, marked and counted if it is a canary's. */
+  #canary(topic: string, draft: Draft, root: Rec | Timer): Draft {
+    const { canaries, pipeline } = this.runtime
+    if (canaries === undefined || pipeline.topics.get(topic)!.zone === "phi") return draft
+    const canary = canaries.of(draft, this.stage.stateful || "due" in root ? undefined : root)
+    if (canary === undefined) return draft
+    this.uncounted.push([canarySeen, canary, 1])
+    return marked(draft, canary)
+  }
+
+  /** Looks whether hits of the self-check repeat, once the dead letters are durable.
+   * @throws fatal `self-check-alarm` where the pipeline is to stop then */
+  alarm({ failed }: ChainResult): void {
+    this.runtime.selfChecks.look(this.stage.name, failed)
   }
 
   /** The mark to end with, now that the inputs ended; it may be the one that this task ended with already. */

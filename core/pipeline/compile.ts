@@ -26,6 +26,7 @@ import type { PluginSet } from "./plugins.ts"
 import { sweepAfter } from "./objects.ts"
 import { duration, shape } from "./shape.ts"
 import type { Shape } from "./shape.ts"
+import { canarySettings, defaultSelfCheck, selfCheckPolicy } from "./watching.ts"
 
 /** Partitions of a topic that does not say how many. */
 export const defaultPartitions = 4
@@ -44,6 +45,8 @@ const topLevel = [
   "stages",
   "sinks",
   "listen",
+  "canaries",
+  "self-check",
 ]
 const recordTypes: ReadonlyMap<string, RecordType> = new Map(
   Object.values(builtInTypes)
@@ -130,6 +133,7 @@ class Compiler {
     borderFaults(this.#source, stages, (topic) => this.#zone(topic))
     const identity = this.#identity(root)
     const listen = root === undefined ? undefined : listenSettings(this.#source, root, this.#needed)
+    const canaries = root === undefined ? undefined : canarySettings(this.#source, root)
     for (const [name, path] of this.#needed)
       if (!this.#secrets.has(name)) this.#source.fault(path, unknownName("secret", name, this.#secrets.keys()))
     if (root !== undefined && of("sources").keys.length === 0 && of("stages").keys.length === 0)
@@ -150,6 +154,8 @@ class Compiler {
       stages,
       sinks,
       ...(listen === undefined ? {} : { listen }),
+      ...(canaries === undefined ? {} : { canaries }),
+      selfCheck: root === undefined ? defaultSelfCheck : selfCheckPolicy(this.#source, root),
     }
   }
 

@@ -1,4 +1,5 @@
 import type { AnyPlugin } from "../plugin.ts"
+import type { CanaryKind } from "../canary/canary.ts"
 import type { IdentityNamespace } from "../context.ts"
 import type { Zone } from "../record.ts"
 import type { RecordType } from "../record-type.ts"
@@ -79,6 +80,22 @@ export interface ListenSettings {
   readonly tls: { readonly cert: string; readonly key: string; readonly clientCa: string | undefined } | undefined
 }
 
+/** Where the canaries are read from, and which kinds of their identifiers the profile keeps. */
+export interface CompiledCanaries {
+  /** From the pipeline's folder. */
+  readonly file: string
+  readonly except: readonly CanaryKind[]
+}
+
+/** When hits of a stage's self-check are an alarm, and what then. */
+export interface SelfCheckPolicy {
+  /** So many hits ... */
+  readonly hits: number
+  /** ... within so long, ms. */
+  readonly within: number
+  readonly onRepeat: "alarm" | "stop"
+}
+
 /** A pipeline file that was found right: a graph that can run. */
 export interface CompiledPipeline {
   readonly name: string
@@ -102,4 +119,7 @@ export interface CompiledPipeline {
   readonly sinks: readonly CompiledSink[]
   /** Undefined: there is no listener. */
   readonly listen?: ListenSettings
+  /** Undefined: none are looked for. */
+  readonly canaries?: CompiledCanaries
+  readonly selfCheck: SelfCheckPolicy
 }

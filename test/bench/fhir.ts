@@ -64,7 +64,7 @@ function recording(tell: Tell): Drivers {
 async function run(dir: string, round: number, given: Drivers): Promise<void> {
   const file = join(dir, `bench-${round}.yaml`)
   const { pipeline } = await loadPipeline(file, { builtIns }, { environment })
-  const logger = { info: () => {}, warn: () => {} }
+  const logger = { info: () => {}, warn: () => {}, error: () => {} }
   await Effect.runPromise(runPipeline(pipeline, { drivers: given, environment, logger, untilIdle: true }))
 }
 

@@ -80,7 +80,7 @@ let peakEarly: number | undefined
 const watch = setInterval(() => {
   if (counters !== undefined && counters.of("pass").out >= early) peakEarly ??= peakMegabytes("self")
 }, 20)
-const logger = { info: () => {}, warn: () => {} }
+const logger = { info: () => {}, warn: () => {}, error: () => {} }
 const onStart = (started: Counters) => void (counters = started)
 await Effect.runPromise(runPipeline(pipeline, { drivers, environment: {}, logger, untilIdle: true, onStart }))
 clearInterval(watch)

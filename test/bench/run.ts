@@ -36,6 +36,7 @@ const benches: Readonly<Record<string, Bench>> = {
   phenotype: async (tell) => (await import("./phenotype.ts")).benchPhenotype(tell),
   text: async (tell) => (await import("./text.ts")).benchText(tell),
   ocr: async (tell) => (await import("./ocr.ts")).benchOcr(tell),
+  canary: async () => (await import("./canary.ts")).benchCanary(),
   memory: async (tell) => (await import("./memory.ts")).benchMemory(tell),
   peers: async (tell) => (await import("./peers.ts")).benchPeers(tell),
 }

@@ -173,7 +173,11 @@ describe("fhir-ndjson", () => {
     await write("b/Patient.json", [{ resourceType: "Patient", id: "p" }])
     await write("c.ndjson.zip", Buffer.from("PK"))
     const said: unknown[] = []
-    const log = { info: () => {}, warn: (event: string, fields: unknown) => void said.push([event, fields]) }
+    const log = {
+      info: () => {},
+      error: () => {},
+      warn: (event: string, fields: unknown) => void said.push([event, fields]),
+    }
     const instance = await fhirNdjson.create({ path: folder }, testContext({ name: "ehr", log }))
     const harness = sourceRun()
     await instance.run(harness.run)

@@ -77,6 +77,7 @@ describe("an MLLP listener", { timeout: 30_000 }, () => {
     const log = {
       info: (_: string, fields: object = {}) => taken((fields as { port: number }).port),
       warn: (event: string) => void warned.push(event),
+      error: (event: string) => void warned.push(event),
     }
     const instance = await hl7v2Mllp.create({ port: 0, ...options } as never, testContext({ name: "mllp", log }))
     ended = instance.run(harness.run)

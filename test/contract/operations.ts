@@ -179,7 +179,7 @@ ${more}`
       runPipeline(this.compile(more), {
         drivers,
         environment: {},
-        logger: { info: line("info"), warn: line("warn") },
+        logger: { info: line("info"), warn: line("warn"), error: line("error") },
         onListening: resolve,
         ...options,
       }),

@@ -41,7 +41,7 @@ describe("a run that is told to stop", { timeout: 90_000 }, () => {
 
   it("does not begin a source any more that was told to stop while it was made", async () => {
     const pipeline = bench.compile()
-    const options = { drivers, environment: {}, logger: { info() {}, warn() {} } }
+    const options = { drivers, environment: {}, logger: { info() {}, warn() {}, error() {} } }
     const run = Effect.flatMap(openRuntime(pipeline, options), (runtime) => {
       const owner = { owned: async () => true, pause: async () => {} }
       const task = new SourceTask(runtime, pipeline.sources[0]!, owner)
@@ -53,7 +53,7 @@ describe("a run that is told to stop", { timeout: 90_000 }, () => {
 
   it("begins no source that went to another process while it stood still", async () => {
     const pipeline = bench.compile()
-    const options = { drivers, environment: {}, logger: { info() {}, warn() {} } }
+    const options = { drivers, environment: {}, logger: { info() {}, warn() {}, error() {} } }
     const run = Effect.flatMap(openRuntime(pipeline, options), (runtime) => {
       const owner = { owned: async () => false, pause: async () => {} }
       const task = new SourceTask(runtime, pipeline.sources[0]!, owner)

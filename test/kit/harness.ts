@@ -54,7 +54,7 @@ export function testContext(given: TestContext = {}): Context {
     vault: missing("vault"),
     storeUrl: "",
     clock: { now: () => 0 },
-    log: { info: () => {}, warn: () => {} },
+    log: { info: () => {}, warn: () => {}, error: () => {} },
     count: () => {},
     ...given,
     inputs: bind(given.inputs),

@@ -19,7 +19,8 @@ async function supervised(turns: (run: number) => Turn, owned: () => boolean = (
   const lines: string[] = []
   let now = 0
   const state = { partition: 0, topic: undefined, paused: undefined, inputs: new Map() }
-  const log = { info: (event: string) => void lines.push(event), warn: (event: string) => void lines.push(event) }
+  const note = (event: string) => void lines.push(event)
+  const log = { info: note, warn: note, error: note }
   const standing = new Standing(
     "work",
     state as never,

@@ -158,7 +158,7 @@ class Run {
     if (this.plan.slow && world.slow === undefined) world.slow = process
     const note = (event: string, fields: unknown) =>
       world.note(() => `${process.name} ${event} ${JSON.stringify(fields)}`)
-    const logger: Logger = { info: note, warn: note }
+    const logger: Logger = { info: note, warn: note, error: note }
     const store = database.connect(process)
     const bugs = this.#bugs.plugins ?? {}
     surround(logger, { world, process, table, map, store, bugs, histories: () => this.histories })

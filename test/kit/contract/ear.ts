@@ -28,7 +28,7 @@ export class Ear {
 
   context(given: TestContext = {}): Context {
     const line =
-      (level: "info" | "warn"): Context["log"]["info"] =>
+      (level: "info" | "warn" | "error"): Context["log"]["info"] =>
       (event, fields) => {
         this.hear("a log line", [event, fields])
         given.log?.[level](event, fields)
@@ -37,7 +37,7 @@ export class Ear {
       // Another time at each asking: what depends on it is no function of the input.
       clock: { now: () => (this.#now += 1234) },
       ...given,
-      log: { info: line("info"), warn: line("warn") },
+      log: { info: line("info"), warn: line("warn"), error: line("error") },
       count: (name, label, by) => {
         this.hear("a counter", [name, label])
         given.count?.(name, label, by)
