@@ -150,9 +150,13 @@ class Passage {
         return first === "" ? "" : this.#its.identifier("hl7-message", first).slice(0, 20)
       case "uid":
         return isUid(first) ? this.#uid(first) : this.#if(false, "", path)
+      case "birth-date":
+        if (this.#profile === "limited-data-set") return this.#date(first, path)
+        this.#its.left(path, rule)
+        return ""
       default:
-        // "birth-date", and rules that nobody knows: nothing passes.
-        this.#its.left(path, rule === "birth-date" ? "birth-date" : "rule-unknown")
+        // Of rules that nobody knows nothing passes.
+        this.#its.left(path, "rule-unknown")
         return ""
     }
   }

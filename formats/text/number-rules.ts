@@ -202,11 +202,11 @@ export class NumberRules {
   #notMoved(date: DateText, birth: boolean): number {
     const text = this.#text
     const { maker, birthDays } = this.#scan.known
+    if (maker.given.dates === "true") return date.end
     if (birth) {
       this.#scan.add("birth-date", date.start, date.end, noBirthDate)
       return date.end
     }
-    if (maker.given.dates === "true") return date.end
     const weekday = this.#weekday
     this.#weekday = undefined
     if (weekday !== undefined && /^[^\p{L}\n]{0,4}$/u.test(text.slice(weekday.end, date.start)))
