@@ -6,7 +6,7 @@ import { clockOf, timeZoneOption } from "./local-time.ts"
 import { DicomPolicy, facesFault } from "./dicom-policy.ts"
 import type { ReadText } from "./pixels/read-text.ts"
 import type { Codes } from "./codes.ts"
-import { codeFields, profileFaults, profileFields, shiftOf } from "./profile.ts"
+import { codeFields, profileFaults, profileFields, profileStatement, shiftOf } from "./profile.ts"
 import type { Profile } from "./profile.ts"
 
 const flag = (description: string) => Schema.optionalKey(Schema.Boolean.annotate({ description }))
@@ -83,6 +83,15 @@ const asks: Readonly<Record<Profile, ProfileOption>> = {
   "limited-data-set": full,
 }
 
+/** The options of PS3.15 that are asked for, and those that the profile asks for. */
+export const optionsUnder = (given: Omit<DicomOptions, "key">): readonly ProfileOption[] => [
+  ...new Set([...askedFor(given), ...(given.profile === undefined ? [] : [asks[given.profile]])]),
+]
+
+/** What manifests and reports say of images. */
+export const statementOf = (plugin: string, given: Omit<DicomOptions, "key">): string =>
+  profileStatement(plugin, given[full] === true ? { ...given, profile: "limited-data-set" } : given)
+
 /** Why profiles refuse what keeps direct identifiers: letters of 45 CFR 164.514(b)(2)(i), and numbers of (e)(2). */
 const refused: Readonly<Record<"safe-harbor" | "limited-data-set", Readonly<Partial<Record<ProfileOption, string>>>>> =
   {
@@ -127,7 +136,7 @@ export function policyFrom(
   const { profile } = given
   return new DicomPolicy({
     projectKey,
-    options: [...askedFor(given), ...(profile === undefined ? [] : [asks[profile]])],
+    options: optionsUnder(given),
     faces: given.faces ?? "refuse",
     ...(profile === undefined ? {} : { profile }),
     ...(codes === undefined ? {} : { codes }),

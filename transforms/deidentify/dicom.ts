@@ -11,12 +11,12 @@ import {
 import type { Context, Zone } from "../../core/index.ts"
 import { Codes } from "./codes.ts"
 import { ImageNotes } from "./dicom-notes.ts"
-import { dicomFaults, options, policyFrom } from "./dicom-options.ts"
+import { dicomFaults, options, policyFrom, statementOf } from "./dicom-options.ts"
 import type { DicomOptions } from "./dicom-options.ts"
 import { Faces } from "./dicom-faces.ts"
 import { BorderStep } from "./dicom-step.ts"
 import type { Border } from "./dicom-verdict.ts"
-import { checkProfile, codesOf, profileOf, profileSecrets, profileStatement } from "./profile.ts"
+import { checkProfile, codesOf, profileOf, profileSecrets } from "./profile.ts"
 
 export const inputs = { studies: port(study, "person", "phi"), instances: port(dicomInstance, "person", "phi") }
 export const outputs = { studies: port(curatedStudy, "pseudonym"), instances: port(curatedInstance, "pseudonym") }
@@ -59,12 +59,6 @@ async function codesIn(given: DicomOptions, context: Context): Promise<Codes | u
   return new Codes(pseudonymizer(context.secret(given.key)), vault)
 }
 
-function statement(given: DicomOptions): string {
-  if (given["retain-longitudinal-full-dates"] === true)
-    return profileStatement("deidentify-dicom", { ...given, profile: "limited-data-set" })
-  return profileStatement("deidentify-dicom", given)
-}
-
 /** De-identifies images: PS3.15 basic profile and the options named. An instance waits for the study that lists it; then each
  * series is decided on as a whole, and what is released is written to the bucket of the outputs' zone; what cannot be cleaned is
  * refused, each with its reason. The study follows its instances. */
@@ -77,7 +71,7 @@ export const deidentifyDicom = defineStateful({
   outputs,
   privacy: true,
   faults: dicomFaults,
-  states: statement,
+  states: (given) => statementOf("deidentify-dicom", given),
   async create(given, context) {
     const codes = await codesIn(given, context)
     const step = new BorderStep(borderOf(given, context, codes))
