@@ -14,7 +14,7 @@ import {
   isToken,
   isUid,
 } from "./forms.ts"
-import { dayOfMessage, identifiersOf, issuerOf, patientIds } from "./identifiers.ts"
+import { birthStarts, dayOfMessage, identifiersOf, issuerOf, patientIds } from "./identifiers.ts"
 import type { Hl7Mapping, Hl7Options } from "./mapping.ts"
 import type { Message, Segment } from "./message.ts"
 import { cleanLines, textTypes } from "./texts.ts"
@@ -205,10 +205,7 @@ class Passage {
 
   /** Birth dates as exactly as they are known. */
   #born(): readonly string[] {
-    const stated = this.#message.segments.flatMap(({ name, fields }) =>
-      name === "PID" ? [startOf(fields[7] ?? "")] : [],
-    )
-    return [...stated, ...(this.#its.birthDates ?? [])].filter((each) => each !== "")
+    return [...birthStarts(this.#message), ...(this.#its.birthDates ?? [])]
   }
 
   #address(parts: readonly string[], path: string): string {

@@ -7,6 +7,7 @@ import type { FilesGiven } from "../../cli/deid/index.ts"
 import { identityKeyFrom, personKey, pseudonymizer, rowId } from "../../core/index.ts"
 import type { CuratedMessage, CuratedResource, CuratedStudy, Draft, PersonEvent, Zone } from "../../core/index.ts"
 import type { DataElement } from "../../formats/dicom/index.ts"
+import { implementationClassUid } from "../../formats/dicom/implementation.ts"
 import { deidentifyDicom } from "../../transforms/deidentify/dicom.ts"
 import { deidentifyFhir } from "../../transforms/deidentify/fhir.ts"
 import { deidentifyHl7v2 } from "../../transforms/deidentify/hl7v2.ts"
@@ -193,7 +194,7 @@ describe("one patient under each profile", () => {
     expect(made.hl7).toContain(studyInstanceUid)
     for (const of of [made.image, made.hl7, made.text]) expect(of).toContain(accessionNumber)
     expect(made.all).not.toMatch(
-      /Testperson|Alva|471147|778899|Holloway|Roderick|Elm|SN-99887|SCANNER7|Elsewhere|867-5309|1\.2\.3\.4\./i,
+      /Testperson|Alva|471147|778899|Holloway|Roderick|Elm Rd|SN-99887|SCANNER7|Elsewhere|867-5309|1\.2\.3\.4\./i,
     )
     expect(pseudonym === base.person(person)).toBe(profile !== "safe-harbor")
     expect(made.all.includes(base.person(person))).toBe(profile !== "safe-harbor")
@@ -226,7 +227,9 @@ describe("one patient under each profile", () => {
     expect(told).toContain(", MA 021.\nSeen 2024 and on 2024. ")
     expect(fhir).toContain('"effectiveDateTime":"2024"')
     expect([study.started, study.startedPrecision]).toEqual([null, "none"])
-    expect(all).not.toMatch(/20240229|2024-02|02[/]29[/]2024|02[/]19[/]2024|\b1950|\b10150|10:15|Boston|02138/)
+    expect(all).not.toMatch(
+      /20240229|2024-02|02[/]29[/]2024|02[/]19[/]2024|(?<![\d.])(?:1950|10150|02138)|10:15|Boston/,
+    )
   })
 
   it("tells true dates, towns, States and ZIP codes in a limited data set", async () => {
@@ -251,7 +254,8 @@ describe("one patient under each profile", () => {
       const other = await everything(profile)
       const codes = (of: Everything) => new Set(of.all.match(/\b(?:[a-z2-7]{26}|2\.25\.\d{20,}|[A-Z2-7]{16})\b/g))
       expect(codes(first).size).toBeGreaterThan(6)
-      expect([...codes(first)].filter((code) => codes(other).has(code))).toEqual([])
+      const shared = [...codes(first)].filter((code) => codes(other).has(code) && code !== implementationClassUid)
+      expect(shared).toEqual([])
     },
   )
 
@@ -263,7 +267,10 @@ describe("one patient under each profile", () => {
     await writeFile(join(dir, "in", "r.person.json"), beside.replace("1950", "1933"))
     const output = join(dir, "out")
     const names = await folder({ options: { profile: "safe-harbor" }, vault: vaultOf("safe-harbor") }, output)
-    for (const name of names) expect(dicomText(await readFile(join(output, name)))).not.toMatch(/2024/)
+    for (const name of names) {
+      const bytes = await readFile(join(output, name))
+      expect(name.endsWith(".dcm") ? dicomText(bytes) : bytes.toString()).not.toMatch(/(?<![\d.])2024(?!b)/)
+    }
   })
 
   it("makes no image without a vault under safe harbor", async () => {

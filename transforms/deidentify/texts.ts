@@ -1,5 +1,6 @@
 import type { Pseudonymizer } from "../../core/index.ts"
 import {
+  birthStarts,
   deidentifyEnvelope,
   deidentifyMessage,
   dayOfMessage,
@@ -91,9 +92,13 @@ export function textIds(
   ]
 }
 
+/** The first day that a birth date means: of the greatest age. */
+const earliest = (birth: string): string =>
+  birth.length === 4 ? `${birth}-01-01` : birth.length === 7 ? `${birth}-01` : birth
+
 /** The cleaner of one person's texts. */
 export const cleanerOf = (policy: TextPolicy, person: string, known: TextPerson): TextCleaner =>
-  textCleaner(known, surrogatesOf(policy, person), policy.texts)
+  textCleaner({ ...known, birthDates: known.birthDates.map(earliest) }, surrogatesOf(policy, person), policy.texts)
 
 /** A text that must not pass: what was made still says an identifier of its person. */
 export class OwnIdentifierLeft extends Error {
@@ -129,7 +134,7 @@ function personIn(message: Message, policy: TextPolicy, person: string, beside: 
   const others = ids.filter((value) => !own.includes(value))
   return {
     names,
-    birthDates: [...birthDates, ...beside.birthDates],
+    birthDates: [...birthDates, ...beside.birthDates, ...birthStarts(message)],
     places,
     ids: textIds(policy, person, { patient: own, accessions: orders, others }),
   }
