@@ -218,6 +218,23 @@ const wrong: readonly (readonly [string, readonly Change[], string, string])[] =
     "deidentify-dicom of stage images has the same key project-key and is not safe-harbor: their codes would differ",
   ],
   [
+    "images under safe harbor without a vault",
+    [[/deidentify-dicom, with: \{/, "deidentify-dicom, with: { profile: safe-harbor,"]],
+    "{ profile: safe-harbor",
+    "stages.images.through[0].with: deidentify-dicom: profile safe-harbor needs a vault",
+  ],
+  [
+    "images under safe harbor with the identity of devices",
+    [
+      [
+        /deidentify-dicom, with: \{/,
+        "deidentify-dicom, with: { profile: safe-harbor, vault: identity-key, retain-device-identity: true,",
+      ],
+    ],
+    "true, key",
+    "stages.images.through[0].with.retain-device-identity: deidentify-dicom: profile safe-harbor keeps no serial numbers",
+  ],
+  [
     "steps of one project that name two vaults",
     [
       [/deidentify-fhir, with: \{/, "deidentify-fhir, with: { vault: identity-key,"],
