@@ -219,19 +219,24 @@ const wrong: readonly (readonly [string, readonly Change[], string, string])[] =
   ],
   [
     "images under safe harbor without a vault",
-    [[/deidentify-dicom, with: \{/, "deidentify-dicom, with: { profile: safe-harbor,"]],
-    "{ profile: safe-harbor",
+    [
+      [
+        "key: project-key\n          retain-longitudinal",
+        "profile: safe-harbor\n          key: project-key\n          retain-longitudinal",
+      ],
+    ],
+    "profile: safe-harbor",
     "stages.images.through[0].with: deidentify-dicom: profile safe-harbor needs a vault",
   ],
   [
     "images under safe harbor with the identity of devices",
     [
       [
-        /deidentify-dicom, with: \{/,
-        "deidentify-dicom, with: { profile: safe-harbor, vault: identity-key, retain-device-identity: true,",
+        "key: project-key\n          retain-longitudinal",
+        "profile: safe-harbor\n          vault: identity-key\n          retain-device-identity: true\n          key: project-key\n          retain-longitudinal",
       ],
     ],
-    "true, key",
+    "true\n          key",
     "stages.images.through[0].with.retain-device-identity: deidentify-dicom: profile safe-harbor keeps no serial numbers",
   ],
   [
