@@ -150,7 +150,11 @@ const app: App = {
   builtIns,
   drivers,
   synthesize: async (options) => (await import("./synth/index.ts")).generate(options) as never,
-  deidentifyFolder: async (request) => (await import("./cli/deid/index.ts")).deidentifyFolder(request),
+  deidentifyFolder: async (request) =>
+    (await import("./cli/deid/index.ts")).deidentifyFolder({
+      ...request,
+      openStore: async (dir) => drivers.store({ driver: "embedded", dir }, dir),
+    }),
   dicomTexts,
 }
 

@@ -53,6 +53,11 @@ export interface FolderDeidentification {
   readonly faces: "refuse" | "allow"
   /** Lists of issuers of accession numbers that mean the same one. */
   readonly accessionIssuers?: readonly (readonly string[])[]
+  readonly profile?: "shifted" | "safe-harbor" | "limited-data-set"
+  /** Who gave the expert's determination that profile shifted needs, and where it is filed. */
+  readonly determination?: string
+  /** The folder of the project's vault, and the file of its key. */
+  readonly vault?: { readonly folder: string; readonly keyFile: string }
   /** Where the CSV of input, output, status and reason goes. */
   readonly map?: string
   /** Where a report of the run goes, a page (.html) or JSON. */

@@ -22,6 +22,10 @@ function issuersIn(given: string): readonly (readonly string[])[] | undefined {
   }
 }
 
+const profiles = ["shifted", "safe-harbor", "limited-data-set"] as const
+const isProfile = (given: string | undefined): given is (typeof profiles)[number] =>
+  (profiles as readonly (string | undefined)[]).includes(given)
+
 export const deid: Command = {
   name: "deid",
   summary: "De-identifies a folder of DICOM, HL7 v2 (.hl7) and reports (.txt) as a pipeline would",
@@ -33,6 +37,16 @@ export const deid: Command = {
       doc: "the deployment's identity key (default: derived from the project key)",
     },
     options: { value: "A,B", doc: "options of the profile, such as retain-longitudinal-modified-dates" },
+    profile: {
+      value: "NAME",
+      doc: "shifted, safe-harbor (years only, random codes; needs --vault) or limited-data-set; without it --options alone say what becomes of dates",
+    },
+    determination: {
+      value: "TEXT",
+      doc: "who gave the expert's determination that profile shifted needs; the report says it",
+    },
+    vault: { value: "DIR", doc: "folder of the project's vault, made when it is not there; apart from IN and OUT" },
+    "vault-key-file": { value: "FILE", doc: "the key that opens the vault, 32 bytes or more" },
     faces: { value: "allow", doc: "let series pass from which a face could be rendered; that is recorded in them" },
     namespace: {
       value: "NAME",
@@ -49,10 +63,22 @@ export const deid: Command = {
     const [input, output] = args.positionals as [string, string]
     const keyFile = args.text("key-file")
     const faces = args.text("faces")
+    const profile = args.text("profile")
+    const determination = args.text("determination")
+    const [vault, vaultKeyFile] = [args.text("vault"), args.text("vault-key-file")]
     const issuers = issuersIn(args.text("accession-issuers") ?? "[]")
     const faults = [
       ...(keyFile === undefined ? ["missing --key-file FILE"] : []),
       ...(faces === undefined || faces === "allow" ? [] : ["--faces takes allow"]),
+      ...(profile === undefined || isProfile(profile) ? [] : [`--profile takes ${profiles.join(", ")}`]),
+      ...((vault === undefined) === (vaultKeyFile === undefined)
+        ? []
+        : ["--vault and --vault-key-file need each other"]),
+      ...(profile === "safe-harbor" && vault === undefined
+        ? [
+            "--profile safe-harbor needs --vault DIR --vault-key-file FILE: its codes must not be derived from the individual",
+          ]
+        : []),
       ...(issuers === undefined ? ["--accession-issuers takes lists of texts as JSON"] : []),
     ]
     if (faults.length > 0) throw new UsageError(faults, "deid")
@@ -74,6 +100,9 @@ export const deid: Command = {
         onProgress: ({ phase, done, total: all }) => live && io.stderr.write(`\r${phase} ${done} of ${all} files`),
         ...(identityKeyFile === undefined ? {} : { identityKeyFile: resolve(identityKeyFile) }),
         ...(namespace === undefined ? {} : { namespace }),
+        ...(isProfile(profile) ? { profile } : {}),
+        ...(determination === undefined ? {} : { determination }),
+        ...(vault === undefined ? {} : { vault: { folder: resolve(vault), keyFile: resolve(vaultKeyFile!) } }),
         ...(map === undefined ? {} : { map: resolve(map) }),
       })
       .catch(usage)

@@ -2,13 +2,14 @@ import { stat } from "node:fs/promises"
 import { join } from "node:path"
 import { WeirError } from "../../core/index.ts"
 import type { Counts } from "../../formats/dicom/index.ts"
-import { deidentifyOriginal, examine } from "../../transforms/deidentify/dicom-original.ts"
+import { deidentifyCoded } from "../../transforms/deidentify/dicom-coded.ts"
+import { examine } from "../../transforms/deidentify/dicom-original.ts"
 import type { Original } from "../../transforms/deidentify/dicom-original.ts"
 import type { DicomPolicy } from "../../transforms/deidentify/dicom-policy.ts"
 import { Faces } from "../../transforms/deidentify/dicom-faces.ts"
 import type { FaceSeries } from "../../transforms/deidentify/dicom-faces.ts"
 import { Room, roomBytes } from "../../transforms/deidentify/dicom-room.ts"
-import { addEvidence, asSeries, decisionOn, noInstances, under } from "../../transforms/deidentify/dicom-series.ts"
+import { addEvidence, decisionOn, noInstances, under } from "../../transforms/deidentify/dicom-series.ts"
 import type { SeriesCounts } from "../../transforms/deidentify/dicom-series.ts"
 import type { Member } from "../../transforms/deface/index.ts"
 import { FileChanged, markOf, withFile } from "./files.ts"
@@ -216,18 +217,15 @@ class Run {
     const { policy, folder } = this.#setting
     const { person, study, series, mark } = known
     const slot = seriesSlot(person, study, series)
-    const whose = person === undefined ? undefined : policy.person(person)
     const risk = decisionOn(this.#series.get(slot)!, policy)
     const cleaner = policy.pixels
     const pixels = cleaner === undefined ? undefined : { cleaner, inSample: () => this.#samples.readsAll(slot) }
-    const context = { person: whose?.dicom, series: asSeries(risk) }
-    const found =
-      risk === "face-risk" && policy.cleansFaces
-        ? await this.#faces.deidentify(original, whose, this.#faceSeries(slot, series), pixels)
-        : await deidentifyOriginal(original, policy.deidentify, context, pixels)
+    const face = risk === "face-risk" && policy.cleansFaces ? this.#faceSeries(slot, series) : undefined
+    const coded = await deidentifyCoded({ original, key: person, study, risk, face, pixels }, policy, this.#faces)
+    const { found } = coded
     if (found.kind === "refused") return { input, output: "", status: "refused", reason: reasonOf(under(risk, found)) }
     if (markOf(await stat(path)) !== mark) throw new FileChanged()
-    const output = await folder.write(policy.nameUid(study), found)
+    const output = await folder.write(coded.study, found)
     return { input, output, status: "released", reason: "", counts: found.released.report.counts }
   }
 

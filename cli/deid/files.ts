@@ -59,6 +59,20 @@ export async function checkApart(input: string, output: string, map: string | un
     })
 }
 
+/** A vault re-identifies: it is in no folder that is handed on, and in none that is read. Throws fatal `vault-in-output`, `vault-in-input`. */
+export async function checkVaultApart(input: string, output: string, vault: string): Promise<void> {
+  const [from, to, own] = [await realOf(resolve(input)), await realOf(resolve(output)), await realOf(resolve(vault))]
+  for (const [where, folder] of [
+    ["output", to],
+    ["input", from],
+  ] as const)
+    if (holds(folder, own) || holds(own, folder))
+      throw fatal(`vault-in-${where}`, `the vault is, holds or is inside the ${where}`, {
+        path: "vault",
+        hint: "name a folder of its own for the vault",
+      })
+}
+
 /** What a file looks like from outside; another one means that somebody wrote to it. */
 export const markOf = (file: { readonly size: number; readonly mtimeMs: number }): string =>
   `${file.size}:${file.mtimeMs}`

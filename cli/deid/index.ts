@@ -1,14 +1,20 @@
 import { readFile } from "node:fs/promises"
-import { fatal, identityKeyFrom } from "../../core/index.ts"
+import { fatal, identityKeyFrom, pseudonymizer } from "../../core/index.ts"
+import type { Vault } from "../../core/index.ts"
 import { optionsFault, profileOptions } from "../../formats/dicom/index.ts"
-import { policyFrom } from "../../transforms/deidentify/dicom-options.ts"
+import { dicomFaults, optionsUnder, policyFrom, statementOf } from "../../transforms/deidentify/dicom-options.ts"
 import type { DicomOptions } from "../../transforms/deidentify/dicom-options.ts"
+import { Codes } from "../../transforms/deidentify/codes.ts"
+import { codesOf, issuersOf, profileOf, shiftOf } from "../../transforms/deidentify/profile.ts"
+import type { Profile } from "../../transforms/deidentify/profile.ts"
 import type { ReadText } from "../../transforms/deidentify/pixels/read-text.ts"
 import { deidentifyFiles } from "./deidentify.ts"
 import type { FileResult, Progress } from "./deidentify.ts"
-import { checkApart, listInputs } from "./files.ts"
+import { checkApart, checkVaultApart, listInputs } from "./files.ts"
 import { MapFile } from "./map.ts"
 import type { NamespaceOf } from "./person.ts"
+import { withVault } from "./vault.ts"
+import type { OpenStore, VaultGiven } from "./vault.ts"
 import { Tally, writeReport } from "./report.ts"
 import { Texts } from "./texts.ts"
 import { Folder } from "./write.ts"
@@ -30,6 +36,8 @@ export interface FilesGiven {
   readonly options?: Omit<DicomOptions, "key">
   /** See {@link NamespaceOf}; `mrn` for all issuers unless given. */
   readonly namespace?: NamespaceOf
+  /** The project's vault, open; profile safe-harbor takes its codes from there. */
+  readonly vault?: Vault
   /** Who reads text in pictures under clean-pixel-data; the OCR engine unless given. */
   readonly readText?: ReadText
   /** Where the CSV of input, output, status and reason goes, mode 0600; outside the output. */
@@ -42,10 +50,15 @@ export interface FilesGiven {
  * ID and issuer alone make it here. Outputs are named `<study>/<sha256>.dcm` by pseudonym and content. HL7 v2 files
  * (`.hl7`) and reports (`.txt`, whose person `<name>.person.json` beside them states) take the pseudonym, the shift and the
  * accession numbers of the images, as `<person>/<sha256>.hl7` and `.txt`. Yields what became of each
- * file, in name order. Throws fatal `path-missing`, `in-place`, `map-in-output`, `key-too-short`; systemic `disk-full`. */
+ * file, in name order. Throws fatal `path-missing`, `in-place`, `map-in-output`, `key-too-short`, `profile-refused`; systemic `disk-full`. */
 export async function* deidentifyEach(given: FilesGiven): AsyncGenerator<FileResult> {
   const { input, output, projectKey, map } = given
-  const policy = policyFrom(given.options ?? {}, projectKey, given.readText)
+  const options = given.options ?? {}
+  checkFaults({ ...options, ...(given.vault === undefined ? {} : { vault: "given" }) })
+  const pseudonyms = pseudonymizer(projectKey, shiftOf(options))
+  const codes = new Codes(pseudonyms, given.vault)
+  const policy = policyFrom(options, projectKey, given.readText, codes)
+  const project = { profile: profileOf(options), pseudonyms, codes, issuer: issuersOf(options["accession-issuers"]) }
   await checkApart(input, output, map)
   const inputs = await listInputs(input)
   const table = map === undefined ? undefined : await MapFile.open(map)
@@ -54,7 +67,7 @@ export async function* deidentifyEach(given: FilesGiven): AsyncGenerator<FileRes
   try {
     const results = deidentifyFiles(inputs, {
       policy,
-      texts: (ambiguous) => new Texts(projectKey, given.options ?? {}, identityKey, namespace, ambiguous),
+      texts: (ambiguous) => new Texts(project, identityKey, namespace, ambiguous),
       identityKey,
       namespace,
       folder: new Folder(output),
@@ -70,6 +83,17 @@ export async function* deidentifyEach(given: FilesGiven): AsyncGenerator<FileRes
   }
 }
 
+/** The faults of a profile that a pipeline has when it is compiled. Throws fatal `profile-refused`. */
+function checkFaults(options: Omit<DicomOptions, "key">): void {
+  const [fault] = dicomFaults(options, [])
+  if (fault === undefined) return
+  const isVault = options.profile === "safe-harbor" && options.vault === undefined
+  throw fatal("profile-refused", isVault ? noVault : fault.message, { path: fault.path.join(".") || "profile" })
+}
+
+const noVault =
+  "profile safe-harbor needs a vault: its codes must not be derived from the individual; name a folder for it and the file of its key"
+
 /** What `weir deid` asks for; key files hold the bytes of a key, a newline at the end does not count. */
 export interface FolderGiven {
   readonly input: string
@@ -82,6 +106,12 @@ export interface FolderGiven {
   /** Lists of issuers of accession numbers that mean the same one, as deidentify-dicom has them. */
   readonly accessionIssuers?: readonly (readonly string[])[]
   readonly namespace?: NamespaceOf
+  readonly profile?: Profile
+  /** Who gave the expert's determination that profile shifted needs, and where it is filed. */
+  readonly determination?: string
+  /** Where the project's vault is, and its key; made when it is not there. Needs `openStore`. */
+  readonly vault?: VaultGiven
+  readonly openStore?: OpenStore
   readonly map?: string
   /** Where a report of the run goes, a page (.html) or JSON; see {@link RunReport}. */
   readonly reports?: readonly string[]
@@ -107,7 +137,8 @@ async function keyIn(path: string): Promise<Uint8Array> {
   return bytes.subarray(0, bytes.length - newline)
 }
 
-function optionsOf({ options, faces, accessionIssuers = [] }: FolderGiven): Omit<DicomOptions, "key"> {
+function optionsOf(given: FolderGiven): Omit<DicomOptions, "key"> {
+  const { options, faces, accessionIssuers = [], profile, determination } = given
   const unknown = options.filter((option) => !(profileOptions as readonly string[]).includes(option))
   if (unknown.length > 0)
     throw fatal("unknown-option", `no option of the profile is named ${unknown.join(", ")}`, {
@@ -120,23 +151,41 @@ function optionsOf({ options, faces, accessionIssuers = [] }: FolderGiven): Omit
     ...Object.fromEntries(options.map((option) => [option, true])),
     faces,
     "accession-issuers": accessionIssuers,
+    ...(profile === undefined ? {} : { profile }),
+    ...(determination === undefined ? {} : { determination }),
   }
 }
 
 /** {@link deidentifyEach} with its keys in files, for `weir deid`; resolves once all files have their result and the reports are
  * written. */
 export async function deidentifyFolder(given: FolderGiven): Promise<FolderVerdicts> {
-  const { keyFile, identityKeyFile, options, faces, accessionIssuers: _, reports = [], ...rest } = given
+  const { keyFile, identityKeyFile, faces, reports = [], vault, openStore } = given
+  const { input, output, namespace, map, onProgress, signal } = given
   const projectKey = await keyIn(keyFile)
+  const options = optionsOf(given)
+  checkFaults({ ...options, ...(vault === undefined ? {} : { vault: "given" }) })
+  const identityKey = identityKeyFile === undefined ? undefined : await keyIn(identityKeyFile)
   const tally = new Tally()
-  const each = deidentifyEach({
-    ...rest,
-    options: optionsOf(given),
-    projectKey,
-    ...(identityKeyFile === undefined ? {} : { identityKey: await keyIn(identityKeyFile) }),
-  })
-  for await (const result of each) tally.add(result)
-  for (const path of reports) await writeReport(path, tally.report({ options, faces, projectKey }))
+  const each = (open: Vault | undefined) =>
+    deidentifyEach({
+      ...defined({ input, output, namespace, map, onProgress, signal, identityKey, vault: open }),
+      options,
+      projectKey,
+    } as FilesGiven)
+  const run = async (open: Vault | undefined) => {
+    for await (const result of each(open)) tally.add(result)
+  }
+  if (vault === undefined) await run(undefined)
+  else {
+    await checkVaultApart(input, output, vault.folder)
+    const keys = { projectKey, envelopeKey: await keyIn(vault.keyFile) }
+    await withVault(vault.folder, keys, codesOf(profileOf(options)), openStore, run)
+  }
+  const applied = { statement: statementOf("weir deid", options), options: optionsUnder(options), faces, projectKey }
+  for (const path of reports) await writeReport(path, tally.report(applied))
   const refused = new Map([...tally.refusals].sort(([a], [b]) => (a < b ? -1 : 1)))
   return { released: tally.files.released, refused, failed: tally.files.failed }
 }
+
+const defined = (given: Readonly<Record<string, unknown>>): object =>
+  Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))

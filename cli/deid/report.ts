@@ -15,6 +15,8 @@ export interface RunReport {
   readonly codes: readonly { readonly code: string; readonly meaning: string }[]
   readonly options: readonly string[]
   readonly faces: "refuse" | "allow"
+  /** The profile, what it still needs, and who gave it. */
+  readonly statement: string
   /** Tells runs under one key from runs under another; nothing of the key is in it. */
   readonly keyId: string
   readonly files: { readonly released: number; readonly refused: number; readonly failed: number }
@@ -26,6 +28,7 @@ export interface RunReport {
 
 /** What a run is made with. */
 export interface Applied {
+  readonly statement: string
   readonly options: readonly string[]
   readonly faces: "refuse" | "allow"
   readonly projectKey: Uint8Array
@@ -44,7 +47,7 @@ export class Tally {
       if (count > 0) this.actions.set(action, (this.actions.get(action) ?? 0) + count)
   }
 
-  report({ options, faces, projectKey }: Applied): RunReport {
+  report({ statement, options, faces, projectKey }: Applied): RunReport {
     const asked = [...new Set(options)].sort() as ProfileOption[]
     return {
       tool: `weir ${version()}`,
@@ -55,6 +58,7 @@ export class Tally {
       }),
       options: asked,
       faces,
+      statement,
       keyId: createHmac("sha256", projectKey).update("weir key id").digest("hex").slice(0, 16),
       files: this.files,
       actions: sorted(this.actions),
@@ -77,7 +81,7 @@ const table = (head: readonly string[], rows: readonly (readonly (string | numbe
 
 /** The report as a page that needs nothing else. */
 export function reportPage(report: RunReport): string {
-  const { tool, profile, codes, options, faces, keyId, files, actions, refusals } = report
+  const { tool, profile, codes, options, faces, statement, keyId, files, actions, refusals } = report
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -105,7 +109,7 @@ ${table(["what became of them", "files"], Object.entries(files))}
 ${table(["action", "elements"], Object.entries(actions))}
 <h2>Refused, with reasons</h2>
 ${table(["reason", "files"], Object.entries(refusals))}
-<p>Shifted dates are no safe harbor (45 CFR 164.514(b)(2)); they need an expert's determination.</p>
+<p>${escaped(statement)}</p>
 </html>
 `
 }

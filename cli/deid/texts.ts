@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises"
-import { personKey, pseudonymizer } from "../../core/index.ts"
+import { personKey } from "../../core/index.ts"
 import { Hl7Error, parseMessage, patientIds, splitFile } from "../../formats/hl7v2/index.ts"
 import type { PatientId } from "../../formats/hl7v2/index.ts"
 import { nameOf } from "../../formats/text/index.ts"
 import type { TextPerson } from "../../formats/text/index.ts"
-import type { DicomOptions } from "../../transforms/deidentify/dicom-options.ts"
-import { OwnIdentifierLeft, cleanFile, cleanReport, textIds } from "../../transforms/deidentify/texts.ts"
+import type { Project } from "../../transforms/deidentify/profile.ts"
+import { OwnIdentifierLeft, cleanFile, cleanReport, personCodes, textIds } from "../../transforms/deidentify/texts.ts"
 import type { TextPolicy } from "../../transforms/deidentify/texts.ts"
 import type { NamespaceOf } from "./person.ts"
 
@@ -29,22 +29,18 @@ export type TextResult =
 
 /** De-identifies reports and HL7 v2 files beside images, with the person that an image of the same Patient ID and issuer has. */
 export class Texts {
-  readonly #policy: TextPolicy
+  readonly #project: Project
   readonly #identityKey: Uint8Array
   readonly #namespace: NamespaceOf
   readonly #ambiguous: (patientId: string) => boolean
 
   constructor(
-    projectKey: Uint8Array,
-    options: Omit<DicomOptions, "key">,
+    project: Project,
     identityKey: Uint8Array,
     namespace: NamespaceOf,
     ambiguous: (patientId: string) => boolean,
   ) {
-    const { shift, "accession-issuers": issuers = [] } = options
-    const names = new Map(issuers.flatMap((same) => same.map((issuer) => [issuer, same[0]!])))
-    const range = shift === undefined ? undefined : { minDays: shift["min-days"], maxDays: shift["max-days"] }
-    this.#policy = { pseudonyms: pseudonymizer(projectKey, range), issuer: (issuer) => names.get(issuer) ?? issuer }
+    this.#project = project
     this.#identityKey = identityKey
     this.#namespace = namespace
     this.#ambiguous = ambiguous
@@ -54,7 +50,11 @@ export class Texts {
   async result(kind: TextKind, path: string, bytes: Uint8Array): Promise<TextResult> {
     if (kind === "person") return refused("person-file")
     try {
-      return kind === "hl7" ? this.#messages(bytes) : await this.#report(path, bytes)
+      const { codes, pseudonyms, profile, issuer } = this.#project
+      return await codes.settle((asking) => {
+        const policy: TextPolicy = { pseudonyms, profile, issuer, codes: (person) => asking.of(person) }
+        return kind === "hl7" ? this.#messages(bytes, policy) : this.#report(path, bytes, policy)
+      })
     } catch (error) {
       // Their texts name places and codes alone.
       if (error instanceof Hl7Error) return refused(error.code)
@@ -79,15 +79,15 @@ export class Texts {
     return personKey(this.#identityKey, first.namespace, first.value)
   }
 
-  #messages(bytes: Uint8Array): TextResult {
-    const cleaned = cleanFile(bytes, this.#policy, this.#person, () => {})
+  #messages(bytes: Uint8Array, policy: TextPolicy): TextResult {
+    const cleaned = cleanFile(bytes, policy, this.#person, () => {})
     if (cleaned === undefined) return refused("no-person")
     const [only, ...others] = cleaned.persons
-    const folder = only === undefined || others.length > 0 ? "messages" : this.#policy.pseudonyms.person(only)
+    const folder = only === undefined || others.length > 0 ? "messages" : personCodes(policy, only).person
     return { kind: "released", folder, extension: "hl7", bytes: cleaned.bytes }
   }
 
-  async #report(path: string, bytes: Uint8Array): Promise<TextResult> {
+  async #report(path: string, bytes: Uint8Array, policy: TextPolicy): Promise<TextResult> {
     const given = await personBeside(path)
     if (given === undefined) return refused("no-person")
     const person = this.#person([{ value: given.patientId, authority: given.issuer, type: "MR" }])
@@ -96,7 +96,7 @@ export class Texts {
       names: given.names.map(nameOf),
       birthDates: given.birthDates,
       places: given.places,
-      ids: textIds(this.#policy, person, {
+      ids: textIds(policy, person, {
         patient: [given.patientId],
         accessions: given.accessions.map((value) => ({ value, issuer: "" })),
         others: given.ids,
@@ -108,8 +108,8 @@ export class Texts {
     } catch {
       return refused("not-utf-8")
     }
-    const cleaned = cleanReport(this.#policy, person, known, text)
-    const folder = this.#policy.pseudonyms.person(person)
+    const cleaned = cleanReport(policy, person, known, text)
+    const folder = personCodes(policy, person).person
     return { kind: "released", folder, extension: "txt", bytes: Buffer.from(cleaned, "utf8") }
   }
 }

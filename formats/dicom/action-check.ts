@@ -11,7 +11,16 @@ import { isPixelData, isPrivate, tagText } from "./tag.ts"
 import { DA, DT, UI } from "./vr.ts"
 
 /** What of a case the check goes by: the table under the options, not what was made of it. */
-export type Checked = Pick<Case, "source" | "rules" | "safePrivate" | "cleaning">
+export type Checked = Pick<Case, "source" | "rules" | "safePrivate" | "cleaning" | "dates">
+
+/** Whether a value of dates tells years alone, or nothing. */
+const isYears = (now: string, vr: number): boolean =>
+  now === Buffer.from(dummyValue(vr)).toString("latin1").trim() ||
+  now ===
+    Buffer.from(dummyValue(vr, Buffer.from(dummyValue(vr)).toString("latin1")))
+      .toString("latin1")
+      .trim() ||
+  now.split("\\").every((one) => (vr === DA ? /^(?:\d{4}0101)?$/ : /^(?:\d{4})?$/).test(one.trim()))
 
 /** Compares a result with its original, element by element: what the table takes must be gone, or another. It reads the table alone
  * and none of the treatments, so that a mistake in those is found. */
@@ -60,8 +69,9 @@ export class ActionCheck {
   private differs(before: Element, after: Element, rule: Rule): boolean {
     const was = rawText(this.its.source, before).trim()
     const now = rawText(this.written, after).trim()
-    if (now === "" || was !== now) return true
     const vr = lookup(after.tag)?.vr ?? after.vr
+    if (this.its.dates === "year" && (vr === DA || vr === DT) && rule.option === "date") return isYears(now, vr)
+    if (now === "" || was !== now) return true
     if (rule.option === "date") return (vr !== DA && vr !== DT) || !/\d{4}/.test(now)
     if (rule.option !== undefined) return true
     if (vr === UI) return now.split("\\").every((uid) => uid.trim() === "" || isRegisteredUid(uid.trim()))

@@ -23,8 +23,10 @@ export interface Case {
   readonly sopClass: string
   readonly pseudonyms: Pseudonyms
   readonly retainUids: boolean
-  /** What dates become: moved by the person's days, kept, or gone. */
-  readonly dates: "shifted" | "kept" | "removed"
+  /** What dates become: moved by the person's days, kept, gone, or their year alone, and no times of day. */
+  readonly dates: "shifted" | "kept" | "removed" | "year"
+  /** Whether the year of a date may be told: not of one at which the patient may be 90 or more (45 CFR 164.514(b)(2)(i)(C)). */
+  readonly tellsYear: (date: string) => boolean
   /** The clock that date times with an offset are told by; that of each text unless given. */
   readonly local?: LocalTime
   readonly characteristics: boolean

@@ -30,8 +30,9 @@ import { namePattern, namesIn } from "./own-identifiers.ts"
 import { selfCheck } from "./self-check.ts"
 import { Unread } from "./source.ts"
 import { statements, withPixels } from "./statements.ts"
-import type { FaceState } from "./statements.ts"
+import type { FaceState, LegalProfile } from "./statements.ts"
 import { summaryOf } from "./summary.ts"
+import { yearsTold } from "./years.ts"
 import type { Summary } from "./summary.ts"
 import { isPixelData } from "./tag.ts"
 import { LO, PN } from "./vr.ts"
@@ -43,6 +44,8 @@ export interface Policy {
   readonly faces: "refuse" | "allow"
   /** Takes identity out of texts that an option cleans; the built-in one keeps clinical words only. */
   readonly cleanText?: CleanText
+  /** The rules of HIPAA that the result is made by, besides. Under `safe-harbor` what modified dates tell is the year alone. */
+  readonly legal?: LegalProfile
   /** The clock whose time of day shifted date times with an offset tell; that of each value unless given. */
   readonly local?: LocalTime
 }
@@ -118,9 +121,10 @@ function released(summary: Summary, person: Pseudonyms, retainUids: boolean): Re
   }
 }
 
-const datesOf = (options: readonly ProfileOption[]): Case["dates"] => {
+const datesOf = (options: readonly ProfileOption[], legal: LegalProfile | undefined): Case["dates"] => {
   if (options.includes("retain-longitudinal-full-dates")) return "kept"
-  return options.includes("retain-longitudinal-modified-dates") ? "shifted" : "removed"
+  if (!options.includes("retain-longitudinal-modified-dates")) return "removed"
+  return legal === "safe-harbor" ? "year" : "shifted"
 }
 
 /** Where the pixel data stays in the input; a deflated data set has to be written whole. */
@@ -166,14 +170,16 @@ class Deidentifier {
     this.policy = { ...policy, options }
     this.rules = rulesFor(new Set(options))
     this.retainUids = options.includes("retain-uids")
-    this.dates = datesOf(options)
+    this.dates = datesOf(options, policy.legal)
+    if (policy.legal === "safe-harbor" && (this.dates === "kept" || this.retainUids))
+      throw new RangeError("safe-harbor keeps neither true dates nor UIDs")
   }
 
   private statements(coding: Coding, face: FaceState): readonly Insertion[] {
     const key = `${coding.explicit} ${coding.bigEndian} ${face}`
     const known = this.said.get(key)
     if (known !== undefined) return known
-    const made = statements(this.policy.options, coding, face)
+    const made = statements(this.policy.options, coding, face, this.policy.legal)
     this.said.set(key, made)
     return made
   }
@@ -190,6 +196,7 @@ class Deidentifier {
       pseudonyms: person,
       retainUids: this.retainUids,
       dates: this.dates,
+      tellsYear: yearsTold(parsed),
       characteristics: options.includes("retain-patient-characteristics"),
       safePrivate: options.includes("retain-safe-private"),
       cleaning: options.some(cleansTexts),

@@ -7,10 +7,10 @@ import type { DataSet, Element } from "./element.ts"
 import { rawText } from "./raw-text.ts"
 import { refuse } from "./refusal.ts"
 import { isCurve, isOverlay, tagText } from "./tag.ts"
-import { cleanedText, mappedText, withoutNames } from "./text-treatment.ts"
+import { cleanedText, hasDate, mappedText, withoutNames } from "./text-treatment.ts"
 import { isUidText } from "./value-kinds.ts"
 import type { Values } from "./values.ts"
-import { charsetVrs, DA, DT, IS, PN, SQ, UI } from "./vr.ts"
+import { charsetVrs, DA, DT, IS, PN, SQ, TM, UI } from "./vr.ts"
 
 /** What the table passes over and yet tells who or when (docs/decisions/0011): birth and death dates in other calendars, retired
  * order numbers, addresses that hold UIDs as they were, and encrypted originals under keys that are not ours. */
@@ -97,6 +97,10 @@ export class OffTable {
       return this.acts.emptied(PN)
     }
     if (isDate(vr) || isDate(element.vr)) return this.date(element, vr)
+    if (this.its.dates === "year" && (vr === TM || element.vr === TM)) {
+      this.acts.because("off-table-date")
+      return this.acts.drop("removed")
+    }
     if (vr === IS) return this.number(element)
     return charsetVrs.has(vr) ? this.text(element, vr, values()) : "keep"
   }
@@ -132,6 +136,10 @@ export class OffTable {
       this.acts.because("off-table-text")
       const cleaned = this.its.cleaning ? cleanedText(this.its, element, vr, values) : undefined
       return cleaned ?? this.acts.dummy(element, vr)
+    }
+    if (this.its.dates === "year" && !isMeaning && hasDate(values.text(element, vr))) {
+      this.acts.because("off-table-date")
+      return this.acts.drop("removed")
     }
     // What a published scheme means by a code is nobody's name.
     const named = isMeaning && !isOwn ? "keep" : withoutNames(this.its, element, vr, values)

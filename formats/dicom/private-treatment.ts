@@ -91,7 +91,8 @@ export class PrivateTreatments {
   }
 
   private text(element: Element, vr: number, text: string): Treatment {
-    if (vr === TM) return this.its.dates !== "removed" && timeOfDay.test(text) ? "keep" : "drop"
+    if (vr === TM)
+      return this.its.dates !== "removed" && this.its.dates !== "year" && timeOfDay.test(text) ? "keep" : "drop"
     if (vr === AS) return "drop"
     const isUid = text.trim() !== "" && hasUid(text)
     if (isUid && this.its.retainUids && !speaksOfPerson(this.its, text, vr)) return "keep"

@@ -18,6 +18,7 @@ import { isPrivate, tagText } from "./tag.ts"
 import { cleanedText, speaksOfPerson } from "./text-treatment.ts"
 import { isOfKind, isOffset, isTimes, isUidText } from "./value-kinds.ts"
 import { Values } from "./values.ts"
+import { yearDates } from "./years.ts"
 import { AE, AS, charsetVrs, CS, DA, DT, numberWidth, OB, PN, SQ, UI, UN } from "./vr.ts"
 
 const PATIENT_NAME = 0x00100010
@@ -240,6 +241,7 @@ export class Treatments {
     const vr = lookup(element.tag)?.vr ?? element.vr
     if (isOpaque(element)) return this.otherKind()
     if (isDate(vr)) return this.shifted(element, vr) ?? this.unreadable(element, basic)
+    if (this.its.dates === "year") return this.act(element, basic)
     if (element.tag === OFFSET_FROM_UTC) return this.offset(element, vr, basic)
     // Times of day stay; anything else that the option would have cleaned takes the basic action.
     if (vr === OB) return this.act(element, basic)
@@ -257,7 +259,11 @@ export class Treatments {
   private shifted(element: Element, vr: number): Treatment | undefined {
     const text = this.text(element)
     if (text.trim() === "") return "keep"
-    const moved = shiftDates(text, this.its.pseudonyms.shiftDays, this.its.local)
+    const { dates, local, tellsYear, pseudonyms } = this.its
+    const moved =
+      dates === "year"
+        ? yearDates(text, vr === DA ? "DA" : "DT", tellsYear, local)
+        : shiftDates(text, pseudonyms.shiftDays, local)
     return moved === undefined ? undefined : this.value(vr, ascii(moved), "datesShifted")
   }
 

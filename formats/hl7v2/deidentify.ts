@@ -14,11 +14,11 @@ import {
   isToken,
   isUid,
 } from "./forms.ts"
-import { dayOfMessage, identifiersOf, issuerOf, patientIds } from "./identifiers.ts"
+import { birthStarts, dayOfMessage, identifiersOf, issuerOf, patientIds } from "./identifiers.ts"
 import type { Hl7Mapping, Hl7Options } from "./mapping.ts"
 import type { Message, Segment } from "./message.ts"
 import { cleanLines, textTypes } from "./texts.ts"
-import { dayOf, shiftTime, yearsBetween } from "./time.ts"
+import { dayOf, shiftTime, startOf, yearOf, yearsBetween } from "./time.ts"
 
 /** A message without identity. */
 export interface CleanMessage {
@@ -46,12 +46,14 @@ class Passage {
   readonly #its: Hl7Mapping
   readonly #rules: ReadonlyMap<string, Rules>
   readonly #birthDates: readonly string[]
+  readonly #profile: Hl7Options["profile"]
   readonly #lines: ReadonlyMap<Segment, string>
 
   constructor(message: Message, mapping: Hl7Mapping, options: Hl7Options) {
     this.#message = message
     this.#its = mapping
     this.#rules = allowedOf(options)
+    this.#profile = options.profile
     this.#checkEscapes()
     this.#birthDates = identifiersOf(message).birthDates
     this.#lines = cleanLines(message, mapping.clean)
@@ -137,7 +139,9 @@ class Passage {
           .map((part) => (part === "" ? "" : this.#date(part, path)))
           .join(component)
       case "time":
-        return this.#if(isTime(first), first, path)
+        return this.#if(isTime(first) && this.#profile !== "safe-harbor", first, path)
+      case "address":
+        return this.#address(parts, path)
       case "order":
         return first === "" ? "" : this.#its.accession(issuerOf(parts[1], subcomponent), first)
       case "visit":
@@ -146,9 +150,13 @@ class Passage {
         return first === "" ? "" : this.#its.identifier("hl7-message", first).slice(0, 20)
       case "uid":
         return isUid(first) ? this.#uid(first) : this.#if(false, "", path)
+      case "birth-date":
+        if (this.#profile === "limited-data-set") return this.#date(first, path)
+        this.#its.left(path, rule)
+        return ""
       default:
-        // "birth-date", and rules that nobody knows: nothing passes.
-        this.#its.left(path, rule === "birth-date" ? "birth-date" : "rule-unknown")
+        // Of rules that nobody knows nothing passes.
+        this.#its.left(path, "rule-unknown")
         return ""
     }
   }
@@ -180,9 +188,35 @@ class Passage {
   }
 
   #date(text: string, path: string): string {
-    const shifted = shiftTime(text, this.#its.shiftDays, this.#its.local)
-    if (shifted === undefined) this.#its.left(path, "date-unreadable")
-    return shifted ?? ""
+    const told = this.#told(text)
+    if (told === undefined)
+      this.#its.left(
+        path,
+        this.#profile === "safe-harbor" && startOf(text) !== "" ? "date-not-told" : "date-unreadable",
+      )
+    return told ?? ""
+  }
+
+  #told(text: string): string | undefined {
+    if (this.#profile === "limited-data-set") return startOf(text) === "" ? undefined : text
+    if (this.#profile === "safe-harbor") return yearOf(text, this.#born())
+    return shiftTime(text, this.#its.shiftDays, this.#its.local)
+  }
+
+  /** Birth dates as exactly as they are known. */
+  #born(): readonly string[] {
+    return [...birthStarts(this.#message), ...(this.#its.birthDates ?? [])]
+  }
+
+  #address(parts: readonly string[], path: string): string {
+    const { component, subcomponent } = this.#message.delimiters
+    const part = (at: number) => unescape((parts[at] ?? "").split(subcomponent || "&")[0]!, this.#message).text.trim()
+    const given = { city: part(2), state: part(3), postalCode: part(4), country: part(5) }
+    const told = this.#its.address?.(given)
+    if (told === undefined) return this.#if(false, "", path)
+    const { city = "", state = "", postalCode = "", country = "" } = told
+    const made = ["", "", city, state, postalCode, country].map((text) => escape(text, this.#message.delimiters))
+    return made.join(component).replace(/\W+$/, (rest) => (rest.includes(component) ? "" : rest))
   }
 
   /** OBX-5 by the type that OBX-2 states. */
@@ -249,10 +283,8 @@ function checkPatient(message: Message): void {
 
 /** De-identifies a message of one patient: listed fields only, ids mapped, dates shifted, texts cleaned; the birth date goes, and the
  * age on the day of the message is told as an observation where it has any.
- * @throws Hl7Error `no-patient`, `several-patients`, `embedded-document`, `escape`, `profile-unknown` */
+ * @throws Hl7Error `no-patient`, `several-patients`, `embedded-document`, `escape` */
 export function deidentifyMessage(message: Message, mapping: Hl7Mapping, options: Hl7Options = {}): CleanMessage {
-  if ((options.profile ?? "shifted") !== "shifted")
-    throw new Hl7Error("profile-unknown", "", "there is the profile shifted alone")
   checkPatient(message)
   const passage = new Passage(message, mapping, options)
   const told = message.segments.flatMap((segment) => passage.segment(segment))

@@ -11,7 +11,6 @@ export type Hl7Code =
   | "several-patients"
   | "embedded-document"
   | "unreadable-date"
-  | "profile-unknown"
 
 /** A message that must not pass; says where (`PID[1]-3`), never a value. */
 export class Hl7Error extends Error {

@@ -1,6 +1,6 @@
 import { unescape } from "./escape.ts"
 import type { Message } from "./message.ts"
-import { dayOf } from "./time.ts"
+import { dayOf, startOf } from "./time.ts"
 
 /** An identifier of a patient (CX): its value and who gave it. */
 export interface PatientId {
@@ -164,6 +164,10 @@ export function identifiersOf(message: Message): Identifiers {
     ),
   }
 }
+
+/** Birth dates that a message states, as exactly as it does: yyyy-mm-dd or the start of one. */
+export const birthStarts = (message: Message): readonly string[] =>
+  all(message, "PID-7").flatMap(([time]) => told(startOf(time?.text ?? "")))
 
 /** The clinical day of a message: of its result, its visit, its event, its making; yyyy-mm-dd. */
 export function dayOfMessage(message: Message): string | undefined {

@@ -14,16 +14,28 @@ export interface Hl7Mapping {
   uid(uid: string): string
   /** The replacements that a text needs, in order. */
   clean(text: string): readonly Replaced[]
+  /** What may be told of an address; undefined for nothing, as under `shifted`. */
+  readonly address?: (given: Hl7Address) => Hl7Address | undefined
+  /** Birth dates of the person that are known beside the message, yyyy-mm-dd or the start of one. */
+  readonly birthDates?: readonly string[]
   /** Whether a text says an identifier of the person: no code does. */
   isOwn(text: string): boolean
   /** Something was left out: where, and why (a code). */
   left(path: string, reason: string): void
 }
 
+/** Parts of an address (XAD) that any profile may tell. */
+export interface Hl7Address {
+  readonly city?: string
+  readonly state?: string
+  readonly postalCode?: string
+  readonly country?: string
+}
+
 /** How messages are de-identified. */
 export interface Hl7Options {
-  /** Dates move by whole days. Other profiles are named in errors only, until they are there. */
-  readonly profile?: "shifted"
+  /** How dates are told: `shifted` by whole days (default), `safe-harbor` the year alone and no times, `limited-data-set` as they are. */
+  readonly profile?: "shifted" | "safe-harbor" | "limited-data-set"
   /** Segments beyond the table, such as Z-segments, with the rules of their fields; `ZDS` alone takes the rules of IHE. */
   readonly allow?: Readonly<Record<string, Readonly<Record<string, string>>>> | readonly string[]
 }

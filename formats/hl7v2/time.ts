@@ -55,6 +55,26 @@ export function dayOf(text: string): string | undefined {
   return found === undefined || found.precision < 8 ? undefined : new Date(found.day).toISOString().slice(0, 10)
 }
 
+/** What begins a time, as the text of a day, a month or a year with hyphens; empty for what is none. */
+export function startOf(text: string): string {
+  const found = read(text)
+  if (found === undefined) return ""
+  const day = new Date(found.day).toISOString()
+  return day.slice(0, found.precision === 8 ? 10 : found.precision === 6 ? 7 : 4)
+}
+
+/** The year of a time; undefined for what is none, and for one at which the person may be 90 or more: beside an age that is told
+ * elsewhere it would tell a greater one (45 CFR 164.514(b)(2)(i)(C)).
+ * @param born birth dates, yyyy-mm-dd or the start of one */
+export function yearOf(text: string, born: readonly string[]): string | undefined {
+  const at = startOf(text)
+  if (at === "") return undefined
+  // The end of what is meant, so that a year alone is that of the greatest age.
+  const end =
+    `${at}-12-31`.slice(0, 4) + (at.length === 4 ? "-12-31" : at.length === 7 ? `${at.slice(4)}-31` : at.slice(4))
+  return born.some((birth) => yearsBetween(birth, end) >= 90) ? undefined : at.slice(0, 4)
+}
+
 /** Whole years between two days, yyyy-mm-dd. */
 export const yearsBetween = (born: string, at: string): number =>
   Number(at.slice(0, 4)) - Number(born.slice(0, 4)) - (at.slice(5) < born.slice(5) ? 1 : 0)

@@ -24,6 +24,12 @@ const greatestAge = 89
 const capped = `${greatestAge + 1}+`
 /** What stands for a birth date when nothing says how old that makes the person. */
 const noBirthDate = "[birth date]"
+/** What stands for a date, or a weekday, of which nothing may be told. */
+const noDate = "[date]"
+const noDay = "[day]"
+/** A time of day that belongs to the date before it. */
+const timeAfter =
+  /(?:,?\s{1,2}(?:at\s)?(?=\d{1,2}:)|T(?=\d)|(?=\d{4}))(?:[01]?\d|2[0-3]):?[0-5]\d(?::?[0-5]\d(?:\.\d+)?)?(?:\s?[ap]\.?m\b\.?)?(?:Z|[+-]\d\d:?\d\d)?/iy
 
 const list = (words: string): ReadonlySet<string> => new Set(words.split(" "))
 const beforeDate = list(
@@ -176,6 +182,7 @@ export class NumberRules {
     const { maker } = this.#scan.known
     const days = maker.given.shiftDays
     const birth = this.#isBirth(date)
+    if (maker.given.dates !== undefined && maker.given.dates !== "shifted") return this.#notMoved(date, birth)
     const yearOf = (times: Times) => date.year ?? times.yearAt(date.start)
     const day = date.year === undefined ? undefined : dayOf(date, date.year)
     if (birth) this.#scan.add("birth-date", date.start, date.end, (times) => birthDate(text, date, times, days))
@@ -189,6 +196,25 @@ export class NumberRules {
       )
     this.#weekdayBefore(date, yearOf, days)
     return date.end
+  }
+
+  /** A date whose year alone is told, or that stays; a birth date is told by neither. */
+  #notMoved(date: DateText, birth: boolean): number {
+    const text = this.#text
+    const { maker, birthDays } = this.#scan.known
+    if (maker.given.dates === "true") return date.end
+    if (birth) {
+      this.#scan.add("birth-date", date.start, date.end, noBirthDate)
+      return date.end
+    }
+    const weekday = this.#weekday
+    this.#weekday = undefined
+    if (weekday !== undefined && /^[^\p{L}\n]{0,4}$/u.test(text.slice(weekday.end, date.start)))
+      this.#scan.add("date", weekday.start, weekday.end, noDay)
+    timeAfter.lastIndex = date.end
+    const end = timeAfter.test(text) ? timeAfter.lastIndex : date.end
+    this.#scan.add("date", date.start, end, toldYear(date, birthDays))
+    return end
   }
 
   #weekdayBefore(date: DateText, yearOf: (times: Times) => number, days: number): void {
@@ -335,6 +361,16 @@ export class NumberRules {
 
 function dayNamed(text: string, start: number, wordEnd: number): boolean {
   return (text[wordEnd] === "-" || text[wordEnd] === "/") && monthFirstDate(text, start) !== undefined
+}
+
+/** The year of a date, of nobody at 90 or more (45 CFR 164.514(b)(2)(i)(C)): beside an age it would tell a greater one. */
+function toldYear(date: DateText, birthDays: readonly Day[]): string {
+  const { year } = date
+  if (year === undefined) return noDate
+  // The end of what is meant, so that a month alone is that of the greatest age.
+  const at = date.month * 100 + (date.last ?? date.day ?? 31)
+  const isOld = birthDays.some((born) => year - born.year - (at < born.month * 100 + born.day ? 1 : 0) > greatestAge)
+  return isOld ? noDate : String(year)
 }
 
 /** A birth date moved back; of whoever may be 90 or older, 90 years before the newest date that is known. */

@@ -106,23 +106,30 @@ export class PlaceRules {
     const text = this.#text
     townRest.lastIndex = from
     const found = townRest.exec(text)
+    const { towns } = this.#scan.known.maker.given
+    if (towns === true && found !== null && states.has(found[2]!)) return townRest.lastIndex
     if (found !== null && states.has(found[2]!)) {
       const town = text.indexOf(found[1]!, from)
       this.#scan.add("address", town, town + found[1]!.trimEnd().length, this.#place(found[1]!))
-      this.#zip(townRest.lastIndex - found[3]!.length, townRest.lastIndex)
+      this.#zip(townRest.lastIndex - found[3]!.length, townRest.lastIndex, true)
       return townRest.lastIndex
     }
     europeanTown.lastIndex = from
     const other = europeanTown.exec(text)
     if (other === null) return from
+    if (towns === true) return europeanTown.lastIndex
     const code = text.indexOf(other[1]!, from)
     this.#zip(code, code + other[1]!.length)
     this.#scan.add("address", europeanTown.lastIndex - other[2]!.length, europeanTown.lastIndex, this.#place(other[2]!))
     return europeanTown.lastIndex
   }
 
-  #zip(start: number, end: number): number {
-    this.#scan.add("address", start, end, this.#digits(this.#text.slice(start, end)))
+  /** @param ofState it stands after a State of the United States */
+  #zip(start: number, end: number, ofState = false): number {
+    const { zip, towns } = this.#scan.known.maker.given
+    const code = this.#text.slice(start, end)
+    if (towns !== true)
+      this.#scan.add("address", start, end, ofState && zip !== undefined ? zip(code) : this.#digits(code))
     return end
   }
 
@@ -140,8 +147,9 @@ export class PlaceRules {
     if (town === undefined) return 0
     // "Interpreter ID 55102" is no town in Idaho.
     if (isWord(state.folded) && text[town[1]] !== ",") return 0
-    this.#scan.add("address", town[0], town[1], this.#place(text.slice(...town)))
-    return this.#zip(start, end)
+    if (this.#scan.known.maker.given.towns !== true)
+      this.#scan.add("address", town[0], town[1], this.#place(text.slice(...town)))
+    return this.#zip(start, end, true)
   }
 
   #townBefore(stateStart: number): readonly [number, number] | undefined {

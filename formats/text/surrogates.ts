@@ -9,6 +9,12 @@ export interface Surrogates {
   key(kind: string, value: string): string
   /** Whole days by which the person's dates go back. */
   readonly shiftDays: number
+  /** How dates are told: moved by those days (default), the year alone, or as they are. */
+  readonly dates?: "shifted" | "year" | "true"
+  /** What of a ZIP code after a State of the United States may be told; a surrogate of its shape unless given. */
+  readonly zip?: (zip: string) => string
+  /** Whether towns, States and postal codes stay (45 CFR 164.514(e)(2)(ii)). */
+  readonly towns?: boolean
   /** The UID that stands for one everywhere in the project. */
   uid(uid: string): string
 }

@@ -57,7 +57,13 @@ function releasedElements(syntax: string): readonly DataElement[] {
 /** What the check finds in a file that took the place of the released one. */
 function found(prefix: Uint8Array, summary: object = {}, from: Uint8Array = build(original)): readonly string[] {
   const parsed = parseWhole(from)
-  const its = { source: parsed.source, rules: rulesFor(new Set(options)), safePrivate: false, cleaning: false }
+  const its = {
+    source: parsed.source,
+    rules: rulesFor(new Set(options)),
+    safePrivate: false,
+    cleaning: false,
+    dates: "removed" as const,
+  }
   const known = identifiersIn(parsed, false, (tag) => its.rules.get(tag)?.option !== undefined)
   return selfCheck(parsed, its, known)({ prefix, copy: { from: 0, to: 0 }, summary })
 }
@@ -196,7 +202,13 @@ describe("the self-check", () => {
       "1.2.840.10008.1.2.4.50",
     )
     const parsed = parseWhole(from)
-    const its = { source: parsed.source, rules: rulesFor(new Set(options)), safePrivate: false, cleaning: false }
+    const its = {
+      source: parsed.source,
+      rules: rulesFor(new Set(options)),
+      safePrivate: false,
+      cleaning: false,
+      dates: "removed" as const,
+    }
     const check = selfCheck(
       parsed,
       its,

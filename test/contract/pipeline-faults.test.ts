@@ -218,6 +218,28 @@ const wrong: readonly (readonly [string, readonly Change[], string, string])[] =
     "deidentify-dicom of stage images has the same key project-key and is not safe-harbor: their codes would differ",
   ],
   [
+    "images under safe harbor without a vault",
+    [
+      [
+        "key: project-key\n          retain-longitudinal",
+        "profile: safe-harbor\n          key: project-key\n          retain-longitudinal",
+      ],
+    ],
+    "profile: safe-harbor",
+    "stages.images.through[0].with: deidentify-dicom: profile safe-harbor needs a vault",
+  ],
+  [
+    "images under safe harbor with the identity of devices",
+    [
+      [
+        "key: project-key\n          retain-longitudinal",
+        "profile: safe-harbor\n          vault: identity-key\n          retain-device-identity: true\n          key: project-key\n          retain-longitudinal",
+      ],
+    ],
+    "true\n          key",
+    "stages.images.through[0].with.retain-device-identity: deidentify-dicom: profile safe-harbor keeps no serial numbers",
+  ],
+  [
     "steps of one project that name two vaults",
     [
       [/deidentify-fhir, with: \{/, "deidentify-fhir, with: { vault: identity-key,"],

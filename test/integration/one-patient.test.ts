@@ -1,7 +1,4 @@
-import { once } from "node:events"
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
-import { connect, createServer } from "node:net"
-import type { AddressInfo, Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -12,6 +9,7 @@ import type { CuratedMessage, Rec } from "../../core/index.ts"
 import { main } from "../../main.ts"
 import { slice } from "../contract/dicom-border.ts"
 import { temporaryPostgres } from "../oracle/postgres.ts"
+import { freePort, send } from "./mllp.ts"
 import { app, below, compiled, weir } from "./weir.ts"
 
 const [projectKey, identityKey] = ["project key 0123456789 0123456789", "identity key 0123456789 012345678"]
@@ -86,39 +84,6 @@ const resources = [
     effectiveDateTime: "2024-02-29T10:15:00Z",
   },
 ]
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, "close")
-  return port
-}
-
-async function connected(port: number): Promise<Socket> {
-  for (;;) {
-    const socket = connect({ port, host: "127.0.0.1" })
-    const answer = await Promise.race([once(socket, "connect").then(() => socket), once(socket, "error")]).catch(
-      () => [],
-    )
-    if (!Array.isArray(answer)) return socket
-    await new Promise((done) => setImmediate(done))
-  }
-}
-
-/** Sends messages, and waits for the code that answers each. */
-async function send(port: number, ...texts: readonly string[]): Promise<readonly string[]> {
-  const socket = await connected(port)
-  const codes: string[] = []
-  for (const text of texts) {
-    socket.write(`\x0b${text}\x1c\r`)
-    const [answer] = (await once(socket, "data")) as [Buffer]
-    codes.push(/MSA\|(\w\w)/.exec(answer.toString())![1]!)
-  }
-  socket.destroy()
-  return codes
-}
 
 describe(
   "one patient in images, resources, messages and their reports, through the stages",

@@ -4,7 +4,7 @@ import type { Input } from "./dicom-changes.ts"
 import type { DicomOptions } from "./dicom-options.ts"
 
 /** Notes in the project's vault what images are released under: the person with the patient ids, mapped UIDs and accession numbers;
- * before anything of a batch is made. Codes of images are keyed, so what is noted is what objects say. */
+ * before anything of a batch is made. What is noted is what objects say: keyed codes, or what the vault says. */
 export class ImageNotes {
   readonly #codes: Codes
   readonly #namespaces: ReadonlyMap<string, string>

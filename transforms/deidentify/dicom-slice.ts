@@ -11,6 +11,7 @@ import { isFaceCleaned } from "./dicom-series.ts"
 import type { Risk } from "./dicom-series.ts"
 import { Kept } from "./dicom-store.ts"
 import { curatedStudyOf, listedParts } from "./dicom-study.ts"
+import type { Told } from "./dicom-policy.ts"
 import { examineStated, verdictOn } from "./dicom-verdict.ts"
 import type { Border } from "./dicom-verdict.ts"
 import type { StudyName, WorkList } from "./dicom-work.ts"
@@ -80,6 +81,7 @@ export class Slice {
 
   async run(work: WorkList): Promise<void> {
     const studies = await this.#atHand(work)
+    await this.#border.policy.prepare(studies.map(toldOf))
     const read = await this.#readHeaders(studies)
     const decided = await this.#decide(studies.slice(0, read))
     for (const study of studies.slice(0, decided)) this.#endStudy(study)
@@ -233,6 +235,12 @@ export class Slice {
       [key, instanceSort(sop), row!],
     ])
   }
+}
+
+/** What the record of a study tells. */
+function toldOf({ key, uid, row: { value } }: AtHand): Told {
+  if (value === undefined) return { key, uids: [uid] }
+  return { key, uids: [uid, value.studyInstanceUid], accession: [value.accessionNumber, value.accessionIssuer] }
 }
 
 function listedOf(

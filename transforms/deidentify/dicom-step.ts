@@ -33,6 +33,7 @@ export class BorderStep {
     const { instances, studies } = await readChanges(batch, out, state)
     const from = (instances[0] ?? studies[0])?.record
     if (from === undefined) return
+    await this.#border.policy.prepare([...instances, ...studies].map(({ key }) => ({ key, uids: [] })))
     const work = await WorkList.open(state)
     const emitter = new Emitter(this.#border.policy, out, from)
     let waiting = 0

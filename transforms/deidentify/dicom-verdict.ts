@@ -1,10 +1,11 @@
 import { WeirError, rowId } from "../../core/index.ts"
 import type { Context, CuratedInstance, Objects, State } from "../../core/index.ts"
-import { deidentifyOriginal, examine } from "./dicom-original.ts"
+import { deidentifyCoded } from "./dicom-coded.ts"
+import { examine } from "./dicom-original.ts"
 import type { Examined, ReleasedObject } from "./dicom-original.ts"
 import type { DicomPolicy } from "./dicom-policy.ts"
 import type { FaceSeries, Faces } from "./dicom-faces.ts"
-import { asSeries, under } from "./dicom-series.ts"
+import { under } from "./dicom-series.ts"
 import type { Risk } from "./dicom-series.ts"
 import type { InstanceRow, Refusal, Stated, Verdict } from "./dicom-rows.ts"
 import { checked, hashOf, originalIn } from "./dicom-store.ts"
@@ -72,17 +73,16 @@ export async function verdictOn(
   const { policy, faces, from, count } = border
   try {
     const original = originalIn(from, stated.object.key, stated.object.size, kept)
-    const person = policy.person(key)
     const pixels =
       policy.pixels === undefined ? undefined : { cleaner: policy.pixels, inSample: () => policy.inShare(sop) }
-    const context = { person: person.dicom, series: asSeries(risk) }
-    const found =
-      face === undefined
-        ? await deidentifyOriginal(original, policy.deidentify, context, pixels)
-        : await faces.deidentify(original, person, face, pixels)
+    const { found, study } = await deidentifyCoded(
+      { original, key, study: stated.study, risk, face, pixels },
+      policy,
+      faces,
+    )
     if (face !== undefined && found.kind === "released") count("faces-cleaned", "face-risk")
     if (found.kind === "refused") return { risk, refused: refusalOf(under(risk, found)) }
-    return { risk, released: await store(stated.study, found, border) }
+    return { risk, released: await store(study, found, border) }
   } catch (thrown) {
     return { risk, refused: refusalFrom(thrown) }
   } finally {
@@ -90,10 +90,11 @@ export async function verdictOn(
   }
 }
 
+/** @param study the UID that stands for the study */
 async function store(study: string, object: ReleasedObject, { policy, to, count }: Border): Promise<CuratedInstance> {
   const sha256 = await hashOf(object)
   // Keyed by content, under the project's own UID also where UIDs are retained: nothing of the original is in a name.
-  const key = `dicom/${policy.nameUid(study)}/${sha256}.dcm`
+  const key = `dicom/${study}/${sha256}.dcm`
   const { pieces, size, released } = object
   await to.put(key, pieces === undefined ? checked(object, sha256) : object.stream())
   const { summary, report } = released

@@ -11,13 +11,13 @@ import {
 import type { Context, Zone } from "../../core/index.ts"
 import { Codes } from "./codes.ts"
 import { ImageNotes } from "./dicom-notes.ts"
-import { options, policyFrom } from "./dicom-options.ts"
+import { dicomFaults, options, policyFrom, statementOf } from "./dicom-options.ts"
 import type { DicomOptions } from "./dicom-options.ts"
 import { Faces } from "./dicom-faces.ts"
 import { originalsOf, releasedOf } from "./dicom-rows.ts"
 import { BorderStep } from "./dicom-step.ts"
 import type { Border } from "./dicom-verdict.ts"
-import { profileSecrets, profileStatement } from "./profile.ts"
+import { checkProfile, codesOf, profileOf, profileSecrets } from "./profile.ts"
 
 export const inputs = { studies: port(study, "person", "phi"), instances: port(dicomInstance, "person", "phi") }
 export const outputs = { studies: port(curatedStudy, "pseudonym"), instances: port(curatedInstance, "pseudonym") }
@@ -33,15 +33,17 @@ function zoneBelow(context: Context): Zone {
   return zone
 }
 
-/** The border of a stage. Throws fatal `zones-differ`, `profile-not-limited`, `key-too-short`, `shift-range`. */
-export function borderOf(given: DicomOptions, context: Context): Border {
+/** The border of a stage. Throws fatal `zones-differ`, `profile-not-limited`, `profile-refused`, `key-too-short`, `shift-range`.
+ * @param codes of the project's vault */
+export function borderOf(given: DicomOptions, context: Context, codes?: Codes): Border {
   const zone = zoneBelow(context)
   if (given["retain-longitudinal-full-dates"] === true && zone !== "limited")
     throw fatal("profile-not-limited", "true dates (retain-longitudinal-full-dates) need outputs in zone limited", {
       path: "retain-longitudinal-full-dates",
       hint: "put the outputs into zone limited, or take retain-longitudinal-modified-dates",
     })
-  const policy = policyFrom(given, context.secret(given.key))
+  checkProfile(given, [zone], dicomFaults(given, [zone]))
+  const policy = policyFrom(given, context.secret(given.key), undefined, codes)
   const above = context.inputs["instances"]?.zone ?? "phi"
   return {
     policy,
@@ -57,16 +59,10 @@ export function borderOf(given: DicomOptions, context: Context): Border {
 }
 
 /** Undefined without a vault. */
-async function notesOf(given: DicomOptions, context: Context): Promise<ImageNotes | undefined> {
+async function codesIn(given: DicomOptions, context: Context): Promise<Codes | undefined> {
   if (given.vault === undefined) return undefined
-  const vault = await context.vault(given.key, given.vault, "keyed")
-  return new ImageNotes(new Codes(pseudonymizer(context.secret(given.key)), vault), context.identity, given)
-}
-
-function statement(given: DicomOptions): string {
-  if (given["retain-longitudinal-full-dates"] === true)
-    return profileStatement("deidentify-dicom", { ...given, profile: "limited-data-set" })
-  return profileStatement("deidentify-dicom", given)
+  const vault = await context.vault(given.key, given.vault, codesOf(profileOf(given)))
+  return new Codes(pseudonymizer(context.secret(given.key)), vault)
 }
 
 /** De-identifies images: PS3.15 basic profile and the options named. An instance waits for the study that lists it; then each
@@ -80,10 +76,12 @@ export const deidentifyDicom = defineStateful({
   inputs,
   outputs,
   privacy: true,
-  states: statement,
+  faults: dicomFaults,
+  states: (given) => statementOf("deidentify-dicom", given),
   async create(given, context) {
-    const step = new BorderStep(borderOf(given, context))
-    const notes = await notesOf(given, context)
+    const codes = await codesIn(given, context)
+    const step = new BorderStep(borderOf(given, context, codes))
+    const notes = codes === undefined ? undefined : new ImageNotes(codes, context.identity, given)
     return {
       async apply(batch, out, state) {
         await notes?.note(batch)

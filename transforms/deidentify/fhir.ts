@@ -3,21 +3,17 @@ import {
   Schema,
   badRecord,
   curatedResource,
-  defaultShift,
   defineTransform,
-  fatal,
   personEvent,
   port,
-  pseudonymizer,
   refused,
   rowId,
   rowIdParts,
 } from "../../core/index.ts"
-import type { Context, CuratedResource, Draft, PersonEvent, Pseudonymizer, Rec } from "../../core/index.ts"
-import { Codes } from "./codes.ts"
+import type { Context, CuratedResource, Draft, PersonEvent, Rec } from "../../core/index.ts"
 import type { Asking } from "./codes.ts"
-import { checkProfile, profileFaults, profileFields, profileOf, profileSecrets, profileStatement } from "./profile.ts"
-import type { Profile } from "./profile.ts"
+import { profileFaults, profileSecrets, profileStatement, projectFields, projectOf } from "./profile.ts"
+import type { Project } from "./profile.ts"
 import {
   FhirDeidentifyError,
   allowed,
@@ -29,34 +25,10 @@ import type { LocalTime, Mapping } from "../../formats/fhir/deidentify/index.ts"
 import { clinicalTime, codings } from "../../formats/fhir/resource.ts"
 import type { Resource } from "../../formats/fhir/resource.ts"
 import { interval } from "../../formats/fhir/time.ts"
-import { clockOf, timeZoneOption } from "./local-time.ts"
+import { clockOf } from "./local-time.ts"
 import { isUnit } from "../../formats/ucum/index.ts"
 
-const text = (description: string) => Schema.String.annotate({ description })
-const days = (description: string) => Schema.Int.annotate({ description })
-
-const options = Schema.Struct({
-  key: text("name of the secret that holds the project key, 32 bytes or more"),
-  shift: Schema.optionalKey(
-    Schema.Struct({ "min-days": days("least days back, 1 or more"), "max-days": days("most days back") }).annotate({
-      description:
-        "range of the date shift, backwards in whole days (default 365 to 3650); the same in all of a project",
-    }),
-  ),
-  "accession-issuers": Schema.optionalKey(
-    Schema.Array(Schema.Array(Schema.String)).annotate({
-      description:
-        "lists of issuers of accession numbers (DICOM issuers, FHIR systems) that mean the same one; the first gives the pseudonym",
-    }),
-  ),
-  "retain-uids": Schema.optionalKey(
-    Schema.Boolean.annotate({
-      description: "keeps DICOM UIDs as they are, as deidentify-dicom's option does (default false)",
-    }),
-  ),
-  "time-zone": timeZoneOption,
-  ...profileFields,
-})
+const options = Schema.Struct(projectFields)
 type Options = typeof options.Type
 
 const rules = "weir-fhir-r4-1"
@@ -66,45 +38,16 @@ const instances = `${rowId(["instance"])}/`
 const messages = `${rowId(["message"])}/`
 
 /** What de-identifying needs, made once an instance. */
-interface Setting {
-  readonly pseudonyms: Pseudonymizer
-  readonly codes: Codes
-  readonly profile: Profile
-  readonly issuer: (issuer: string) => string
+interface Setting extends Project {
   readonly local: LocalTime | undefined
   readonly retainUids: boolean
 }
 
-async function settingOf(given: Options, context: Context): Promise<Setting> {
-  checkProfile(
-    given,
-    Object.values(context.outputs).map(({ zone }) => zone),
-  )
-  const key = context.secret(given.key)
-  if (key.length < 32)
-    throw fatal("key-too-short", "the project key has less than 32 bytes", {
-      path: "key",
-      hint: "make one of 32 random bytes",
-    })
-  const shift = given.shift ?? { "min-days": defaultShift.minDays, "max-days": defaultShift.maxDays }
-  const range = { minDays: shift["min-days"], maxDays: shift["max-days"] }
-  if (range.minDays < 1 || range.maxDays < range.minDays)
-    throw fatal("shift-range", "the date shift needs 1 <= min-days <= max-days", { path: "shift" })
-  const names = new Map((given["accession-issuers"] ?? []).flatMap((same) => same.map((issuer) => [issuer, same[0]!])))
-  const pseudonyms = pseudonymizer(key, range)
-  const profile = profileOf(given)
-  const kind = profile === "safe-harbor" ? "random" : "keyed"
-  const vault = given.vault === undefined ? undefined : await context.vault(given.key, given.vault, kind)
-  const codes = new Codes(pseudonyms, vault)
-  return {
-    pseudonyms,
-    codes,
-    profile,
-    issuer: (issuer) => names.get(issuer) ?? issuer,
-    local: given["time-zone"] === undefined ? undefined : clockOf(given["time-zone"]),
-    retainUids: given["retain-uids"] === true,
-  }
-}
+const settingOf = async (given: Options, context: Context): Promise<Setting> => ({
+  ...(await projectOf(given, context)),
+  local: given["time-zone"] === undefined ? undefined : clockOf(given["time-zone"]),
+  retainUids: given["retain-uids"] === true,
+})
 
 function mappingOf(
   key: string,

@@ -3,12 +3,9 @@ import {
   WeirError,
   badRecord,
   curatedMessage,
-  defaultShift,
   defineTransform,
-  fatal,
   personEvent,
   port,
-  pseudonymizer,
   refused,
   rowId,
   rowIdParts,
@@ -16,15 +13,14 @@ import {
 import type { Context, CuratedMessage, Draft, PersonEvent, Rec } from "../../core/index.ts"
 import { interval } from "../../formats/fhir/time.ts"
 import { Hl7Error, dayOfMessage, parseText, writeText } from "../../formats/hl7v2/index.ts"
-import { clockOf, timeZoneOption } from "./local-time.ts"
-import { OwnIdentifierLeft, cleanMessage } from "./texts.ts"
+import type { Asking, Codes } from "./codes.ts"
+import { clockOf } from "./local-time.ts"
+import { profileFaults, profileSecrets, profileStatement, projectFields, projectOf } from "./profile.ts"
+import { OwnIdentifierLeft, cleanMessage, personCodes } from "./texts.ts"
 import type { TextPolicy } from "./texts.ts"
 
-const text = (description: string) => Schema.String.annotate({ description })
-const days = (description: string) => Schema.Int.annotate({ description })
-
 const options = Schema.Struct({
-  key: text("name of the secret that holds the project key, 32 bytes or more"),
+  ...projectFields,
   segments: Schema.optionalKey(
     Schema.Array(Schema.Literals(["ZDS"])).annotate({
       description:
@@ -36,100 +32,102 @@ const options = Schema.Struct({
       description: "how dates such as 3/4/2019 in texts are read (default month-first)",
     }),
   ),
-  shift: Schema.optionalKey(
-    Schema.Struct({ "min-days": days("least days back, 1 or more"), "max-days": days("most days back") }).annotate({
-      description:
-        "range of the date shift, backwards in whole days (default 365 to 3650); the same in all of a project",
-    }),
-  ),
-  "accession-issuers": Schema.optionalKey(
-    Schema.Array(Schema.Array(Schema.String)).annotate({
-      description:
-        "lists of issuers of accession numbers (DICOM issuers, FHIR systems, HL7 v2 namespace ids) that mean the same one; the first gives the pseudonym",
-    }),
-  ),
-  "retain-uids": Schema.optionalKey(
-    Schema.Boolean.annotate({
-      description: "keeps DICOM UIDs as they are, as deidentify-dicom's option does (default false)",
-    }),
-  ),
-  "time-zone": timeZoneOption,
 })
 type Options = typeof options.Type
 
-const profile = "weir-hl7v2-1"
+const rules = "weir-hl7v2-1"
 /** How the row ids of messages begin. */
 const messages = `${rowId(["message"])}/`
 
 interface Setting {
   readonly policy: TextPolicy
-  readonly profile: string
-  readonly count: Context["count"]
+  readonly codes: Codes
+  /** What records say. */
+  readonly said: string
 }
 
-function settingOf(given: Options, context: Context): Setting {
-  const key = context.secret(given.key)
-  if (key.length < 32)
-    throw fatal("key-too-short", "the project key has less than 32 bytes", {
-      path: "key",
-      hint: "make one of 32 random bytes",
-    })
-  const shift = given.shift ?? { "min-days": defaultShift.minDays, "max-days": defaultShift.maxDays }
-  const range = { minDays: shift["min-days"], maxDays: shift["max-days"] }
-  if (range.minDays < 1 || range.maxDays < range.minDays)
-    throw fatal("shift-range", "the date shift needs 1 <= min-days <= max-days", { path: "shift" })
-  const names = new Map((given["accession-issuers"] ?? []).flatMap((same) => same.map((issuer) => [issuer, same[0]!])))
+async function settingOf(given: Options, context: Context): Promise<Setting> {
+  const { profile, pseudonyms, codes, issuer } = await projectOf(given, context)
   const zone = given["time-zone"]
   const order = given["dates-in-text"]
-  const pseudonyms = pseudonymizer(key, range)
+  const retainUids = given["retain-uids"] === true
+  const named = given.profile === undefined ? rules : `${rules} ${profile}`
   return {
     policy: {
-      pseudonyms: given["retain-uids"] === true ? { ...pseudonyms, uid: (uid) => uid } : pseudonyms,
-      issuer: (issuer) => names.get(issuer) ?? issuer,
+      pseudonyms,
+      profile,
+      retainUids,
+      issuer,
       ...(zone === undefined ? {} : { local: clockOf(zone) }),
       ...(order === undefined ? {} : { texts: { dates: order } }),
       hl7: { allow: given.segments ?? [] },
     },
-    profile: given["retain-uids"] === true ? `${profile} retain-uids` : profile,
-    count: context.count,
+    codes,
+    said: retainUids ? `${named} retain-uids` : named,
   }
 }
 
-const idOf = ({ policy }: Setting, name: string): string => policy.pseudonyms.identifier("hl7v2-message", name)
+/** How a record ends; undefined: it is no message. */
+type End = Draft<CuratedMessage> | WeirError | undefined
 
-/** A message without a readable clinical day gets none, and event time 0: its own time beside its arrival below would tell the shift. */
-function curated(record: Rec<PersonEvent>, event: PersonEvent, setting: Setting): Draft<CuratedMessage> {
-  const { policy, count } = setting
-  const message = parseText(event.body ?? "")
-  const known = {
-    birthDates: event.birthDate === null ? [] : [event.birthDate],
-    ids: event.identifiers.map(({ value }) => value),
-  }
-  const left = (_path: string, reason: string) => count("fields-dropped", reason)
-  const cleaned = cleanMessage(message, policy, record.key, left, known)
-  const time = interval(dayOfMessage(cleaned) ?? "")?.from
-  const messageId = idOf(setting, event.name)
-  const value: CuratedMessage = {
-    messageId,
-    messageType: cleaned.segments[0]!.fields[9] ?? "",
-    time: time ?? null,
-    body: writeText(cleaned),
-    profile: setting.profile,
-  }
-  const key = policy.pseudonyms.person(record.key)
-  return { key, id: rowId([messageId]), op: "upsert", version: record.version, value, time: time ?? 0 }
-}
+/** One pass over a batch. */
+class Pass {
+  readonly ends: readonly End[]
+  /** Why fields were left out. */
+  readonly left: string[] = []
+  readonly #setting: Setting
+  readonly #asking: Asking
+  readonly #policy: TextPolicy
 
-function draftOf(record: Rec<PersonEvent>, setting: Setting): Draft<CuratedMessage> {
-  if (record.key === "") throw refused("no-person", "a record without a person does not pass")
-  if (record.op === "upsert") {
-    if (record.value === null) throw badRecord("value-missing", "an upsert has no value")
-    return curated(record, record.value, setting)
+  constructor(setting: Setting, asking: Asking, batch: readonly Rec<PersonEvent>[]) {
+    this.#setting = setting
+    this.#asking = asking
+    this.#policy = { ...setting.policy, codes: (person) => asking.of(person) }
+    this.ends = batch.map((record) => (record.id.startsWith(messages) ? this.#end(record) : undefined))
   }
-  const [, , name] = rowIdParts(record.id) as [string, string, string]
-  const id = rowId([idOf(setting, name)])
-  const key = setting.policy.pseudonyms.person(record.key)
-  return { key, id, op: "retract", version: record.version, value: null, time: 0 }
+
+  #end(record: Rec<PersonEvent>): End {
+    try {
+      return this.#draft(record)
+    } catch (error) {
+      return refusalOf(error)
+    }
+  }
+
+  #draft(record: Rec<PersonEvent>): Draft<CuratedMessage> {
+    if (record.key === "") throw refused("no-person", "a record without a person does not pass")
+    this.#asking.note(record.key, record.value?.identifiers ?? [])
+    if (record.op === "upsert") {
+      if (record.value === null) throw badRecord("value-missing", "an upsert has no value")
+      return this.#curated(record, record.value)
+    }
+    const [, , name] = rowIdParts(record.id) as [string, string, string]
+    const { person, identifier } = personCodes(this.#policy, record.key)
+    const id = rowId([identifier("hl7v2-message", name)])
+    return { key: person, id, op: "retract", version: record.version, value: null, time: 0 }
+  }
+
+  /** A message without a readable clinical day gets none, and event time 0: its own time beside its arrival below would tell the shift. */
+  #curated(record: Rec<PersonEvent>, event: PersonEvent): Draft<CuratedMessage> {
+    const message = parseText(event.body ?? "")
+    const known = {
+      birthDates: event.birthDate === null ? [] : [event.birthDate],
+      ids: event.identifiers.map(({ value }) => value),
+    }
+    const left = (_path: string, reason: string) => void this.left.push(reason)
+    const cleaned = cleanMessage(message, this.#policy, record.key, left, known)
+    const time = interval(dayOfMessage(cleaned) ?? "")?.from
+    const { person, identifier } = personCodes(this.#policy, record.key)
+    const messageId = identifier("hl7v2-message", event.name)
+    const value: CuratedMessage = {
+      messageId,
+      messageType: cleaned.segments[0]!.fields[9] ?? "",
+      time: time ?? null,
+      body: writeText(cleaned),
+      profile: this.#setting.said,
+    }
+    return { key: person, id: rowId([messageId]), op: "upsert", version: record.version, value, time: time ?? 0 }
+  }
 }
 
 /** Their texts name places and codes alone. */
@@ -146,24 +144,23 @@ export const deidentifyHl7v2 = defineTransform({
   name: "deidentify-hl7v2",
   summary: "De-identifies HL7 v2 messages: listed fields only, ids mapped, dates shifted, texts cleaned",
   options,
-  secrets: ({ key }) => [key],
+  secrets: profileSecrets,
   inputs: { in: port(personEvent, "person", "phi") },
   outputs: { out: port(curatedMessage, "pseudonym") },
   privacy: true,
+  faults: profileFaults,
+  states: (given) => profileStatement("deidentify-hl7v2", given),
   async create(given, context) {
-    const setting = settingOf(given, context)
+    const setting = await settingOf(given, context)
     return {
-      apply(batch, out) {
-        for (const record of batch) {
-          if (!record.id.startsWith(messages)) {
-            out.drop(record, "not-read")
-            continue
-          }
-          try {
-            out.emit("out", record, draftOf(record, setting))
-          } catch (error) {
-            out.fail(record, refusalOf(error))
-          }
+      async apply(batch, out) {
+        const { ends, left } = await setting.codes.settle((asking) => new Pass(setting, asking, batch))
+        for (const reason of left) context.count("fields-dropped", reason)
+        for (const [at, record] of batch.entries()) {
+          const end = ends[at]
+          if (end === undefined) out.drop(record, "not-read")
+          else if (end instanceof WeirError) out.fail(record, end)
+          else out.emit("out", record, end)
         }
       },
     }

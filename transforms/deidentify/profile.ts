@@ -1,5 +1,7 @@
-import { Schema, fatal } from "../../core/index.ts"
-import type { OptionFault, Zone } from "../../core/index.ts"
+import { Schema, defaultShift, fatal, pseudonymizer } from "../../core/index.ts"
+import type { Context, OptionFault, Pseudonymizer, ShiftRange, Zone } from "../../core/index.ts"
+import { Codes } from "./codes.ts"
+import { timeZoneOption } from "./local-time.ts"
 import type { Profile } from "../../formats/fhir/deidentify/index.ts"
 
 /** What decides on dates, places and codes, for all formats alike. */
@@ -25,6 +27,103 @@ export const profileFields = {
         "who gave the expert's determination that profile shifted needs, and where it is filed; manifests say it",
     }),
   ),
+}
+
+const days = (description: string) => Schema.Int.annotate({ description })
+
+/** The options that say under which key, and with which shift and names, a project's codes are made: the same for all formats. */
+export const codeFields = {
+  key: Schema.String.annotate({ description: "name of the secret that holds the project key, 32 bytes or more" }),
+  shift: Schema.optionalKey(
+    Schema.Struct({ "min-days": days("least days back, 1 or more"), "max-days": days("most days back") }).annotate({
+      description:
+        "range of the date shift, backwards in whole days (default 365 to 3650); the same in all of a project",
+    }),
+  ),
+  "accession-issuers": Schema.optionalKey(
+    Schema.Array(Schema.Array(Schema.String)).annotate({
+      description:
+        "lists of issuers of accession numbers (DICOM issuers, FHIR systems, HL7 v2 namespace ids) that mean the same one; the first gives the pseudonym",
+    }),
+  ),
+}
+
+/** The options that resources, records and messages have alike. */
+export const projectFields = {
+  ...codeFields,
+  "retain-uids": Schema.optionalKey(
+    Schema.Boolean.annotate({
+      description:
+        "keeps DICOM UIDs as they are, as deidentify-dicom does with the same option, so that records join with its images (default false)",
+    }),
+  ),
+  "time-zone": timeZoneOption,
+  ...profileFields,
+}
+
+/** Those of codes, decoded. */
+export interface CodeOptions {
+  readonly key: string
+  readonly shift?: { readonly "min-days": number; readonly "max-days": number }
+  readonly "accession-issuers"?: readonly (readonly string[])[]
+}
+
+/** What is the same for all that a project's step makes. */
+export interface Project {
+  readonly profile: Profile
+  readonly pseudonyms: Pseudonymizer
+  readonly codes: Codes
+  /** The one name of an issuer of accession numbers that has several. */
+  readonly issuer: (issuer: string) => string
+}
+
+/** The range of the shift. Throws fatal `shift-range`. */
+export function shiftOf({ shift }: Pick<CodeOptions, "shift">): ShiftRange {
+  const range = shift === undefined ? defaultShift : { minDays: shift["min-days"], maxDays: shift["max-days"] }
+  checkShift(range)
+  return range
+}
+
+/** Throws fatal `shift-range`. */
+export function checkShift({ minDays, maxDays }: ShiftRange): void {
+  if (!Number.isInteger(minDays) || minDays < 1 || maxDays < minDays)
+    throw fatal("shift-range", "the date shift needs 1 <= min-days <= max-days", { path: "shift" })
+}
+
+/** Throws fatal `key-too-short`. */
+export function checkKey(key: Uint8Array): void {
+  if (key.length < 32)
+    throw fatal("key-too-short", "the project key has less than 32 bytes", {
+      path: "key",
+      hint: "make one of 32 random bytes",
+    })
+}
+
+/** The one name of an issuer that has several. */
+export function issuersOf(lists: readonly (readonly string[])[] = []): (issuer: string) => string {
+  const names = new Map(lists.flatMap((same) => same.map((issuer) => [issuer, same[0]!])))
+  return (issuer) => names.get(issuer) ?? issuer
+}
+
+/** The kind of codes that a profile's vault holds. */
+export const codesOf = (profile: Profile): "random" | "keyed" => (profile === "safe-harbor" ? "random" : "keyed")
+
+/** The project of a step, with its vault opened.
+ * @param faults of the options; those of {@link profileFaults} unless given
+ * @throws fatal `profile-not-limited`, `profile-refused`, `key-too-short`, `shift-range`, and what opening a vault throws */
+export async function projectOf(
+  given: CodeOptions & ProfileOptions,
+  context: Context,
+  faults?: readonly OptionFault[],
+): Promise<Project> {
+  const zones = Object.values(context.outputs).map(({ zone }) => zone)
+  checkProfile(given, zones, faults)
+  const key = context.secret(given.key)
+  checkKey(key)
+  const pseudonyms = pseudonymizer(key, shiftOf(given))
+  const profile = profileOf(given)
+  const vault = given.vault === undefined ? undefined : await context.vault(given.key, given.vault, codesOf(profile))
+  return { profile, pseudonyms, codes: new Codes(pseudonyms, vault), issuer: issuersOf(given["accession-issuers"]) }
 }
 
 /** Those options, decoded. */

@@ -5,54 +5,28 @@ import {
   curatedInstance,
   curatedResource,
   curatedStudy,
-  defaultShift,
   defineTransform,
   dicomInstance,
   fatal,
   fhirResource,
   label,
   personEvent,
-  pseudonymizer,
   refused,
   rowId,
   rowIdParts,
   study,
 } from "../../core/index.ts"
-import type { Context, Draft, OptionFault, Port, Pseudonymizer, Rec, RecordType, Zone } from "../../core/index.ts"
+import type { Context, Draft, Port, Rec, RecordType } from "../../core/index.ts"
 import { isRegisteredUid } from "../../formats/dicom/index.ts"
-import { Codes } from "./codes.ts"
 import type { Asking } from "./codes.ts"
-import { checkProfile, profileFaults, profileFields, profileOf, profileSecrets, profileStatement } from "./profile.ts"
+import { profileFaults, profileSecrets, profileStatement, projectFields, projectOf } from "./profile.ts"
+import type { Project } from "./profile.ts"
 import { Passage, planOf } from "./record-plan.ts"
 import type { Plan, Rules } from "./record-plan.ts"
-import { clockOf, timeZoneOption } from "./local-time.ts"
+import { clockOf } from "./local-time.ts"
 import { shiftTime } from "./record-dates.ts"
 
-const text = (description: string) => Schema.String.annotate({ description })
-const days = (description: string) => Schema.Int.annotate({ description })
-
-const options = Schema.Struct({
-  key: text("name of the secret that holds the project key, 32 bytes or more"),
-  shift: Schema.optionalKey(
-    Schema.Struct({ "min-days": days("least days back, 1 or more"), "max-days": days("most days back") }).annotate({
-      description:
-        "range of the date shift, backwards in whole days (default 365 to 3650); the same in all of a project",
-    }),
-  ),
-  "accession-issuers": Schema.optionalKey(
-    Schema.Array(Schema.Array(Schema.String)).annotate({
-      description: "lists of issuers of accession numbers that mean the same one; the first gives the pseudonym",
-    }),
-  ),
-  "retain-uids": Schema.optionalKey(
-    Schema.Boolean.annotate({
-      description:
-        "keeps UIDs as they are, as deidentify-dicom does with the same option, so that records join with its images (default false)",
-    }),
-  ),
-  "time-zone": timeZoneOption,
-  ...profileFields,
-})
+const options = Schema.Struct(projectFields)
 type Options = typeof options.Type
 
 const builtIns: ReadonlyMap<string, RecordType> = new Map(
@@ -64,9 +38,7 @@ const builtIns: ReadonlyMap<string, RecordType> = new Map(
 /** Versions from here on hold the time that a source stated (core/version.ts). */
 const statedVersions = 1n << 40n
 
-interface Setting {
-  readonly pseudonyms: Pseudonymizer
-  readonly codes: Codes
+interface Setting extends Pick<Project, "pseudonyms" | "codes"> {
   /** All but the codes of a person. */
   readonly rules: Omit<Rules, "pseudonyms" | "uid" | "unread">
   /** UIDs that stay. */
@@ -78,36 +50,16 @@ interface Setting {
   readonly plans: Map<string, Plan>
 }
 
-function pseudonymsOf(given: Options, context: Context): Pseudonymizer {
-  const key = context.secret(given.key)
-  if (key.length < 32)
-    throw fatal("key-too-short", "the project key has less than 32 bytes", {
-      path: "key",
-      hint: "make one of 32 random bytes",
-    })
-  const shift = given.shift ?? { "min-days": defaultShift.minDays, "max-days": defaultShift.maxDays }
-  const range = { minDays: shift["min-days"], maxDays: shift["max-days"] }
-  if (range.minDays < 1 || range.maxDays < range.minDays)
-    throw fatal("shift-range", "the date shift needs 1 <= min-days <= max-days", { path: "shift" })
-  return pseudonymizer(key, range)
-}
-
 async function settingOf(given: Options, context: Context): Promise<Setting> {
+  const { pseudonyms, codes, profile, issuer } = await projectOf(given, context)
   const zones = Object.values(context.outputs).map(({ zone }) => zone)
-  const profile = profileOf(given)
-  checkProfile(given, zones, recordFaults(given, zones))
-  const pseudonyms = pseudonymsOf(given, context)
-  const kind = profile === "safe-harbor" ? "random" : "keyed"
-  const vault = given.vault === undefined ? undefined : await context.vault(given.key, given.vault, kind)
-  const codes = new Codes(pseudonyms, vault)
-  const names = new Map((given["accession-issuers"] ?? []).flatMap((same) => same.map((issuer) => [issuer, same[0]!])))
   const types = new Map([...builtIns, ...Object.values(context.inputs).map(({ type }) => [type.name, type] as const)])
   return {
     pseudonyms,
     codes,
     stays: (uid) => uid === "" || given["retain-uids"] === true || isRegisteredUid(uid),
     rules: {
-      issuer: (issuer) => names.get(issuer) ?? issuer,
+      issuer,
       local: clockOf(given["time-zone"] ?? "Z"),
       profile,
     },
@@ -115,13 +67,6 @@ async function settingOf(given: Options, context: Context): Promise<Setting> {
     types,
     plans: new Map(),
   }
-}
-
-function recordFaults(given: Options, outputs: readonly Zone[]): readonly OptionFault[] {
-  const faults = profileFaults(given, outputs)
-  return profileOf(given) !== "safe-harbor" || given["retain-uids"] !== true
-    ? faults
-    : [...faults, { path: ["retain-uids"], message: "profile safe-harbor keeps no UIDs" }]
 }
 
 /** How a record ends. */
@@ -236,7 +181,7 @@ export const deidentifyRecord = defineTransform({
   inputs: { in: input },
   outputs: { out: output },
   privacy: true,
-  faults: recordFaults,
+  faults: profileFaults,
   states: (given) => profileStatement("deidentify-record", given),
   async create(given, context) {
     const setting = await settingOf(given, context)

@@ -1,5 +1,6 @@
 import type { Pseudonymizer } from "../../core/index.ts"
 import {
+  birthStarts,
   deidentifyEnvelope,
   deidentifyMessage,
   dayOfMessage,
@@ -10,13 +11,21 @@ import {
   splitFile,
   unescape,
 } from "../../formats/hl7v2/index.ts"
-import type { FilePart, Hl7Mapping, Hl7Options, Message, PatientId } from "../../formats/hl7v2/index.ts"
+import type { FilePart, Hl7Address, Hl7Mapping, Hl7Options, Message, PatientId } from "../../formats/hl7v2/index.ts"
+import { broadAddress, townAddress, zip3 } from "../../formats/fhir/deidentify/index.ts"
 import { ownFinder, textCleaner } from "../../formats/text/index.ts"
+import type { PersonCodes } from "./codes.ts"
+import type { Profile } from "./profile.ts"
 import type { Surrogates, TextCleaner, TextId, TextOptions, TextPerson } from "../../formats/text/index.ts"
 
 /** What texts and messages of a project are de-identified with. */
 export interface TextPolicy {
   readonly pseudonyms: Pseudonymizer
+  /** How dates, places and codes are told; `shifted` unless given. `safe-harbor` needs `codes`. */
+  readonly profile?: Profile
+  /** The codes of a person's things, where a vault says them; keyed ones unless given. */
+  readonly codes?: (person: string) => PersonCodes
+  readonly retainUids?: boolean
   /** The one name of an issuer of accession numbers that has several. */
   readonly issuer: (issuer: string) => string
   readonly texts?: TextOptions
@@ -25,14 +34,38 @@ export interface TextPolicy {
   readonly local?: Hl7Mapping["local"]
 }
 
-/** The surrogates of one person's texts, under the project's key: with the pseudonym in each, persons share none. */
-export function surrogatesOf({ pseudonyms }: TextPolicy, person: string): Surrogates {
-  const pseudonym = pseudonyms.person(person)
+/** The codes of a person's things. Throws Error under safe harbor without a vault: its codes must not be derived. */
+export function personCodes({ pseudonyms, codes, profile, retainUids }: TextPolicy, person: string): PersonCodes {
+  if (codes === undefined && profile === "safe-harbor") throw new Error("profile safe-harbor needs a vault")
+  const found = codes?.(person) ?? { ...pseudonyms, person: pseudonyms.person(person) }
+  return retainUids === true ? { ...found, uid: (uid) => uid } : found
+}
+
+const datesOf = (profile: Profile | undefined): NonNullable<Surrogates["dates"]> =>
+  profile === "safe-harbor" ? "year" : profile === "limited-data-set" ? "true" : "shifted"
+
+/** The surrogates of one person's texts: with the person in each, persons share none. They are of the vault under safe harbor, else
+ * keyed; nobody needs a way back from the words that stand for a name. */
+export function surrogatesOf(policy: TextPolicy, person: string): Surrogates {
+  const { pseudonyms, profile } = policy
+  const codes = personCodes(policy, person)
+  const isRandom = profile === "safe-harbor"
+  const of = isRandom ? person : pseudonyms.person(person)
+  const { identifier } = isRandom ? codes : pseudonyms
   return {
-    key: (kind, value) => pseudonyms.identifier(`text-${kind}`, `${pseudonym} ${value}`),
+    key: (kind, value) => identifier(`text-${kind}`, `${of} ${value}`),
     shiftDays: pseudonyms.shiftDays(person),
-    uid: pseudonyms.uid,
+    dates: datesOf(profile),
+    ...(isRandom ? { zip: (zip) => zip3(zip) ?? "000" } : {}),
+    ...(profile === "limited-data-set" ? { towns: true } : {}),
+    uid: codes.uid,
   }
+}
+
+/** What a profile tells of an address, for all formats alike. */
+function addressOf(profile: Profile | undefined): Pick<Hl7Mapping, "address"> {
+  if (profile === "safe-harbor") return { address: (given) => broadAddress(given) as Hl7Address | undefined }
+  return profile === "limited-data-set" ? { address: (given) => townAddress(given) as Hl7Address | undefined } : {}
 }
 
 /** Identifiers as they stand for in all formats: patient ids as the person's pseudonym, accession numbers as theirs. */
@@ -48,20 +81,24 @@ export function textIds(
   person: string,
   { patient, accessions, others }: KnownIds,
 ): readonly TextId[] {
-  const pseudonym = policy.pseudonyms.person(person)
+  const codes = personCodes(policy, person)
   return [
-    ...patient.map((value) => ({ value, surrogate: pseudonym })),
+    ...patient.map((value) => ({ value, surrogate: codes.person })),
     ...accessions.map(({ value, issuer }) => ({
       value,
-      surrogate: policy.pseudonyms.accession(policy.issuer(issuer), value),
+      surrogate: codes.accession(policy.issuer(issuer), value),
     })),
     ...others.map((value) => ({ value })),
   ]
 }
 
+/** The first day that a birth date means: of the greatest age. */
+const earliest = (birth: string): string =>
+  birth.length === 4 ? `${birth}-01-01` : birth.length === 7 ? `${birth}-01` : birth
+
 /** The cleaner of one person's texts. */
 export const cleanerOf = (policy: TextPolicy, person: string, known: TextPerson): TextCleaner =>
-  textCleaner(known, surrogatesOf(policy, person), policy.texts)
+  textCleaner({ ...known, birthDates: known.birthDates.map(earliest) }, surrogatesOf(policy, person), policy.texts)
 
 /** A text that must not pass: what was made still says an identifier of its person. */
 export class OwnIdentifierLeft extends Error {
@@ -97,7 +134,7 @@ function personIn(message: Message, policy: TextPolicy, person: string, beside: 
   const others = ids.filter((value) => !own.includes(value))
   return {
     names,
-    birthDates: [...birthDates, ...beside.birthDates],
+    birthDates: [...birthDates, ...beside.birthDates, ...birthStarts(message)],
     places,
     ids: textIds(policy, person, { patient: own, accessions: orders, others }),
   }
@@ -111,23 +148,29 @@ export function cleanMessage(
   left: Hl7Mapping["left"],
   beside: KnownBeside = { birthDates: [], ids: [] },
 ): Message {
-  const { pseudonyms } = policy
+  const { pseudonyms, profile } = policy
+  const codes = personCodes(policy, person)
   const known = personIn(message, policy, person, beside)
   const clean = cleanerOf(policy, person, known)
   const isOwn = ownFinder(known)
   const at = dayOfMessage(message)
   const mapping: Hl7Mapping = {
-    person: pseudonyms.person(person),
+    person: codes.person,
     shiftDays: pseudonyms.shiftDays(person),
+    birthDates: beside.birthDates,
+    ...addressOf(profile),
     ...(policy.local === undefined ? {} : { local: policy.local }),
-    identifier: pseudonyms.identifier,
-    accession: (issuer, value) => pseudonyms.accession(policy.issuer(issuer), value),
-    uid: pseudonyms.uid,
+    identifier: codes.identifier,
+    accession: (issuer, value) => codes.accession(policy.issuer(issuer), value),
+    uid: codes.uid,
     clean: (text) => clean(text, at).findings,
     isOwn,
     left,
   }
-  const { message: cleaned } = deidentifyMessage(message, mapping, policy.hl7)
+  const { message: cleaned } = deidentifyMessage(message, mapping, {
+    ...policy.hl7,
+    ...(profile === undefined ? {} : { profile }),
+  })
   const { field } = message.delimiters
   for (const { fields } of cleaned.segments) {
     const told = fields.join(field)
