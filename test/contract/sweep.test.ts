@@ -21,7 +21,11 @@ describe("what sweeps objects", () => {
   let store: Store
   let buckets: Map<Zone, Objects>
   const logged: string[] = []
-  const logger = { info: (event: string) => void logged.push(event), warn: (event: string) => void logged.push(event) }
+  const logger = {
+    info: (event: string) => void logged.push(event),
+    warn: (event: string) => void logged.push(event),
+    error: (event: string) => void logged.push(event),
+  }
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "weir-sweep-"))
