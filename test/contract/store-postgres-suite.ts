@@ -71,6 +71,7 @@ export function postgresSuite(name: string, server: () => string): void {
         [1, "0001-store"],
         [2, "0002-waiting"],
         [3, "0003-vault"],
+        [4, "0004-reviews"],
       ])
       await again.close()
     })
