@@ -41,7 +41,17 @@ function notes(node: NodeStatus, { partition, topic, ended, paused }: PartitionS
   ].join(", ")
 }
 
-function statusText({ sources, nodes, deadLetters, unread }: CommittedStatus): string {
+/** What waits for a person, since when, and what was decided. */
+const reviewRows = ({ reviews }: CommittedStatus): string[][] =>
+  reviews.map(({ stage, state, count, oldest }) => [
+    `  ${stage}`,
+    state,
+    String(count),
+    state === "pending" ? `oldest since ${time(oldest)}` : "",
+  ])
+
+function statusText(found: CommittedStatus): string {
+  const { sources, nodes, deadLetters, unread } = found
   const from = sources.map(({ name, ended, runs, checkpoints, paused }) => [
     name,
     `${checkpoints} checkpoints`,
@@ -73,12 +83,17 @@ function statusText({ sources, nodes, deadLetters, unread }: CommittedStatus): s
       new Set([2, 3, 4, 5, 6]),
     ),
     ...(dead.length === 0 ? [] : ["", "dead letters", ...columns(dead, new Set([2]))]),
+    ...(found.reviews.length === 0 ? [] : ["", "reviews", ...columns(reviewRows(found), new Set([2]))]),
     ...(unread.size === 0 ? [] : ["", "could not be asked", ...columns(refusals)]),
     "",
   ].join("\n")
 }
 
-function statusJson(pipeline: string, { sources, nodes, deadLetters, unread }: CommittedStatus, at: number): string {
+function statusJson(
+  pipeline: string,
+  { sources, nodes, deadLetters, reviews, unread }: CommittedStatus,
+  at: number,
+): string {
   const partition = ({ paused, ...rest }: PartitionStatus) => ({ ...rest, ...pausedJson(paused) })
   const of = (kind: NodeStatus["kind"]) =>
     Object.fromEntries(
@@ -110,6 +125,7 @@ function statusJson(pipeline: string, { sources, nodes, deadLetters, unread }: C
     stages: of("stage"),
     sinks: of("sink"),
     deadLetters: Object.fromEntries([...deadLetters].map(([stage, codes]) => [stage, Object.fromEntries(codes)])),
+    reviews: reviews.map(({ oldest, ...rest }) => ({ ...rest, oldest: time(oldest) })),
     unread: Object.fromEntries([...unread].map(([what, { code }]) => [what, code])),
   }
   return `${json(told, 2)}\n`

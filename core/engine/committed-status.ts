@@ -1,5 +1,6 @@
 import { classify } from "../errors.ts"
 import type { WeirError } from "../errors.ts"
+import type { ReviewCount } from "../ports/reviews.ts"
 import type { TaskState } from "../ports/store.ts"
 import { readFacts } from "./facts.ts"
 import { LogTable } from "./log-table.ts"
@@ -60,6 +61,8 @@ export interface CommittedStatus {
   readonly nodes: readonly NodeStatus[]
   /** Stage or source or sink, to code, to how many ever. */
   readonly deadLetters: ReadonlyMap<string, ReadonlyMap<string, number>>
+  /** What is or was held for a person to decide on, by stage and state. */
+  readonly reviews: readonly ReviewCount[]
   /** What could not be asked, the Store or a sink's database, and why: its positions and state are not told. */
   readonly unread: ReadonlyMap<string, WeirError>
 }
@@ -73,11 +76,17 @@ export async function committedStatus(runtime: Runtime): Promise<CommittedStatus
     await Promise.all([table.refresh(), pauses.refresh()])
     const unread = new Unread()
     const tasks = await unread.unless("store", async () => (await runtime.store.tasks?.(pipeline.name)) ?? [], [])
+    const reviews = await unread.unless(
+      "store",
+      async () => (await runtime.store.reviews?.counts(pipeline.name)) ?? [],
+      [],
+    )
     const look = new Look(runtime, positions, pauseRows(pauses), tasks, unread)
     return {
       sources: pipeline.sources.map(({ name }) => look.source(name)),
       nodes: await look.nodes(),
       deadLetters: await deadLettersByCode(runtime),
+      reviews,
       unread: unread.errors,
     }
   } finally {

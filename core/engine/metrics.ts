@@ -30,6 +30,7 @@ export function metricFamilies(runtime: Runtime, seen: Seen, readiness: Readines
     ...positionFamilies(nodes, seen),
     ...pauseFamilies(nodes, runtime.now()),
     ...taskFamilies(seen, runtime.now()),
+    ...reviewFamilies(seen, runtime.now()),
     ...processFamilies(readiness, use),
   ]
 }
@@ -199,6 +200,24 @@ function taskFamilies({ tasks }: Seen, now: number): readonly Family[] {
       "weir_timers_overdue_seconds",
       "For how long the earliest armed timer has been due; 0 when none is",
       clocks.map(({ labels, due }) => ({ labels, value: due === undefined ? 0 : Math.max(0, now - due) / 1000 })),
+    ),
+  ]
+}
+
+function reviewFamilies({ reviews }: Seen, now: number): readonly Family[] {
+  const labels = (stage: string) => ({ kind: "stage", name: stage })
+  return [
+    gauge(
+      "weir_reviews",
+      "What a stage holds or held for a person to decide on, by state, of all processes",
+      reviews.map(({ stage, state, count }) => ({ labels: { ...labels(stage), state }, value: count })),
+    ),
+    gauge(
+      "weir_review_oldest_seconds",
+      "For how long the oldest that waits for a person has been held; absent when nothing waits",
+      reviews
+        .filter(({ state }) => state === "pending")
+        .map(({ stage, oldest }) => ({ labels: labels(stage), value: Math.max(0, now - oldest) / 1000 })),
     ),
   ]
 }

@@ -24,6 +24,8 @@ export interface ReviewFacts {
   readonly sopInstanceUid: string
   /** Claim check of the original. */
   readonly object: { readonly key: string; readonly size: number; readonly sha256: string }
+  /** Whether parts of it can be made black. */
+  readonly redactable: boolean
   /** More of the reason: a code and a tag path. */
   readonly detail?: string
   readonly path?: string

@@ -9,9 +9,10 @@ import { CS, LO, SH, SQ, ST } from "./vr.ts"
 const latin1 = (text: string): Uint8Array => Buffer.from(text.length % 2 === 0 ? text : `${text} `, "latin1")
 
 /** Values of (0012,0063), at most 64 characters each. */
-function methodText(options: readonly ProfileOption[], facesAllowed: boolean): string {
+function methodText(options: readonly ProfileOption[], facesAllowed: boolean, reviewed: boolean): string {
   const profile = `Weir PS3.15 ${profileEdition} Basic Application Confidentiality Profile`
-  return [profile, ...options, ...(facesAllowed ? ["faces allowed"] : [])].join("\\")
+  const more = [...(facesAllowed ? ["faces allowed"] : []), ...(reviewed ? ["reviewed by a person"] : [])]
+  return [profile, ...options, ...more].join("\\")
 }
 
 function methodSequence(options: readonly ProfileOption[], coding: Coding): Uint8Array {
@@ -30,14 +31,20 @@ function methodSequence(options: readonly ProfileOption[], coding: Coding): Uint
 export type FaceState = "cleaned" | "allowed" | "none"
 
 /** What every released data set says of itself: PS3.15 E.1.1 and E.3.2, PS3.3 C.7.1.1, C.7.6.1 and C.12.1. Where there was no face to
- * judge, Recognizable Visual Features (0028,0302) stays as it was. */
-export function statements(options: readonly ProfileOption[], coding: Coding, face: FaceState): readonly Insertion[] {
+ * judge, Recognizable Visual Features (0028,0302) stays as it was.
+ * @param reviewed whether a person let it through */
+export function statements(
+  options: readonly ProfileOption[],
+  coding: Coding,
+  face: FaceState,
+  reviewed = false,
+): readonly Insertion[] {
   const modified = options.includes("retain-longitudinal-modified-dates")
   const full = options.includes("retain-longitudinal-full-dates")
   const dates = modified ? "MODIFIED" : full ? "UNMODIFIED" : "REMOVED"
   return [
     { tag: 0x00120062, vr: CS, value: latin1("YES") },
-    { tag: 0x00120063, vr: LO, value: latin1(methodText(options, face === "allowed")) },
+    { tag: 0x00120063, vr: LO, value: latin1(methodText(options, face === "allowed", reviewed)) },
     { tag: 0x00120064, vr: SQ, value: methodSequence(options, coding) },
     ...(face === "none" ? [] : [{ tag: 0x00280302, vr: CS, value: latin1(face === "cleaned" ? "NO" : "YES") }]),
     { tag: 0x00280303, vr: CS, value: latin1(dates) },

@@ -10,6 +10,7 @@ const act = { actor: "someone", reason: "looked at it", now: Date.UTC(2026, 0, 2
 const facts = {
   sopInstanceUid: "1.2.3",
   object: { key: "instances/aa", size: 4, sha256: "aa" },
+  redactable: true,
   detail: "text-or-tissue",
   boxes: [{ frame: 2, x: 1, y: 2, width: 30, height: 9, score: 0.6, judgement: "unsure" as const }],
 }

@@ -14,6 +14,7 @@ import { ImageNotes } from "./dicom-notes.ts"
 import { options, policyFrom } from "./dicom-options.ts"
 import type { DicomOptions } from "./dicom-options.ts"
 import { Faces } from "./dicom-faces.ts"
+import { ReviewQueue } from "./dicom-review.ts"
 import { BorderStep } from "./dicom-step.ts"
 import type { Border } from "./dicom-verdict.ts"
 import { profileSecrets, profileStatement } from "./profile.ts"
@@ -41,8 +42,10 @@ export function borderOf(given: DicomOptions, context: Context): Border {
       hint: "put the outputs into zone limited, or take retain-longitudinal-modified-dates",
     })
   const policy = policyFrom(given, context.secret(given.key))
+  const reviews = context.reviews(given.key)
   return {
     policy,
+    ...(reviews === undefined ? {} : { reviews: new ReviewQueue(reviews, policy.fingerprint) }),
     faces: new Faces(policy),
     from: context.objects(context.inputs["instances"]?.zone ?? "phi"),
     to: context.objects(zone),
