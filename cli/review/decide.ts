@@ -14,7 +14,7 @@ export interface DeskOutcome {
   readonly row: ReviewRow
   /** Decided now, or before in the same way. */
   readonly before: boolean
-  readonly outcome: Outcome | "ended"
+  readonly outcome: Outcome
   readonly what: string
 }
 
@@ -53,7 +53,7 @@ async function checkHeld(runtime: Runtime, row: ReviewRow): Promise<void> {
   })
 }
 
-/** Decides on a review, and hands its input to its stage again where it may pass. Doing the same again goes on where it stopped.
+/** Decides on a review, and hands its input to its stage again, which then follows the decision. Doing the same again goes on where it stopped.
  * @throws fatal `review-stands` when it was decided otherwise, or waits no longer; `review-not-settled` */
 export async function decideOn(
   runtime: Runtime,
@@ -72,10 +72,10 @@ export async function decideOn(
     })
   const now = found.row
   const before = found.kind === "same"
-  if (decision.verdict === "rejected") return { row: now, before, outcome: "ended", what: "it does not pass" }
   const { stage, input } = now
   const outcomes = await replayOpen(runtime, (letter) => letter.stage === stage && letter.input === input, false, io)
   const own = (await currentLetters(runtime)).find(({ letter }) => letter.stage === stage && letter.input === input)
   const outcome = [...outcomes.values()][0] ?? own?.state ?? "expired"
-  return { row: now, before, outcome, what: reasons[outcome] }
+  const ended = decision.verdict === "rejected" && outcome === "failed-again"
+  return { row: now, before, outcome, what: ended ? "it does not pass" : reasons[outcome] }
 }
