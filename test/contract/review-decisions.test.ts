@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import type { PersonEvent } from "../../core/index.ts"
 import { parseWhole, summaryOf } from "../../formats/dicom/index.ts"
 import type { DataElement } from "../../formats/dicom/index.ts"
 import { Attributes } from "../../formats/pixels/description.ts"
@@ -14,8 +15,8 @@ import { Kept } from "../../transforms/deidentify/dicom-store.ts"
 import { verdictOn } from "../../transforms/deidentify/dicom-verdict.ts"
 import { NoEngine } from "../../transforms/deidentify/pixels/ocr-engine.ts"
 import type { ReadText } from "../../transforms/deidentify/pixels/read-text.ts"
-import { MemoryReviews } from "../kit/index.ts"
-import { TestBorder, projectKey, slice } from "./dicom-border.ts"
+import { MemoryReviews, memoryState } from "../kit/index.ts"
+import { TestBorder, assembler, instancesOf, projectKey, runToEnd, slice } from "./dicom-border.ts"
 import { fileOf, framesOf, syntaxes } from "./pixels.ts"
 
 const [rows, columns] = [80, 200]
@@ -219,6 +220,62 @@ describe("an instance that is held until a person decides", () => {
     const bytes = await ultrasound(syntaxes["JPEG-LS"])
     const [one, two] = [await verdict(bytes), await verdict(bytes)]
     expect(one.released!.object).toEqual(two.released!.object)
+  })
+})
+
+describe("the stage", () => {
+  it("lets wait no longer what passed, left, or came with other bytes", async () => {
+    const border = await TestBorder.open()
+    try {
+      const reviews = new MemoryReviews()
+      const made = await border.create({}, { reviews: () => reviews })
+      const state = memoryState(0)
+      const assemble = await assembler()
+      const deliver = async (...records: Parameters<typeof assemble>[0]) =>
+        runToEnd(made, state, border.asInputs(await assemble(records)))
+      const burned = (number: string) =>
+        slice("1.2.3.4.5", { tag: "00280301", vr: "CS", value: "YES" }, { tag: "00200013", vr: "IS", value: number })
+      await deliver(await border.arrive(burned("1")))
+      expect(reviews.held.map(({ reason }) => reason)).toEqual(["burned-in-text-risk"])
+      expect(reviews.ended).toEqual([])
+      await deliver(await border.arrive(burned("2"), "p", 2n))
+      const [first, second] = reviews.held.map(({ subject }) => subject)
+      expect(reviews.ended).toEqual([[first, "gone"]])
+      await deliver(await border.arrive(slice("1.2.3.4.5"), "p", 3n))
+      expect(reviews.ended.slice(1)).toEqual([
+        [second, "gone"],
+        [expect.any(String), "passed"],
+      ])
+      await deliver(await border.arrive(burned("3"), "p", 4n))
+      await deliver(border.left("1.2.3.4.5", 5n))
+      expect(reviews.ended.at(-1)).toEqual([reviews.held.at(-1)!.subject, "gone"])
+    } finally {
+      await border.close()
+    }
+  })
+
+  it("asks again for a decision when the same bytes come again after they were held", async () => {
+    const border = await TestBorder.open()
+    try {
+      const reviews = new MemoryReviews()
+      const made = await border.create({}, { reviews: () => reviews })
+      const state = memoryState(0)
+      const assemble = await assembler()
+      const burned = slice("1.2.3.4.5", { tag: "00280301", vr: "CS", value: "YES" })
+      const deliver = async (version: bigint) => {
+        const arrived = await border.arrive(burned, "p", version)
+        const event = arrived.value as PersonEvent
+        const value = { ...event, instance: { ...event.instance, file: `incoming/${version}.dcm` } }
+        const records = [{ ...arrived, value }]
+        const steps = await runToEnd(made, state, border.asInputs(await assemble(records)))
+        return steps.flatMap(instancesOf).map(({ op }) => op)
+      }
+      expect(await deliver(1n)).toEqual([])
+      reviews.decided.set("burned-in-text-risk", { verdict: "accepted", boxes: [] })
+      expect(await deliver(2n)).toEqual(["upsert"])
+    } finally {
+      await border.close()
+    }
   })
 })
 
