@@ -173,6 +173,6 @@ export function reviewTables(sessions: Sessions): ReviewTables {
       }))
     },
     erase: async (pipeline, persons) =>
-      (await use((session) => session.run(erase, pipeline, textArray(persons)))).length,
+      (await use((session) => session.run(erase, pipeline, textArray(persons.map(kept))))).length,
   }
 }
