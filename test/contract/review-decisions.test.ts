@@ -166,6 +166,16 @@ describe("an instance that is held until a person decides", () => {
     expect((await verdict(bytes, { "clean-pixel-data": true }, none)).released).toBeDefined()
   })
 
+  it("that passes one verdict is held by the next one, as a review of its own", async () => {
+    let looks = 0
+    const then = reader()
+    const late: ReadText = { ...then, read: (...args) => (looks++ === 0 ? noReader : then).read(...args) }
+    reviews.decided.set("burned-in-text-risk", accept)
+    const found = await verdict(await ultrasound(syntaxes.RLE), { "clean-pixel-data": true }, { readText: late })
+    expect(found.refused?.reason).toBe("burned-in-text-unsure")
+    expect(reviews.held.map(({ reason }) => reason)).toEqual(["burned-in-text-unsure"])
+  })
+
   it.each([
     { verdict: "redacted", boxes: [] },
     { verdict: "redacted", boxes: [{ frame: 3, ...blur }] },
