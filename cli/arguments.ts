@@ -7,7 +7,10 @@ import { UsageError } from "./exit.ts"
 export function parseArguments(command: Command, argv: readonly string[]): Arguments {
   const known = Object.entries(command.options)
   const options = Object.fromEntries(
-    known.map(([name, { value }]) => [name, { type: value === undefined ? "boolean" : "string" } as const]),
+    known.map(([name, { value, repeated = false }]) => [
+      name,
+      { type: value === undefined ? "boolean" : "string", multiple: repeated } as const,
+    ]),
   )
   const { values, positionals, tokens } = parseArgs({
     args: [...argv],
@@ -26,6 +29,7 @@ export function parseArguments(command: Command, argv: readonly string[]): Argum
     positionals,
     flag: (option) => values[option] === true,
     text,
+    texts: (option) => (values[option] as string[] | undefined) ?? [],
     count(option, least) {
       const given = text(option)
       if (given === undefined) return undefined

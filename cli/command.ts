@@ -5,6 +5,8 @@ export interface Option {
   /** Name of its value in help, as `DATE`; a flag has none. */
   readonly value?: string
   readonly doc: string
+  /** It may be given several times. */
+  readonly repeated?: true
 }
 
 /** The command line of one command, checked against its declaration. */
@@ -12,6 +14,8 @@ export interface Arguments {
   readonly positionals: readonly string[]
   flag(option: string): boolean
   text(option: string): string | undefined
+  /** Every value of an option that may be repeated, in order. */
+  texts(option: string): readonly string[]
   /** A whole number of at least `least`; anything else is a usage error. */
   count(option: string, least: number): number | undefined
 }

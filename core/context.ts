@@ -1,6 +1,7 @@
 import type { Objects } from "./ports/objects.ts"
 import type { Zone } from "./record.ts"
 import type { RecordType } from "./record-type.ts"
+import type { Reviews } from "./review/reviews.ts"
 import type { Vault } from "./vault/vault.ts"
 
 /** A line of the log: an event name (kebab-case) with counts, names, codes and positions. Never a payload value: what the log
@@ -57,6 +58,9 @@ export interface Context {
   /** The reverse vault of a project in the Store, made if there is none. `project` and `envelope` name declared secrets: the project
    * key and the key that opens the vault. Rejects with fatal `vault-unsupported`, `vault-key`, `vault-codes`, `key-too-short`. */
   vault(project: string, envelope: string, codes: Vault["codes"]): Promise<Vault>
+  /** The stage's review queue in the Store: what waits there for a person, and what was decided, under the project key that the named
+   * secret holds. undefined: the Store keeps none. */
+  reviews(project: string): Reviews | undefined
   /** Address of the Store's server, for sinks that write beside it. */
   readonly storeUrl: string
   readonly clock: { now(): number }

@@ -19,9 +19,10 @@ const patience = 30_000
 const pollMs = 200
 
 /** What became of a chosen dead letter: as it stands after the replay, or why it was not replayed. */
-type Outcome = Known["state"] | Exclude<Verdict, "replayed"> | "would-be-replayed"
+export type Outcome = Known["state"] | Exclude<Verdict, "replayed"> | "would-be-replayed"
 
-const reasons: Readonly<Record<Outcome, string>> = {
+/** What an outcome means. */
+export const reasons: Readonly<Record<Outcome, string>> = {
   fixed: "passed",
   "failed-again": "failed again: see its new dead letter",
   pending: "its stage has not come to it: start the pipeline, or look again later",
@@ -32,7 +33,8 @@ const reasons: Readonly<Record<Outcome, string>> = {
   "would-be-replayed": "would be replayed",
 }
 
-async function replayOpen(
+/** Replays the open dead letters that are chosen, and tells what became of each by its key. */
+export async function replayOpen(
   runtime: Runtime,
   chosen: (letter: Known["letter"]) => boolean,
   dryRun: boolean,

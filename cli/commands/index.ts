@@ -11,6 +11,7 @@ import { erase } from "../erase/command.ts"
 import { list } from "./list.ts"
 import { positionSet, positionShow } from "./position.ts"
 import { replayStage } from "./replay.ts"
+import { reviewAccept, reviewList, reviewRedact, reviewReject, reviewShow } from "./review.ts"
 import { run } from "./run.ts"
 import { schema } from "./schema.ts"
 import { sql } from "./sql.ts"
@@ -32,6 +33,11 @@ export const commands: readonly Command[] = [
   deadLetters,
   deadLetter,
   replayDeadLetters,
+  reviewList,
+  reviewShow,
+  reviewAccept,
+  reviewRedact,
+  reviewReject,
   positionShow,
   positionSet,
   replayStage,

@@ -41,7 +41,17 @@ function notes(node: NodeStatus, { partition, topic, ended, paused }: PartitionS
   ].join(", ")
 }
 
-function statusText({ sources, nodes, deadLetters, selfChecks, unread }: CommittedStatus): string {
+/** What waits for a person, since when, and what was decided. */
+const reviewRows = ({ reviews }: CommittedStatus): string[][] =>
+  reviews.map(({ stage, state, count, oldest }) => [
+    `  ${stage}`,
+    state,
+    String(count),
+    state === "pending" ? `oldest since ${time(oldest)}` : "",
+  ])
+
+function statusText(found: CommittedStatus): string {
+  const { sources, nodes, deadLetters, selfChecks, unread } = found
   const from = sources.map(({ name, ended, runs, checkpoints, paused }) => [
     name,
     `${checkpoints} checkpoints`,
@@ -77,6 +87,7 @@ function statusText({ sources, nodes, deadLetters, selfChecks, unread }: Committ
     ),
     ...(dead.length === 0 ? [] : ["", "dead letters", ...columns(dead, new Set([2]))]),
     ...(alarms.length === 0 ? [] : ["", "the self-check refuses again and again", ...columns(alarms)]),
+    ...(found.reviews.length === 0 ? [] : ["", "reviews", ...columns(reviewRows(found), new Set([2]))]),
     ...(unread.size === 0 ? [] : ["", "could not be asked", ...columns(refusals)]),
     "",
   ].join("\n")
@@ -84,7 +95,7 @@ function statusText({ sources, nodes, deadLetters, selfChecks, unread }: Committ
 
 function statusJson(
   pipeline: string,
-  { sources, nodes, deadLetters, selfChecks, unread }: CommittedStatus,
+  { sources, nodes, deadLetters, selfChecks, reviews, unread }: CommittedStatus,
   at: number,
 ): string {
   const partition = ({ paused, ...rest }: PartitionStatus) => ({ ...rest, ...pausedJson(paused) })
@@ -119,6 +130,7 @@ function statusJson(
     sinks: of("sink"),
     deadLetters: Object.fromEntries([...deadLetters].map(([stage, codes]) => [stage, Object.fromEntries(codes)])),
     selfCheck: Object.fromEntries(selfChecks),
+    reviews: reviews.map(({ oldest, ...rest }) => ({ ...rest, oldest: time(oldest) })),
     unread: Object.fromEntries([...unread].map(([what, { code }]) => [what, code])),
   }
   return `${json(told, 2)}\n`

@@ -118,6 +118,7 @@ export async function removeRest(runtime: Runtime, stage: string, plan: ErasePla
       const deletes = rows.flatMap((list, at) => list.map(([sort]) => [plan.persons[at]!, sort] as const))
       return [deletes.length, { deletes }] as const
     })
+  removed += (await runtime.store.reviews?.erase(runtime.pipeline.name, plan.persons)) ?? 0
   if (plan.objects.length > 0) for (const objects of runtime.objects.values()) await objects.delete(plan.objects)
   return removed
 }

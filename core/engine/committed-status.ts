@@ -1,5 +1,6 @@
 import { classify } from "../errors.ts"
 import type { WeirError } from "../errors.ts"
+import type { ReviewCount } from "../ports/reviews.ts"
 import type { TaskState } from "../ports/store.ts"
 import { readFacts } from "./facts.ts"
 import { LogTable } from "./log-table.ts"
@@ -64,6 +65,8 @@ export interface CommittedStatus {
   readonly deadLetters: ReadonlyMap<string, ReadonlyMap<string, number>>
   /** Of stages whose self-check refused something ever: hits within the alarm's window, of all processes. */
   readonly selfChecks: ReadonlyMap<string, SelfCheckState>
+  /** What is or was held for a person to decide on, by stage and state. */
+  readonly reviews: readonly ReviewCount[]
   /** What could not be asked, the Store or a sink's database, and why: its positions and state are not told. */
   readonly unread: ReadonlyMap<string, WeirError>
 }
@@ -77,11 +80,17 @@ export async function committedStatus(runtime: Runtime): Promise<CommittedStatus
     await Promise.all([table.refresh(), pauses.refresh()])
     const unread = new Unread()
     const tasks = await unread.unless("store", async () => (await runtime.store.tasks?.(pipeline.name)) ?? [], [])
+    const reviews = await unread.unless(
+      "store",
+      async () => (await runtime.store.reviews?.counts(pipeline.name)) ?? [],
+      [],
+    )
     const look = new Look(runtime, positions, pauseRows(pauses), tasks, unread)
     return {
       sources: pipeline.sources.map(({ name }) => look.source(name)),
       nodes: await look.nodes(),
       ...(await letters(runtime)),
+      reviews,
       unread: unread.errors,
     }
   } finally {

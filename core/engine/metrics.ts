@@ -30,6 +30,7 @@ export function metricFamilies(runtime: Runtime, seen: Seen, readiness: Readines
     ...positionFamilies(nodes, seen),
     ...pauseFamilies(nodes, runtime.now()),
     ...taskFamilies(seen, runtime.now()),
+    ...reviewFamilies(seen, runtime.now()),
     ...watchFamilies(runtime),
     ...processFamilies(readiness, use),
   ]
@@ -218,6 +219,24 @@ function watchFamilies({ pipeline, selfChecks, canaries }: Runtime): readonly Fa
             { labels: {}, value: canaries.hits },
           ]),
         ]),
+  ]
+}
+
+function reviewFamilies({ reviews }: Seen, now: number): readonly Family[] {
+  const labels = (stage: string) => ({ kind: "stage", name: stage })
+  return [
+    gauge(
+      "weir_reviews",
+      "What a stage holds or held for a person to decide on, by state, of all processes",
+      reviews.map(({ stage, state, count }) => ({ labels: { ...labels(stage), state }, value: count })),
+    ),
+    gauge(
+      "weir_review_oldest_seconds",
+      "For how long the oldest that waits for a person has been held; absent when nothing waits",
+      reviews
+        .filter(({ state }) => state === "pending")
+        .map(({ stage, oldest }) => ({ labels: labels(stage), value: Math.max(0, now - oldest) / 1000 })),
+    ),
   ]
 }
 

@@ -8,6 +8,7 @@ import type { Log } from "../ports/log.ts"
 import type { Objects } from "../ports/objects.ts"
 import type { Store } from "../ports/store.ts"
 import type { Zone } from "../record.ts"
+import { openReviews } from "../review/reviews.ts"
 import { openVault } from "../vault/vault.ts"
 import type { ArrivalTimes } from "./arrival-times.ts"
 import type { Counters } from "./counters.ts"
@@ -59,7 +60,7 @@ export const groupOf = (pipeline: string, name: string): string => `${pipeline}.
 
 /** What contexts reach of a runtime. */
 export type ContextRuntime = Pick<Runtime, "pipeline" | "secrets" | "objects" | "counters" | "logger" | "now"> & {
-  readonly store: Pick<Store, "url" | "objects" | "vault">
+  readonly store: Pick<Store, "url" | "objects" | "vault" | "reviews">
 }
 
 /** The context of one plugin instance: it reaches what the pipeline binds to it, and nothing else.
@@ -108,6 +109,11 @@ export function contextFor(
     async vault(project, envelope, codes) {
       if (runtime.store.vault === undefined) throw fatal("vault-unsupported", "this Store keeps no vault")
       return openVault(runtime.store.vault, { projectKey: secret(project), envelopeKey: secret(envelope) }, codes)
+    },
+    reviews(project) {
+      const { reviews } = runtime.store
+      const place = { pipeline: pipeline.name, stage: name, projectKey: secret(project), now: runtime.now }
+      return reviews === undefined ? undefined : openReviews(reviews, place)
     },
     storeUrl: runtime.store.url,
     clock: { now: runtime.now },

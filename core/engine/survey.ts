@@ -1,3 +1,4 @@
+import type { ReviewCount } from "../ports/reviews.ts"
 import type { TaskState } from "../ports/store.ts"
 import type { Runtime } from "./runtime.ts"
 
@@ -7,6 +8,8 @@ export interface Seen {
   readonly heads: ReadonlyMap<string, readonly bigint[]>
   /** Of the stateful stages. */
   readonly tasks: readonly TaskState[]
+  /** Of the stages that hold something for a person. */
+  readonly reviews: readonly ReviewCount[]
 }
 
 const freshMs = 5000
@@ -20,6 +23,7 @@ export class Survey {
   readonly #runtime: Runtime
   #heads = new Map<string, readonly bigint[]>()
   #tasks: readonly TaskState[] = []
+  #reviews: readonly ReviewCount[] = []
   #lookedAt = Number.NEGATIVE_INFINITY
   #tasksAt = Number.NEGATIVE_INFINITY
   #looking: Promise<void> | undefined
@@ -41,7 +45,7 @@ export class Survey {
       await Promise.race([this.#looking, late])
       clearTimeout(timer)
     }
-    return { heads: this.#heads, tasks: this.#tasks }
+    return { heads: this.#heads, tasks: this.#tasks, reviews: this.#reviews }
   }
 
   async #look(): Promise<void> {
@@ -64,6 +68,7 @@ export class Survey {
 
   async #lookAtTasks(): Promise<void> {
     const { store, pipeline, elapsed } = this.#runtime
+    if (elapsed() - this.#tasksAt >= tasksFreshMs) this.#reviews = (await store.reviews?.counts(pipeline.name)) ?? []
     if (store.tasks === undefined || elapsed() - this.#tasksAt < tasksFreshMs) return
     this.#tasks = await store.tasks(pipeline.name)
     this.#tasksAt = elapsed()

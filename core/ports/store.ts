@@ -1,4 +1,5 @@
 import type { Timer } from "../plugin.ts"
+import type { ReviewTables } from "./reviews.ts"
 import type { VaultTables } from "./vault.ts"
 
 /** A task's place in one of its inputs. `time` and `checksum` are of the last record read, so that a topic that was recreated
@@ -152,5 +153,7 @@ export interface Store {
   scrub?(): Promise<void>
   /** The reverse vault; a Store without it serves projects without a vault. */
   readonly vault?: VaultTables
+  /** The review queue; on a Store without it nothing is held for a person, and what is refused stays a dead letter. */
+  readonly reviews?: ReviewTables
   close(): Promise<void>
 }

@@ -23,6 +23,14 @@ export function nextLine(
   return { ...line, hash: hashOf(auditKey, project, last?.hash ?? nothingBefore, line) }
 }
 
+/** Whether a line is what was written after the one with that hash. */
+export const isLineOf = (
+  auditKey: Uint8Array,
+  project: string,
+  before: Uint8Array | undefined,
+  line: VaultLine,
+): boolean => Buffer.compare(hashOf(auditKey, project, before ?? nothingBefore, line), line.hash) === 0
+
 /** A place of the chain that can be noted down elsewhere: `NUMBER:HASH`. The lines up to it can then not be taken away unseen. */
 export const placeOf = (line: VaultLine | undefined): string =>
   line === undefined ? "0:" : `${line.number}:${Buffer.from(line.hash).toString("hex")}`

@@ -50,6 +50,14 @@ export interface Policy {
   readonly local?: LocalTime
 }
 
+/** Verdicts on an instance that a person lifted. */
+export interface Reviewed {
+  readonly text: boolean
+  readonly face: boolean
+}
+
+const notReviewed: Reviewed = { text: false, face: false }
+
 /** What is known of one instance from outside its bytes. */
 export interface InstanceContext {
   /** The pseudonyms of the person; without them the instance is refused, `no-person`. */
@@ -61,6 +69,9 @@ export interface InstanceContext {
   /** Under Clean Pixel Data, what became of the pictures before: `read` all were, and what identifies was taken out; `changed` some of
    * it was there; `sampled` the instance is of a series of which a sample was. */
   readonly pixels?: "read" | "changed" | "sampled" | undefined
+  /** What a person looked at and let through: the text of its pictures (`pixels` then says what became of them), its face. Nothing else
+   * is lifted, and the object says so. */
+  readonly reviewed?: Reviewed
   /** More identifiers of the person, besides those in the object, that must not be found in the result: else `identifier-left`. */
   readonly identifiers?: readonly string[]
   /** Is told what decided on each element, in the order of the output. */
@@ -175,13 +186,19 @@ class Deidentifier {
       throw new RangeError("safe-harbor keeps neither true dates nor UIDs")
   }
 
-  private statements(coding: Coding, face: FaceState): readonly Insertion[] {
-    const key = `${coding.explicit} ${coding.bigEndian} ${face}`
+  private statements(coding: Coding, face: FaceState, reviewed: Reviewed): readonly Insertion[] {
+    const key = `${coding.explicit} ${coding.bigEndian} ${face} ${reviewed.text} ${reviewed.face}`
     const known = this.said.get(key)
     if (known !== undefined) return known
-    const made = statements(this.policy.options, coding, face, this.policy.legal)
+    const made = statements(this.optionsFor(reviewed), coding, face, this.policy.legal, reviewed.text || reviewed.face)
     this.said.set(key, made)
     return made
+  }
+
+  /** Who looks at pictures does what Clean Pixel Data asks for (PS3.15 E.3.1). */
+  private optionsFor({ text }: Reviewed): readonly ProfileOption[] {
+    const { options } = this.policy
+    return text && !options.includes("clean-pixel-data") ? [...options, "clean-pixel-data" as const].sort() : options
   }
 
   private caseOf(parsed: Parsed, summary: Summary, person: Pseudonyms, { own, all, names, trace }: Searched): Case {
@@ -216,7 +233,7 @@ class Deidentifier {
     summary: Summary,
     its: Case,
     face: FaceState,
-    pixels: InstanceContext["pixels"],
+    { pixels, reviewed = notReviewed }: InstanceContext,
   ): Released {
     const { pseudonyms: person, counts } = its
     if (this.dates === "shifted" && !(Number.isInteger(person.shiftDays) && person.shiftDays > 0))
@@ -230,8 +247,9 @@ class Deidentifier {
       { tag: 0x00100010, vr: PN, value: ascii(person.patientName()) },
       { tag: 0x00100020, vr: LO, value: ascii(person.patientId()) },
     ]
-    rewrite(its, output, parsed.dataSet, withPixels([...identity, ...this.statements(coding, face)], pixels))
-    const report = { counts, options: this.policy.options, facesAllowed: face === "allowed" }
+    const said = [...identity, ...this.statements(coding, face, reviewed)]
+    rewrite(its, output, parsed.dataSet, withPixels(said, pixels))
+    const report = { counts, options: this.optionsFor(reviewed), facesAllowed: face === "allowed" }
     return { kind: "released", ...splice(parsed, output, bodyStart), report, summary: now }
   }
 
@@ -245,8 +263,8 @@ class Deidentifier {
     const parsed = parse(input, { skipPrivate: true, safePrivate })
     if (parsed.kind === "more") return parsed
     const summary = summaryOf(parsed)
-    const { person, series, facesCleaned = false } = context
-    const faces = facesCleaned ? "allow" : this.policy.faces
+    const { person, series, facesCleaned = false, reviewed = notReviewed } = context
+    const faces = facesCleaned || reviewed.face ? "allow" : this.policy.faces
     const decided = {
       pixels: context.pixels === "changed" ? ("read" as const) : context.pixels,
       ...(series === undefined ? {} : { series }),
@@ -254,7 +272,7 @@ class Deidentifier {
     const refusal = refusalOf(parsed, summary, {
       hasPerson: person !== undefined,
       faces,
-      options: this.policy.options,
+      options: this.optionsFor(reviewed),
       ...decided,
     })
     if (refusal !== undefined) return refusal
@@ -270,7 +288,7 @@ class Deidentifier {
       names: known.names,
       trace: context.trace,
     })
-    const verdict = this.release(parsed, summary, its, face, context.pixels)
+    const verdict = this.release(parsed, summary, its, face, context)
     const left = selfCheck(parsed, its, { ...known, texts: identifiers })(verdict)
     return left.length === 0 ? verdict : refuse("identifier-left", left[0])
   }

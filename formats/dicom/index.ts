@@ -15,7 +15,16 @@ export { Values } from "./values.ts"
 export { charsetOf, decodeText, encodeText } from "./charset.ts"
 export type { Charset } from "./charset.ts"
 export { deidentifier, deidentifyInstance } from "./deidentify.ts"
-export type { Deidentify, InstanceContext, Policy, Released, ReleasedSummary, Report, Verdict } from "./deidentify.ts"
+export type {
+  Deidentify,
+  InstanceContext,
+  Policy,
+  Released,
+  ReleasedSummary,
+  Report,
+  Reviewed,
+  Verdict,
+} from "./deidentify.ts"
 export { optionsFault, profileEdition, profileOptions } from "./profile.ts"
 export type { ProfileOption } from "./profile.ts"
 export type { Counts, Pseudonyms } from "./pseudonyms.ts"

@@ -9,9 +9,9 @@ import { CS, LO, SH, SQ, ST } from "./vr.ts"
 const latin1 = (text: string): Uint8Array => Buffer.from(text.length % 2 === 0 ? text : `${text} `, "latin1")
 
 /** Values of (0012,0063), at most 64 characters each. */
-function methodText(options: readonly ProfileOption[], facesAllowed: boolean, by: readonly string[]): string {
+function methodText(options: readonly ProfileOption[], notes: readonly string[]): string {
   const profile = `Weir PS3.15 ${profileEdition} Basic Application Confidentiality Profile`
-  return [profile, ...options, ...by, ...(facesAllowed ? ["faces allowed"] : [])].join("\\")
+  return [profile, ...options, ...notes].join("\\")
 }
 
 function methodSequence(options: readonly ProfileOption[], coding: Coding): Uint8Array {
@@ -38,23 +38,26 @@ const legalText: Readonly<Record<LegalProfile, string>> = {
 export type FaceState = "cleaned" | "allowed" | "none"
 
 /** What every released data set says of itself: PS3.15 E.1.1 and E.3.2, PS3.3 C.7.1.1, C.7.6.1 and C.12.1. Where there was no face to
- * judge, Recognizable Visual Features (0028,0302) stays as it was. */
+ * judge, Recognizable Visual Features (0028,0302) stays as it was.
+ * @param reviewed whether a person let it through */
 export function statements(
   options: readonly ProfileOption[],
   coding: Coding,
   face: FaceState,
   legal?: LegalProfile,
+  reviewed = false,
 ): readonly Insertion[] {
   const modified = options.includes("retain-longitudinal-modified-dates")
   const full = options.includes("retain-longitudinal-full-dates")
+  const notes = [
+    ...(legal === undefined ? [] : [legalText[legal]]),
+    ...(face === "allowed" ? ["faces allowed"] : []),
+    ...(reviewed ? ["reviewed by a person"] : []),
+  ]
   const dates = modified ? "MODIFIED" : full ? "UNMODIFIED" : "REMOVED"
   return [
     { tag: 0x00120062, vr: CS, value: latin1("YES") },
-    {
-      tag: 0x00120063,
-      vr: LO,
-      value: latin1(methodText(options, face === "allowed", legal === undefined ? [] : [legalText[legal]])),
-    },
+    { tag: 0x00120063, vr: LO, value: latin1(methodText(options, notes)) },
     { tag: 0x00120064, vr: SQ, value: methodSequence(options, coding) },
     ...(face === "none" ? [] : [{ tag: 0x00280302, vr: CS, value: latin1(face === "cleaned" ? "NO" : "YES") }]),
     { tag: 0x00280303, vr: CS, value: latin1(dates) },

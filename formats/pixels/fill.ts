@@ -11,6 +11,15 @@ export interface Rectangle {
   readonly height: number
 }
 
+/** A rectangle of one frame, numbered from 0, or of every frame. */
+export interface FrameArea extends Rectangle {
+  readonly frame?: number
+}
+
+/** The areas that lie in a frame. */
+export const areasIn = (areas: readonly FrameArea[], at: number): readonly FrameArea[] =>
+  areas.filter(({ frame }) => frame === undefined || frame === at)
+
 /** The rectangle in whole pixels that holds another with a margin, cut at the edges of the frame. */
 export function around(
   { x, y, width, height }: Rectangle,

@@ -5,8 +5,8 @@ import type { Frame } from "./decode.ts"
 import { describe } from "./description.ts"
 import type { PixelDescription } from "./description.ts"
 import { encodeJ2k, encodeJpegLs, encodeNative, encodeRleFrame, isTransformed } from "./encode.ts"
-import { around, filled } from "./fill.ts"
-import type { Rectangle } from "./fill.ts"
+import { areasIn, around, filled } from "./fill.ts"
+import type { FrameArea, Rectangle } from "./fill.ts"
 import { frameBytes, nativeBits, pixelElement } from "./frame-bytes.ts"
 import { displayOf } from "./render.ts"
 import { withElements } from "./replace.ts"
@@ -36,7 +36,7 @@ const inPairs = ({ x, width, ...rest }: Rectangle): Rectangle => {
 }
 
 /** Native pixel data with its rectangles black and every other byte as it was. */
-async function nativeRedacted(parsed: Parsed, its: PixelDescription, areas: readonly Rectangle[]): Promise<Uint8Array> {
+async function nativeRedacted(parsed: Parsed, its: PixelDescription, areas: readonly FrameArea[]): Promise<Uint8Array> {
   const element = pixelElement(parsed)!
   const out = Buffer.from(parsed.source.bytes(element.valueStart, element.valueEnd))
   const size = nativeBits(its) / 8
@@ -44,10 +44,12 @@ async function nativeRedacted(parsed: Parsed, its: PixelDescription, areas: read
   const display = displayOf(parsed, its)
   const halved = its.photometric === "YBR_FULL_422"
   for (const [at, bytes] of frameBytes(parsed, its).entries()) {
+    const own = areasIn(areas, at)
+    if (own.length === 0) continue
     const frame = await decodeFrame(bytes, its)
     const target = out.subarray(at * size, (at + 1) * size)
-    if (halved) fill422(target, its, areas.map(inPairs))
-    else target.set(encodeNative(filled(frame, its, display, areas), its, its.bigEndian, its.planar))
+    if (halved) fill422(target, its, own.map(inPairs))
+    else target.set(encodeNative(filled(frame, its, display, own), its, its.bigEndian, its.planar))
   }
   return out
 }
@@ -108,14 +110,15 @@ function transcoded(frames: readonly Frame[], its: PixelDescription): Changes {
 async function encapsulatedRedacted(
   parsed: Parsed,
   its: PixelDescription,
-  areas: readonly Rectangle[],
+  areas: readonly FrameArea[],
 ): Promise<Redacted> {
   const isDct = /\.4\.5[01]$/.test(its.transferSyntax)
   if (isDct && its.samplesPerPixel === 3 && !its.photometric.startsWith("YBR"))
     throw unsupported("a JPEG whose colour transform is not told")
   const display = displayOf(parsed, its)
   const frames: Frame[] = []
-  for (const bytes of frameBytes(parsed, its)) frames.push(filled(await decodeFrame(bytes, its), its, display, areas))
+  for (const [at, bytes] of frameBytes(parsed, its).entries())
+    frames.push(filled(await decodeFrame(bytes, its), its, display, areasIn(areas, at)))
   const own = await coded(frames, its)
   const changes: Changes =
     own === undefined
@@ -131,12 +134,17 @@ async function encapsulatedRedacted(
   return { bytes: withElements(parsed, transferSyntax, changes), transferSyntax, transcoded: own === undefined }
 }
 
-/** Fills rectangles of every frame with black: in the transfer syntax of the file where its coding can be written without loss (native,
+const within = (area: FrameArea, its: PixelDescription): FrameArea => {
+  const { frame } = area
+  return frame === undefined ? around(area, 0, its) : { ...around(area, 0, its), frame }
+}
+
+/** Fills rectangles of every frame, or of the frames that they name, with black: in the transfer syntax of the file where its coding can be written without loss (native,
  * RLE, JPEG-LS, JPEG 2000), else as Explicit VR Little Endian. All other samples decode to what they decoded to before. Throws
  * PixelsUnreadable where that cannot be done. */
-export async function redact(parsed: Parsed, areas: readonly Rectangle[]): Promise<Redacted> {
+export async function redact(parsed: Parsed, areas: readonly FrameArea[]): Promise<Redacted> {
   const its = describe(parsed)
-  const whole = areas.map((area) => around(area, 0, its)).filter(({ width, height }) => width > 0 && height > 0)
+  const whole = areas.map((area) => within(area, its)).filter(({ width, height }) => width > 0 && height > 0)
   if (frameCoding(its.transferSyntax) !== "native") return encapsulatedRedacted(parsed, its, whole)
   const element = pixelElement(parsed)!
   const value = await nativeRedacted(parsed, its, whole)

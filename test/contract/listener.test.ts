@@ -139,6 +139,11 @@ describe("a run with a listener", { timeout: 120_000 }, () => {
     expect(await get("/healthz")).toMatchObject({ status: 200, body: "ok\n" })
     await expect.poll(() => get("/readyz"), { timeout: 20_000 }).toMatchObject({ status: 200 })
     await running!.started
+    const store = await drivers.store({ driver: "embedded", dir: ".weir/store" }, bench.folder)
+    const facts = { sopInstanceUid: "", object: { key: "", size: 0, sha256: "" }, redactable: true, boxes: [] }
+    const review = { id: "1", stage: "sifting", person: "p", subject: "s", reason: "r", input: "a[0]@1", facts }
+    await store.reviews!.hold("ops", { ...review, held: Date.now() - 5000 })
+    await store.close()
     await bench.knobs.append("first")
     for (const key of ["refuse-1", "drop-1", "drop-2"]) await bench.knobs.append(key)
     await expect.poll(() => bench.knobs.written, { timeout: 20_000 }).toContain("first")
@@ -165,6 +170,8 @@ describe("a run with a listener", { timeout: 120_000 }, () => {
     expect(samples.get('weir_arrival_to_sink_seconds_count{kind="sink",name="shelf"}')).toBeGreaterThan(0)
     expect(samples.get('weir_sink_write_delay_seconds_count{kind="sink",name="shelf"}')).toBeGreaterThan(0)
     expect(samples.get('weir_step_duration_seconds_count{kind="stage",name="sifting"}')).toBeGreaterThan(0)
+    expect(samples.get('weir_reviews{kind="stage",name="sifting",state="pending"}')).toBe(1)
+    expect(samples.get('weir_review_oldest_seconds{kind="stage",name="sifting"}')).toBeGreaterThanOrEqual(5)
     expect(samples.get("weir_ready")).toBe(0)
     expect(samples.get("process_resident_memory_bytes")).toBeGreaterThan(1e7)
     // Keys are no codes, and get into no label.

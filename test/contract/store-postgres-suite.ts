@@ -72,6 +72,7 @@ export function postgresSuite(name: string, server: () => string): void {
         [2, "0002-waiting"],
         [3, "0003-vault"],
         [4, "0004-counted"],
+        [5, "0005-reviews"],
       ])
       await again.close()
     })

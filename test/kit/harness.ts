@@ -52,6 +52,7 @@ export function testContext(given: TestContext = {}): Context {
     objects: missing("objects"),
     identity: { namespaces: [], key: missing("identity key") },
     vault: missing("vault"),
+    reviews: () => undefined,
     storeUrl: "",
     clock: { now: () => 0 },
     log: { info: () => {}, warn: () => {}, error: () => {} },

@@ -3,8 +3,10 @@ import type { Refused } from "../../formats/dicom/index.ts"
 import { planDefacing } from "../deface/index.ts"
 import type { Defacing, Held, Member } from "../deface/index.ts"
 import { decodeSlice } from "./decode-slice.ts"
+import type { Reviewed } from "../../formats/dicom/index.ts"
 import { deidentifyOriginal, readPixels } from "./dicom-original.ts"
 import type { Original, PixelReading, PixelsSeen, ReleasedObject, Unfit } from "./dicom-original.ts"
+import type { PixelsHeld } from "./pixels/clean-pixels.ts"
 import type { DicomPolicy, Person } from "./dicom-policy.ts"
 
 /** Plans that are kept: one is made for a series, and used for each of its instances; some megabytes each. */
@@ -46,11 +48,17 @@ export class Faces {
     person: Person | undefined,
     series: FaceSeries,
     pixels?: PixelReading,
-  ): Promise<ReleasedObject | Refused | Unfit> {
+    reviewed?: Reviewed,
+  ): Promise<ReleasedObject | Refused | Unfit | PixelsHeld> {
     const plan = await this.#plan(series)
     if (plan.kind === "held") return faceStays(plan)
     const { deidentify } = this.#policy
-    const context = { person: person?.dicom, series: { risk: "face-risk" }, facesCleaned: true } as const
+    const context = {
+      person: person?.dicom,
+      series: { risk: "face-risk" as const },
+      facesCleaned: true,
+      ...(reviewed === undefined ? {} : { reviewed }),
+    }
     const untouched: PixelsSeen = { kind: "seen", original, pixels: undefined }
     const seen = pixels === undefined ? untouched : await readPixels(original, deidentify, context, pixels)
     if (seen.kind === "refused") return seen

@@ -10,7 +10,8 @@ import type {
 } from "../../formats/dicom/index.ts"
 import { sliceEvidence } from "../deface/index.ts"
 import type { InstanceEvidence } from "./dicom-series.ts"
-import type { PixelCleaner } from "./pixels/clean-pixels.ts"
+import { redactReviewed } from "./pixels/clean-pixels.ts"
+import type { PixelCleaner, PixelsHeld, ReviewedPixels } from "./pixels/clean-pixels.ts"
 
 /** The bytes of an original, wherever they are. `read` gives exactly [from, to), or rejects. */
 export interface Original {
@@ -109,7 +110,7 @@ export async function deidentifyOriginal(
   deidentify: Deidentify,
   context: InstanceContext,
   pixels?: PixelReading,
-): Promise<ReleasedObject | Refused | Unfit> {
+): Promise<ReleasedObject | Refused | Unfit | PixelsHeld> {
   if (pixels === undefined) return spliced(original, deidentify, context)
   const seen = await readPixels(original, deidentify, context, pixels)
   return seen.kind === "refused" ? seen : spliced(seen.original, deidentify, { ...context, pixels: seen.pixels })
@@ -129,9 +130,12 @@ async function spliced(
 
 /** Who reads the pictures of an instance. */
 export interface PixelReading {
-  readonly cleaner: PixelCleaner
+  /** undefined: nobody but a person. */
+  readonly cleaner: PixelCleaner | undefined
   /** Whether the instance is to be read where a sample of its series suffices; asked only then. */
   readonly inSample: () => boolean | Promise<boolean>
+  /** What a person decided on its pictures. */
+  readonly reviewed?: ReviewedPixels
 }
 
 /** An original whose pictures were looked at as its header asks: changed where they said who it is. */
@@ -148,20 +152,24 @@ export async function readPixels(
   original: Original,
   deidentify: Deidentify,
   context: InstanceContext,
-  { cleaner, inSample }: PixelReading,
-): Promise<PixelsSeen | Refused | Unfit> {
+  { cleaner, inSample, reviewed }: PixelReading,
+): Promise<PixelsSeen | Refused | Unfit | PixelsHeld> {
   const found = await spliced(original, deidentify, { ...context, pixels: "read" })
   if (found.kind === "refused") return found
   if (original.size > mostHeld) return unfit("too-large", "pixels")
   const bytes = await original.read(0, original.size)
-  const reading = cleaner.reading(bytes)
-  if (reading === "none") return { kind: "seen", original, pixels: undefined }
-  const read = reading === "each" || (await inSample())
-  const result = read ? await cleaner.clean(bytes, context.identifiers ?? []) : ({ kind: "read" } as const)
+  const reading = cleaner?.reading(bytes) ?? "each"
+  if (reading === "none" && reviewed === undefined) return { kind: "seen", original, pixels: undefined }
+  const read = reading === "each" || reviewed !== undefined || (await inSample())
+  const look = () =>
+    cleaner === undefined || reading === "none"
+      ? redactReviewed(bytes, reviewed ?? { lifts: new Set(), areas: [] })
+      : cleaner.clean(bytes, context.identifiers ?? [], reviewed)
+  const result = read ? await look() : ({ kind: "read" } as const)
   if (result.kind === "refused") return result
   if (result.kind === "changed") return { kind: "seen", original: inMemory(result.bytes), pixels: "changed" }
   // A sample says nothing of the others: what is in it is told like what is not.
-  return { kind: "seen", original, pixels: reading === "sample" ? "sampled" : "read" }
+  return { kind: "seen", original, pixels: reading === "sample" && reviewed === undefined ? "sampled" : "read" }
 }
 
 const inMemory = (bytes: Uint8Array): Original => ({

@@ -232,11 +232,12 @@ export class DicomPolicy {
   }
 
   /** The profile and options that ran, for records.
-   * @param facesAllowed whether a series that may show a face was let through */
-  profile(facesAllowed: boolean): string {
+   * @param facesAllowed whether a series that may show a face was let through
+   * @param reviewed whether a person let it through */
+  profile(facesAllowed: boolean, reviewed = false): string {
     const named = this.#profile === undefined ? [] : [this.#profile]
     const parts = [`weir-ps3.15-${profileEdition}-basic`, ...named, ...this.#options]
-    return [...parts, ...(facesAllowed ? ["faces-allowed"] : [])].join(" ")
+    return [...parts, ...(facesAllowed ? ["faces-allowed"] : []), ...(reviewed ? ["reviewed"] : [])].join(" ")
   }
 
   /** Changes when anything does that verdicts depend on; holds nothing of the key but a pseudonym under it. */

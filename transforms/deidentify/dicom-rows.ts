@@ -6,6 +6,9 @@ export type Place = readonly [topic: string, partition: number, offset: string]
 
 export const placeOf = ({ topic, partition, offset }: Position): Place => [topic, partition, String(offset)]
 
+/** The same as dead letters tell it. */
+export const placeText = ([topic, partition, offset]: Place): string => `${topic}[${partition}]@${offset}`
+
 export const positionOf = ([topic, partition, offset]: Place): Position => ({
   topic,
   partition,

@@ -7,6 +7,7 @@ import { eachObject } from "./dicom-pool.ts"
 import { instanceSort, partSort, partUids, partsOf, studySort } from "./dicom-rows.ts"
 import type { InstanceRow, PartRow, StudyRow, Verdict } from "./dicom-rows.ts"
 import { decideSeries, faceSeriesOf } from "./dicom-decide.ts"
+import { isReviewable } from "./dicom-review.ts"
 import { isFaceCleaned } from "./dicom-series.ts"
 import type { Risk } from "./dicom-series.ts"
 import { Kept } from "./dicom-store.ts"
@@ -14,6 +15,7 @@ import { curatedStudyOf, listedParts } from "./dicom-study.ts"
 import type { Told } from "./dicom-policy.ts"
 import { examineStated, verdictOn } from "./dicom-verdict.ts"
 import type { Border } from "./dicom-verdict.ts"
+import { firstOf } from "./dicom-work.ts"
 import type { StudyName, WorkList } from "./dicom-work.ts"
 
 /** What one step does at most; the next one goes on. */
@@ -144,12 +146,25 @@ export class Slice {
       async (one) => {
         const { key, sop, risk } = one
         const face = isFaceCleaned(risk) ? faceSeriesOf(one, all, this.#border, this.#kept) : undefined
-        one.verdict = await verdictOn({ key, sop, risk, face, stated: one.row!.stated! }, this.#border, this.#kept)
+        const { stated, at } = one.row!
+        one.verdict = await verdictOn({ key, sop, risk, face, stated: stated!, at }, this.#border, this.#kept)
       },
     )
     for (const one of todo.slice(0, fitting)) this.#end(one)
+    await this.#endReviews(todo.slice(0, fitting))
     const left = todo[fitting]
     return left === undefined ? whole : studies.findIndex(({ listed }) => listed?.includes(left) === true)
+  }
+
+  /** What passed, whoever decided, waits for nobody. */
+  async #endReviews(ended: readonly Listed[]): Promise<void> {
+    const { reviews } = this.#border
+    if (reviews === undefined) return
+    const passed = ended.filter(({ verdict }) => verdict?.released !== undefined)
+    await reviews.end(
+      passed.map(({ sop, row }) => reviews.subject(sop, row!.stated!)),
+      "passed",
+    )
   }
 
   /** Takes back what stands of series that are refused now, at once. */
@@ -264,16 +279,6 @@ function listedOf(
   }))
 }
 
-/** The first of lists of lists, at most so many, and how many of the lists are among them as a whole. */
-function firstOf<T>(lists: readonly (readonly T[])[], atMost: number): { readonly todo: readonly T[]; whole: number } {
-  const todo: T[] = []
-  for (const [whole, list] of lists.entries()) {
-    if (todo.length + list.length > atMost) return { todo: [...todo, ...list.slice(0, atMost - todo.length)], whole }
-    todo.push(...list)
-  }
-  return { todo, whole: lists.length }
-}
-
 /** One that could not be read is tried again with the next version of its study. */
 const needsHeader = ({ part: { evidence, unread }, under }: Listed): boolean =>
   evidence === undefined && (unread === undefined || (isUnread(unread.refusal.reason) && unread.study !== under))
@@ -284,7 +289,10 @@ const isDecided = ({ part: { ended }, risk, under }: Listed): boolean =>
 /** What is known without reading: the same bytes were decided on under the same decision, or their header could not be read. */
 function knownVerdict({ part: { unread, evidence }, row, risk }: Listed): Verdict | undefined {
   if (evidence === undefined) return { risk, refused: unread!.refusal }
-  return row!.verdict?.risk === risk ? row!.verdict : undefined
+  const known = row!.verdict
+  // A person may have decided since.
+  const open = known?.refused !== undefined && isReviewable(known.refused.reason)
+  return known?.risk === risk && !open ? known : undefined
 }
 
 /** How many of the first have originals of so many bytes; at least one. */

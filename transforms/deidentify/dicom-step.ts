@@ -39,6 +39,7 @@ export class BorderStep {
     let waiting = 0
     for (const change of instances) waiting += this.#foldInstance(change, emitter, out, state)
     if (waiting !== 0) this.#border.count("waiting", "study-not-assembled", waiting)
+    await this.#endReviews(instances)
     for (const change of studies) this.#foldStudy(change, emitter, out, state, work)
     await this.#queueListed(instances, state, work)
     // A part of the work in each step: timers only fire while there is nothing to read.
@@ -68,6 +69,20 @@ export class BorderStep {
       )
     if (known === undefined) state.put([[...policyRow, fingerprint]])
     this.#policyChecked = true
+  }
+
+  /** What was held of instances that left, or came with other bytes, waits for nobody. */
+  async #endReviews(changes: readonly ChangedInstance[]): Promise<void> {
+    const { reviews } = this.#border
+    if (reviews === undefined) return
+    const gone = changes.filter(({ was, row }) => {
+      const before = was?.failed === true ? was.stated : undefined
+      return before !== undefined && before.object.sha256 !== row.stated?.object.sha256
+    })
+    await reviews.end(
+      gone.map(({ sop, was }) => reviews.subject(sop, was!.stated!)),
+      "gone",
+    )
   }
 
   /** Keeps what an instance states now; gives by how many more or fewer wait. */

@@ -1,13 +1,16 @@
 import { WeirError, rowId } from "../../core/index.ts"
-import type { Context, CuratedInstance, Objects, State } from "../../core/index.ts"
+import type { Context, CuratedInstance, Objects, ReviewDecision, State } from "../../core/index.ts"
 import { deidentifyCoded } from "./dicom-coded.ts"
 import { examine } from "./dicom-original.ts"
-import type { Examined, ReleasedObject } from "./dicom-original.ts"
+import type { Examined, Original, ReleasedObject } from "./dicom-original.ts"
 import type { DicomPolicy } from "./dicom-policy.ts"
 import type { FaceSeries, Faces } from "./dicom-faces.ts"
+import { canFollow, isReviewable, lifting, nothingLifted, rejectedReason } from "./dicom-review.ts"
+import type { Lifted, ReviewQueue } from "./dicom-review.ts"
 import { under } from "./dicom-series.ts"
 import type { Risk } from "./dicom-series.ts"
-import type { InstanceRow, Refusal, Stated, Verdict } from "./dicom-rows.ts"
+import { placeText } from "./dicom-rows.ts"
+import type { InstanceRow, Place, Refusal, Stated, Verdict } from "./dicom-rows.ts"
 import { checked, hashOf, originalIn } from "./dicom-store.ts"
 import type { Kept } from "./dicom-store.ts"
 
@@ -20,6 +23,8 @@ export interface Border {
   /** Says which objects a row named before and names now. */
   refer(state: State, before: InstanceRow | undefined, now: InstanceRow): void
   readonly count: Context["count"]
+  /** Where what is held waits for a person; without it what is refused stays refused. */
+  readonly reviews?: ReviewQueue
 }
 
 /** A bad record's error as the reason of a refusal; anything else is the step's failure. */
@@ -60,29 +65,40 @@ export interface Deciding {
   readonly key: string
   readonly sop: string
   readonly stated: Stated
+  /** Where its record was read. */
+  readonly at: Place
   readonly risk: Risk
   readonly face: FaceSeries | undefined
 }
 
-/** Decides on an instance, and stores the result where it is released. */
-export async function verdictOn(
-  { key, sop, stated, risk, face }: Deciding,
-  border: Border,
-  kept: Kept,
-): Promise<Verdict> {
-  const { policy, faces, from, count } = border
+/** Decides on an instance, and stores the result where it is released. What a person decided on the same bytes lifts the verdict that
+ * was reviewed, when it is found again, and no other. */
+export async function verdictOn(deciding: Deciding, border: Border, kept: Kept): Promise<Verdict> {
+  const { key, sop, stated, risk } = deciding
+  const { from, count } = border
   try {
     const original = originalIn(from, stated.object.key, stated.object.size, kept)
-    const pixels =
-      policy.pixels === undefined ? undefined : { cleaner: policy.pixels, inSample: () => policy.inShare(sop) }
-    const { found, study } = await deidentifyCoded(
-      { original, key, study: stated.study, risk, face, pixels },
-      policy,
-      faces,
-    )
-    if (face !== undefined && found.kind === "released") count("faces-cleaned", "face-risk")
-    if (found.kind === "refused") return { risk, refused: refusalOf(under(risk, found)) }
-    return { risk, released: await store(study, found, border) }
+    let decisions: ReadonlyMap<string, ReviewDecision> | undefined
+    const held = { person: key, sop, stated, input: placeText(deciding.at) }
+    for (let lifted = nothingLifted; ;) {
+      const { found, study } = await deidentified(deciding, original, lifted, border)
+      if (found.kind === "released") {
+        if (deciding.face !== undefined && lifted.reviewed?.face !== true) count("faces-cleaned", "face-risk")
+        return { risk, released: await store(study, found, border, lifted.reviewed !== undefined) }
+      }
+      const refused = refusalOf(under(risk, found))
+      const { reason } = refused
+      if (border.reviews === undefined || !isReviewable(reason) || lifted.lifts.has(reason)) return { risk, refused }
+      decisions ??= await border.reviews.decisions(held)
+      const decision = decisions.get(reason)
+      if (decision === undefined) {
+        await border.reviews.hold(held, refused, "boxes" in found ? (found.boxes ?? []) : [], original)
+        return { risk, refused }
+      }
+      if (decision.verdict === "rejected") return { risk, refused: { reason: rejectedReason, detail: reason } }
+      if (!canFollow(reason, decision)) return { risk, refused }
+      lifted = lifting(lifted, reason, decision)
+    }
   } catch (thrown) {
     return { risk, refused: refusalFrom(thrown) }
   } finally {
@@ -90,8 +106,26 @@ export async function verdictOn(
   }
 }
 
+/** An instance de-identified, or why not, with what people lifted so far. */
+function deidentified(
+  { key, sop, stated, risk, face }: Deciding,
+  original: Original,
+  { reviewed, ...pictures }: Lifted,
+  { policy, faces }: Border,
+) {
+  const text = reviewed?.text === true ? { reviewed: pictures } : {}
+  const read = policy.pixels !== undefined || reviewed?.text === true
+  const pixels = read ? { cleaner: policy.pixels, inSample: () => policy.inShare(sop), ...text } : undefined
+  return deidentifyCoded({ original, key, study: stated.study, risk, face, pixels, reviewed }, policy, faces)
+}
+
 /** @param study the UID that stands for the study */
-async function store(study: string, object: ReleasedObject, { policy, to, count }: Border): Promise<CuratedInstance> {
+async function store(
+  study: string,
+  object: ReleasedObject,
+  { policy, to, count }: Border,
+  reviewed: boolean,
+): Promise<CuratedInstance> {
   const sha256 = await hashOf(object)
   // Keyed by content, under the project's own UID also where UIDs are retained: nothing of the original is in a name.
   const key = `dicom/${study}/${sha256}.dcm`
@@ -110,7 +144,7 @@ async function store(study: string, object: ReleasedObject, { policy, to, count 
     modality: summary.modality,
     bodyPart: summary.bodyPart,
     instanceNumber: int32(summary.instanceNumber),
-    profile: policy.profile(report.facesAllowed),
+    profile: policy.profile(report.facesAllowed, reviewed),
   }
 }
 

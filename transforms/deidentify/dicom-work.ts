@@ -61,3 +61,16 @@ export class WorkList {
     else if (head < tail) this.#state.cancel(timer.key, timer.name)
   }
 }
+
+/** The first of lists of lists, at most so many, and how many of the lists are among them as a whole. */
+export function firstOf<T>(
+  lists: readonly (readonly T[])[],
+  atMost: number,
+): { readonly todo: readonly T[]; whole: number } {
+  const todo: T[] = []
+  for (const [whole, list] of lists.entries()) {
+    if (todo.length + list.length > atMost) return { todo: [...todo, ...list.slice(0, atMost - todo.length)], whole }
+    todo.push(...list)
+  }
+  return { todo, whole: lists.length }
+}

@@ -15,6 +15,7 @@ import { dicomFaults, options, policyFrom, statementOf } from "./dicom-options.t
 import type { DicomOptions } from "./dicom-options.ts"
 import { Faces } from "./dicom-faces.ts"
 import { originalsOf, releasedOf } from "./dicom-rows.ts"
+import { ReviewQueue } from "./dicom-review.ts"
 import { BorderStep } from "./dicom-step.ts"
 import type { Border } from "./dicom-verdict.ts"
 import { checkProfile, codesOf, profileOf, profileSecrets } from "./profile.ts"
@@ -45,8 +46,10 @@ export function borderOf(given: DicomOptions, context: Context, codes?: Codes): 
   checkProfile(given, [zone], dicomFaults(given, [zone]))
   const policy = policyFrom(given, context.secret(given.key), undefined, codes)
   const above = context.inputs["instances"]?.zone ?? "phi"
+  const reviews = context.reviews(given.key)
   return {
     policy,
+    ...(reviews === undefined ? {} : { reviews: new ReviewQueue(reviews, policy.fingerprint) }),
     faces: new Faces(policy),
     from: context.objects(above),
     to: context.objects(zone),

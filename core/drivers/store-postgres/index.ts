@@ -5,6 +5,7 @@ import { postgresError } from "./errors.ts"
 import { migrate } from "./migrate.ts"
 import { queryAs } from "./query.ts"
 import { objectReferences } from "./references.ts"
+import { reviewTables } from "./reviews.ts"
 import { tasksOf } from "./tasks.ts"
 import { Sessions, checkUrl, connection } from "./sessions.ts"
 import { vaultTables } from "./vault.ts"
@@ -45,6 +46,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     },
     objects: objectReferences(side),
     vault: vaultTables(side),
+    reviews: reviewTables(side),
     close: () => (closing ??= Promise.all([sessions.close(), side.close()]).then(() => {})),
   }
 }

@@ -8,10 +8,15 @@ export interface View {
   readonly picture: (contrast: Contrast) => Picture
 }
 
+/** A place, and how sure the reader was that text stands there, 0 to 1. */
+export interface Scored extends Rectangle {
+  readonly score: number
+}
+
 /** What was found in a frame: boxes that have to go, and boxes that nobody can tell text or tissue of. */
 export interface Seen {
-  readonly redact: readonly Rectangle[]
-  readonly unsure: readonly Rectangle[]
+  readonly redact: readonly Scored[]
+  readonly unsure: readonly Scored[]
 }
 
 /** Longest side, in pixels, that a picture is enlarged to. */
@@ -91,8 +96,8 @@ export async function look(view: View, person: TextPerson, reader: ReadText, car
   const scale = care === "briefly" ? Math.ceil(scaleFor(full) / 2) : scaleFor(full)
   const boxes = [...(await reader.read(full, scale))]
   if (care === "well") boxes.push(...(await reader.read(view.picture("window"), closerScale(full))))
-  const redact: Rectangle[] = []
-  const unsure: Rectangle[] = []
+  const redact: Scored[] = []
+  const unsure: Scored[] = []
   for (const box of boxes) {
     const first = judge(box, person)
     if (first === "keep") continue
