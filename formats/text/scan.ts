@@ -3,12 +3,14 @@ import type { Day } from "./calendar.ts"
 import { cue, cueFilter, cuesOf } from "./cues.ts"
 import type { Draft, FindingKind } from "./draft.ts"
 import { bitOf, fold, foldOf, hashStep, kindOf, kinds } from "./fold.ts"
+import { FacilityRules } from "./facility-rules.ts"
 import { fuzzyName, mayBeFuzzy } from "./fuzzy.ts"
 import type { OwnIds } from "./ids.ts"
 import { NameRules } from "./name-rules.ts"
 import { NumberRules } from "./number-rules.ts"
 import type { OwnName, OwnNames } from "./person.ts"
 import { PlaceRules } from "./place-rules.ts"
+import { SignatureRules } from "./signature-rules.ts"
 import type { DateOrder } from "./date-text.ts"
 import type { Maker } from "./surrogates.ts"
 import { isWord } from "./terms.ts"
@@ -41,6 +43,8 @@ export class Scan {
   readonly #names: NameRules
   readonly #numbers: NumberRules
   readonly #places: PlaceRules
+  readonly #facilities: FacilityRules
+  readonly #signatures: SignatureRules
   #at = 0
 
   constructor(text: string, known: Known) {
@@ -49,6 +53,8 @@ export class Scan {
     this.#names = new NameRules(this)
     this.#numbers = new NumberRules(this)
     this.#places = new PlaceRules(this)
+    this.#facilities = new FacilityRules(this)
+    this.#signatures = new SignatureRules(text, this.#names)
   }
 
   /** Adds a finding. */
@@ -59,7 +65,7 @@ export class Scan {
   run(): readonly Draft[] {
     const { text } = this
     const { length } = text
-    this.#names.line(0)
+    this.#signatures.line(0)
     while (this.#at < length) {
       const code = text.charCodeAt(this.#at)
       const kind = kindOf[code]
@@ -68,8 +74,9 @@ export class Scan {
       else if (code === 0x40) this.#at = Math.max(this.#numbers.mail(this.#at), this.#at + 1)
       else {
         this.#at++
-        if (code === 0x0a || code === 0x0d) this.#names.line(this.#at)
-        else if (code === 0x2f && (text[this.#at] === "s" || text[this.#at] === "e")) this.#names.signed(this.#at - 1)
+        if (code === 0x0a || code === 0x0d) this.#signatures.line(this.#at)
+        else if (code === 0x2f && (text[this.#at] === "s" || text[this.#at] === "e"))
+          this.#signatures.signed(this.#at - 1)
       }
     }
     return this.drafts
@@ -187,7 +194,7 @@ export class Scan {
       const end = this.#places.word(word)
       if (end > 0) return end
     }
-    if ((cues & (cue.facility | cue.facilityFirst)) !== 0) this.#places.facility(word, cues)
+    if ((cues & (cue.facility | cue.facilityFirst)) !== 0) this.#facilities.facility(word, cues)
     this.#names.cue(word, cues)
     return 0
   }
