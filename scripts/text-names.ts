@@ -23,8 +23,7 @@ const ranked = (file: string, most: number): readonly string[] =>
 /** Lines of the names that begin with one letter, so that a change is read as one. */
 const lines = (names: Iterable<string>): readonly string[] => {
   const byLetter = new Map<string, string[]>()
-  for (const name of [...new Set(names)].sort())
-    byLetter.set(name[0]!, [...(byLetter.get(name[0]!) ?? []), name])
+  for (const name of [...new Set(names)].sort()) byLetter.set(name[0]!, [...(byLetter.get(name[0]!) ?? []), name])
   return [...byLetter.values()].map((all) => all.join(" "))
 }
 

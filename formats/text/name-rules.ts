@@ -1,9 +1,10 @@
 import { beforeJoin, cue, cuesOf } from "./cues.ts"
-import { fold, kindOf, kinds } from "./fold.ts"
+import { fold } from "./fold.ts"
 import { fuzzyName } from "./fuzzy.ts"
 import { misreadEnd, unmisread } from "./misread.ts"
 import { nameRun, nameRunBefore } from "./name-run.ts"
 import type { NameRun } from "./name-run.ts"
+import { isUnknownPair } from "./other-rules.ts"
 import { isParticle } from "./person.ts"
 import type { OwnName } from "./person.ts"
 import type { Scan } from "./scan.ts"
@@ -66,6 +67,11 @@ export class NameRules {
     const found = own ?? names.words.get(word.folded)
     const made = found === undefined ? maker.name(word.folded) : maker.name(found.canonical, found.given)
     this.#scan.add("name", word.start, word.end, inCaseOf(word.text, made))
+  }
+
+  /** A word of the name of somebody else. */
+  other(word: Word): void {
+    this.#replace(word, undefined)
   }
 
   #isNear(before: number, start: number): boolean {
@@ -291,7 +297,9 @@ export class NameRules {
   #afterJoin(word: Word): void {
     const before = wordBefore(this.#text, skipBack(this.#text, word.start))
     const isJoin = before !== undefined && beforeJoin[word.folded]?.has(before.folded) === true
-    if (!isJoin && !this.#isInitialled(word.end)) return
+    const isKnown =
+      isJoin || this.#isInitialled(word.end) || (word.folded === "by" && isUnknownPair(this.#text, word.end))
+    if (!isKnown) return
     lineAfter.lastIndex = word.end
     lineAfter.test(this.#text)
     this.take(skip(this.#text, lineAfter.lastIndex, "_/"), { most: 4, comma: word.folded === "by" })

@@ -6,9 +6,11 @@ import { bitOf, fold, foldOf, hashStep, kindOf, kinds } from "./fold.ts"
 import { FacilityRules } from "./facility-rules.ts"
 import { fuzzyName, mayBeFuzzy } from "./fuzzy.ts"
 import type { OwnIds } from "./ids.ts"
+import { listedFilter } from "./listed.ts"
 import { NameRules } from "./name-rules.ts"
 import { NumberRules } from "./number-rules.ts"
 import type { OwnName, OwnNames } from "./person.ts"
+import { OtherRules } from "./other-rules.ts"
 import { PlaceRules } from "./place-rules.ts"
 import { SignatureRules } from "./signature-rules.ts"
 import type { DateOrder } from "./date-text.ts"
@@ -42,6 +44,7 @@ export class Scan {
   readonly drafts: Draft[] = []
   readonly #names: NameRules
   readonly #numbers: NumberRules
+  readonly #others: OtherRules
   readonly #places: PlaceRules
   readonly #facilities: FacilityRules
   readonly #signatures: SignatureRules
@@ -51,6 +54,7 @@ export class Scan {
     this.text = text
     this.known = known
     this.#names = new NameRules(this)
+    this.#others = new OtherRules(text, this.#names)
     this.#numbers = new NumberRules(this)
     this.#places = new PlaceRules(this)
     this.#facilities = new FacilityRules(this)
@@ -118,7 +122,7 @@ export class Scan {
     )
       return
     if (code === 0x20 && letters > 4 && this.#germanStreet(start, at)) return
-    const isRare = letters === 1 || cueFilter.may(hash) || known.names.filter.may(hash)
+    const isRare = letters === 1 || cueFilter.may(hash) || known.names.filter.may(hash) || listedFilter.may(hash)
     if (!isRare && (letters < leastFuzzy || !mayBeFuzzy(known.names.fuzzy, mask, letters))) return
     const source = text.slice(start, at)
     this.#told({ start, end: at, text: source, folded: fold(source) }, letters)
@@ -149,6 +153,7 @@ export class Scan {
     const own = this.#ownOf(word)
     if (own !== undefined) this.#names.own(word, own)
     else if (letters <= 3 && known.names.initials.has(word.folded)) this.#names.bareInitials(word)
+    else if (letters > 1) this.#at = Math.max(this.#at, this.#others.word(word))
     const cues = cuesOf(word.folded)
     if (cues !== 0) this.#at = Math.max(this.#at, this.#cue(word, cues))
     for (const place of known.places) if (place[0] === word.folded) this.#places.own(word, place)
