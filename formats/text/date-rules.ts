@@ -80,11 +80,19 @@ export class DateRules {
     if (notDate.test(text)) return false
     if (/^\s?(?:[-–]|to|at|through)\s?\d{1,2}[/:]\d/.test(text.slice(end, end + 14))) return true
     if (/\d{1,2}\/\d{1,2}\s?(?:[-–]|to|through)\s?$/.test(text.slice(Math.max(0, start - 14), start))) return true
+    if (/^0\d\/(?:0|1[0-2]|[12]\d|3[01])/.test(text.slice(start, end)) || this.#weekday?.end === skipBack(text, start))
+      return true
+    if (/^\d{1,2}\/(?:7|52)$/.test(text.slice(start, end)) && day! > 12) return false
     return this.#isAfter(start, beforeDate) || (day! > 12 && day! !== 20 && month < day!)
   }
 
   #isAfter(start: number, words: ReadonlySet<string>): boolean {
     const before = wordBefore(this.#text, skipBack(this.#text, start, "(:,"))
+    if (before?.folded === "and" && words === beforeDate) {
+      // The and of two dates, and none of two scores.
+      const last = this.#scan.drafts.at(-1)
+      return last?.kind === "date" && last.end === skipBack(this.#text, before.start)
+    }
     return before !== undefined && words.has(before.folded)
   }
 
@@ -93,6 +101,8 @@ export class DateRules {
     const text = this.#text
     const date = monthFirstDate(text, word.start)
     const short = word.folded.length <= 4
+    // Capitals are no Spanish months; Mayo is a clinic and its score.
+    if (word.folded === "mayo" && isCapital(word.text) && date?.year === undefined) return 0
     if (date !== undefined && (isCapital(word.text) || date.year !== undefined || !short)) return this.#found(date)
     if (!isCapital(word.text) || isAllCapitals(word.text) || !this.#isAfter(word.start, beforeMonth)) return 0
     const alone = monthAlone(text, word.start, word.end)

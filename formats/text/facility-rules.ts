@@ -1,10 +1,14 @@
-import { cue, cuesOf, facilityAfter, facilityBefore, facilityEnd, facilityPart } from "./cues.ts"
+import { cue, cuesOf, facilityAfter, facilityBefore, facilityEnd, facilityPart, facilityPlain } from "./cues.ts"
 import { fold, kindOf, kinds } from "./fold.ts"
 import { isParticle } from "./person.ts"
 import type { Scan } from "./scan.ts"
 import { isTerm } from "./terms.ts"
-import { isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
+import { beginsSentence, isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
 import type { Word } from "./word-at.ts"
+
+const smallKinds: ReadonlySet<string> = new Set(
+  "school daycare shelter college surgery prison academy nursery".split(" "),
+)
 
 /** Rules that find the names of institutions. */
 export class FacilityRules {
@@ -24,7 +28,7 @@ export class FacilityRules {
 
   /** The name of an institution, around the word for its kind. */
   facility(word: Word, cues: number): void {
-    if (!isCapital(word.text)) return
+    if (!isCapital(word.text) && !this.#isSmallKind(word)) return
     const isNamed = (cues & cue.facility) !== 0 && this.#facilityBefore(word)
     if (isNamed && this.#scan.wordAfter(word.end)?.folded !== "of") return
     if ((cues & cue.facilityFirst) !== 0 || facilityEnd.has(word.folded)) this.#facilityAfter(word)
@@ -59,7 +63,8 @@ export class FacilityRules {
       named ||= isName && words > 0
       if (!small || before.folded !== "the") start = before.start
     }
-    if (!named || start === tail.start) return false
+    if (!named || start === tail.start) start = this.#plainBefore(tail)
+    if (start === tail.start) return false
     const made = this.#place(text.slice(start, tail.start))
     const upper = isAllCapitals(text.slice(start, tail.start).trim())
     this.#scan.add(
@@ -69,6 +74,25 @@ export class FacilityRules {
       `${upper ? made.toUpperCase() : made}${/\s$/.test(text.slice(start, tail.start)) ? " " : ""}`,
     )
     return true
+  }
+
+  /** "Little Acorns daycare": a name in the middle of a sentence, and its kind in small letters. */
+  #isSmallKind(word: Word): boolean {
+    if (!smallKinds.has(word.folded)) return false
+    const before = this.#partBefore(word.start)
+    return before !== undefined && isCapital(before.text) && !beginsSentence(this.#text, before.start)
+  }
+
+  /** "Broad Street Surgery", "Cedar Valley Cancer Center": two words and more of the language, none of them medicine's. */
+  #plainBefore(tail: Word): number {
+    let [start, words] = [tail.start, 0]
+    for (; words < 4; words++) {
+      const before = this.#partBefore(start)
+      if (before === undefined || !isCapital(before.text) || isAllCapitals(before.text)) break
+      if (facilityPlain.has(before.folded) || (cuesOf(before.folded) & (cue.label | cue.title | cue.month)) !== 0) break
+      start = before.start
+    }
+    return words < 2 || beginsSentence(this.#text, start) ? tail.start : start
   }
 
   /** The words for the kind: Hospital, Medical Center. */

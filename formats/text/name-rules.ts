@@ -82,7 +82,7 @@ export class NameRules {
   /** Whether the next word is a name of the person beyond doubt, so that this one is, too. */
   #isBeforeOwn(word: Word): boolean {
     const text = this.#text
-    let at = skip(text, word.end, ".,^-'’_")
+    let at = skip(text, word.end, word.text.length > 1 ? ",^-'’_" : ".,^-'’_")
     if (at - word.end > 3) return false
     let next = wordAt(text, at)
     if (next?.text.length === 1 && isCapital(next.text)) {

@@ -8,7 +8,7 @@ import type { Word } from "./word-at.ts"
 
 const capped = `${greatestAge + 1}+`
 const ninety =
-  /ninety(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?(?=[- ]?(?:years?|yrs?|y\.?o|yo))|(?:(?:one|a)[ -])?hundred(?:[- ](?:and[- ])?\p{L}{3,9}(?:-\p{L}{3,5})?)?(?=[- ](?:years?|yrs?)[- ]?old)|nonagenarian|centenarian/iuy
+  /ninety(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?(?=[- ]?(?:years?|yrs?|y\.?o|yo))|(?:(?:one|a)[ -])?hundred(?:[- ](?:and[- ])?\p{L}{3,9}(?:-\p{L}{3,5})?)?(?=[- ](?:years?|yrs?)[- ]?(?:old|of age))|nonagenarian|centenarian/iuy
 const mailName = /[\w.+%-]+$/
 const mailHost = /@[\w-]+(?:\.[\w-]+)*/y
 const urlRest = /[^\s<>"'()]*[^\s<>"'().,;:!?]/y
@@ -54,7 +54,7 @@ export class NumberRules {
     return end
   }
 
-  #shape(kind: "phone" | "id" | "ip", start: number, end: number): number {
+  #shape(kind: "phone" | "id" | "ip" | "address", start: number, end: number): number {
     this.#scan.add(kind, start, end, this.#scan.known.maker.shape(kind, this.#text.slice(start, end)))
     return end
   }
@@ -68,8 +68,13 @@ export class NumberRules {
       const from = before === "(" || before === "+" ? start - 1 : start
       const uid = next === "." ? numberEnd.uid(text, start) : 0
       if (uid > 0) return this.#uid(start, uid)
-      const ip = next === "." ? numberEnd.ip(text, start) : 0
+      const ip =
+        next === "." && !/v(?:ersion|er\.)?\s?$/i.test(text.slice(Math.max(0, start - 9), start))
+          ? numberEnd.ip(text, start)
+          : 0
       if (ip > 0) return this.#shape("ip", start, ip)
+      const card = next === " " || next === "-" ? numberEnd.card(text, start) : 0
+      if (card > 0 && before !== "+" && before !== "(") return this.#shape("id", start, card)
       const ssn = numberEnd.ssn(text, start)
       if (ssn > 0) return this.#shape("id", start, ssn)
       const phone =
@@ -78,7 +83,9 @@ export class NumberRules {
         numberEnd.national(text, start)
       if (phone > 0) return this.#shape("phone", from, phone)
     }
-    const long = numberEnd.digits(text, start)
+    const ipv6 = next === ":" ? numberEnd.ipv6(text, start) : 0
+    if (ipv6 > 0) return this.#shape("ip", start, ipv6)
+    const long = numberEnd.written(text, start) || numberEnd.digits(text, start)
     return long > 0 ? this.#shape("id", start, long) : 0
   }
 
@@ -118,10 +125,20 @@ export class NumberRules {
     const years = Number(text.slice(start, end))
     if (years <= greatestAge || years > 130) return 0
     const bearsUnit = isAgeUnit(text, end) || (years < 110 && isSexAfterAge(text, end) && this.#isPerson(end))
-    if (!bearsUnit && this.#age !== start) return 0
+    if (!bearsUnit && this.#age !== start && !this.#isTold(start, end)) return 0
     const more = text[end] === "+" ? 1 : 0
     this.#scan.add("age", start, end + more, capped)
     return end + more
+  }
+
+  /** "She is 92.", "died at 97": by what stands on both sides. */
+  #isTold(start: number, end: number): boolean {
+    const text = this.#text
+    return (
+      /(?:\b(?:s?he|patient|pt|who) (?:is|was|turned)|\b(?:died|alive|deceased|away|death) at) $/i.test(
+        text.slice(Math.max(0, start - 20), start),
+      ) && /^(?:[.,;)](?!\d)|\s*$|\s(?:and|with|from|from)\b)/.test(text.slice(end, end + 8))
+    )
   }
 
   /** 92F, 92 M: beside what else says that it is a person. */
@@ -149,6 +166,10 @@ export class NumberRules {
     if (kindOf[text.charCodeAt(start - 1)] === kinds.digit) return 0
     const own = this.#scan.known.ids.endAt(text, start)
     if (own > 0) return this.#id(start, own)
+    const postcode = numberEnd.postcode(text, start)
+    if (postcode > 0) return this.#shape("address", start, postcode)
+    const written = numberEnd.written(text, start)
+    if (written > 0) return this.#shape("id", start, written)
     const end = numberEnd.mixed(text, start)
     return end > wordEnd && !dayNamed(text, start, wordEnd) ? this.#shape("id", start, end) : 0
   }

@@ -86,11 +86,10 @@ export class OtherRules {
     const found: Word[] = []
     let at = word.end
     for (let words = 0; words < 3; words++) {
-      const hyphen = text[at] === "-"
-      const next = wordAt(text, hyphen ? at + 1 : skip(text, at))
+      const next = wordAt(text, skip(text, at))
       if (next === undefined || next.start === at || next.start - at > 2) return []
       if (next.text.length === 1) {
-        if (!isCapital(next.text) || hyphen) return []
+        if (!isCapital(next.text)) return []
         found.push(next)
         at = next.end + (text[next.end] === "." ? 1 : 0)
         continue

@@ -16,6 +16,7 @@ import { SignatureRules } from "./signature-rules.ts"
 import type { DateOrder } from "./date-text.ts"
 import type { Maker } from "./surrogates.ts"
 import { isWord } from "./terms.ts"
+import { TownRules } from "./town-rules.ts"
 import { isCapital, wordAt } from "./word-at.ts"
 import type { Word } from "./word-at.ts"
 
@@ -47,6 +48,7 @@ export class Scan {
   readonly #others: OtherRules
   readonly #places: PlaceRules
   readonly #facilities: FacilityRules
+  readonly #towns: TownRules
   readonly #signatures: SignatureRules
   #at = 0
 
@@ -58,6 +60,7 @@ export class Scan {
     this.#numbers = new NumberRules(this)
     this.#places = new PlaceRules(this)
     this.#facilities = new FacilityRules(this)
+    this.#towns = new TownRules(this)
     this.#signatures = new SignatureRules(text, this.#names)
   }
 
@@ -200,6 +203,7 @@ export class Scan {
       if (end > 0) return end
     }
     if ((cues & (cue.facility | cue.facilityFirst)) !== 0) this.#facilities.facility(word, cues)
+    if ((cues & cue.dwells) !== 0) this.#towns.after(word)
     this.#names.cue(word, cues)
     return 0
   }
