@@ -178,7 +178,11 @@ export class NameRules {
 
   /** JS in the place of a name. */
   bareInitials(word: Word): void {
-    if (this.#named === word.start && isAllCapitals(word.text)) this.letters(word)
+    if (!isAllCapitals(word.text)) return
+    const next = this.#scan.wordAfter(word.end)
+    const acts =
+      word.text.length === 3 && next !== undefined && isVerb(next.folded) && beginsSentence(this.#text, word.start)
+    if (this.#named === word.start || acts) this.letters(word)
   }
 
   /** Letters that stand for somebody, one for one. */
@@ -264,12 +268,13 @@ export class NameRules {
   #afterLabel(word: Word): void {
     const text = this.#text
     const at = skip(text, word.end, "()s./")
-    if (text[at] !== ":") {
+    const isDash = /^[-–] /.test(text.slice(at, at + 2)) && at > word.end
+    if (!isDash && text[at] !== ":" && text[at] !== "|" && text[at] !== "=") {
       // "patient John", "Pt JS": the own names alone.
       this.#named = skip(text, word.end, ".")
       return
     }
-    lineAfter.lastIndex = at
+    lineAfter.lastIndex = text[at] === ":" ? at : at + 1
     lineAfter.test(text)
     let from = skip(text, lineAfter.lastIndex, "_/")
     const many = /^(?:cc|bcc|attn)$/.test(word.folded)
@@ -300,9 +305,20 @@ export class NameRules {
     const isKnown =
       isJoin || this.#isInitialled(word.end) || (word.folded === "by" && isUnknownPair(this.#text, word.end))
     if (!isKnown) return
+    if (isJoin && word.folded === "by" && this.#initials(word.end)) return
     lineAfter.lastIndex = word.end
     lineAfter.test(this.#text)
     this.take(skip(this.#text, lineAfter.lastIndex, "_/"), { most: 4, comma: word.folded === "by" })
+  }
+
+  /** "read back by TLM." */
+  #initials(from: number): boolean {
+    const next = wordAt(this.#text, skip(this.#text, from, ":"))
+    if (next === undefined || !isAllCapitals(next.text) || next.text.length > 3 || isTerm(next.folded)) return false
+    if (cuesOf(next.folded) !== 0 || !/^(?:[.,;)\n\r]|$| \d)/.test(this.#text.slice(next.end, next.end + 2)))
+      return false
+    this.letters(next)
+    return true
   }
 
   /** "by L. Vlasenko" says who, whatever was done. */

@@ -1,6 +1,6 @@
 import { DateRules, greatestAge } from "./date-rules.ts"
 import { monthFirstDate, numericDate } from "./date-text.ts"
-import { kindOf, kinds } from "./fold.ts"
+import { fold, kindOf, kinds } from "./fold.ts"
 import { isAgeUnit, isSexAfterAge, numberEnd } from "./numbers.ts"
 import type { Scan } from "./scan.ts"
 import { skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
@@ -9,6 +9,13 @@ import type { Word } from "./word-at.ts"
 const capped = `${greatestAge + 1}+`
 const ninety =
   /ninety(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?(?=[- ]?(?:years?|yrs?|y\.?o|yo))|(?:(?:one|a)[ -])?hundred(?:[- ](?:and[- ])?\p{L}{3,9}(?:-\p{L}{3,5})?)?(?=[- ](?:years?|yrs?)[- ]?(?:old|of age))|nonagenarian|centenarian/iuy
+/** Labels that no sign has to follow where a value does. */
+const openLabels: ReadonlySet<string> = new Set(
+  "badge serial plate account claim subject incident inmate donor case job rx".split(" "),
+)
+const openValue = /^ (?=[A-Z\d-]*\d{3})[A-Z\d][A-Z\d-]{3,}(?![\p{L}\d.%])/u
+const townBefore = /(\p{Lu}[\p{L}'’-]+(?: \p{Lu}[\p{L}'’-]+){0,2}),? (?:[A-Z]{2,3} )?$/u
+const australian = /(\p{Lu}[\p{L}'’-]+(?: \p{Lu}[\p{L}'’-]+){0,2}),? (?:QLD|NSW|VIC|TAS|ACT|NT|WA|SA),? $/u
 const mailName = /[\w.+%-]+$/
 const mailHost = /@[\w-]+(?:\.[\w-]+)*/y
 const urlRest = /[^\s<>"'()]*[^\s<>"'().,;:!?]/y
@@ -97,6 +104,7 @@ export class NumberRules {
 
   /** A five-figure number after the letters of a state. */
   #postal(start: number, end: number, length: number): number {
+    if (length === 4 && this.#town(australian, start)) return this.#shape("address", start, end)
     return length === 5 ? this.#scan.postal(start, end) : length <= 6 ? this.#scan.street(start, end) : 0
   }
 
@@ -129,6 +137,16 @@ export class NumberRules {
     const more = text[end] === "+" ? 1 : 0
     this.#scan.add("age", start, end + more, capped)
     return end + more
+  }
+
+  /** The town before a postal code. */
+  #town(pattern: RegExp, start: number): boolean {
+    const from = Math.max(0, start - 60)
+    const found = pattern.exec(this.#text.slice(from, start))
+    if (found === null) return false
+    const at = from + found.index
+    this.#scan.add("address", at, at + found[1]!.length, this.#scan.known.maker.place(fold(found[1]!)))
+    return true
   }
 
   /** "She is 92.", "died at 97": by what stands on both sides. */
@@ -167,7 +185,10 @@ export class NumberRules {
     const own = this.#scan.known.ids.endAt(text, start)
     if (own > 0) return this.#id(start, own)
     const postcode = numberEnd.postcode(text, start)
-    if (postcode > 0) return this.#shape("address", start, postcode)
+    if (postcode > 0) {
+      this.#town(townBefore, start)
+      return this.#shape("address", start, postcode)
+    }
     const written = numberEnd.written(text, start)
     if (written > 0) return this.#shape("id", start, written)
     const end = numberEnd.mixed(text, start)
@@ -176,11 +197,18 @@ export class NumberRules {
 
   /** What stands after a label of identifiers. */
   labelledId(word: Word, sure: boolean): number {
-    if (sure && word.folded.length <= 4 && !/^(?:mrn|ssn|csn|npi|dln|mpi|acct|hicn|mbi|msrn|nhs)$/.test(word.folded))
+    if (
+      sure &&
+      word.folded.length <= 4 &&
+      !/^(?:mrn|ssn|csn|npi|dln|mpi|acct|hicn|mbi|msrn|nhs|nhi|ohip|phn|uhid|ipp|urn|chi|iban|pnr|ssid)$/.test(
+        word.folded,
+      )
+    )
       return this.#value(word, true)
     // ID before many figures is a label, and before few an inner diameter.
     const isLabel = word.text === "ID" && /^ \d{4,}(?!\d|\.\d)/.test(this.#text.slice(word.end, word.end + 20))
-    return this.#value(word, !sure && !isLabel)
+    const isNumbered = openLabels.has(word.folded) && openValue.test(this.#text.slice(word.end, word.end + 24))
+    return this.#value(word, !sure && !isLabel && !isNumbered)
   }
 
   #value(word: Word, strict: boolean): number {

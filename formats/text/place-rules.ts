@@ -24,7 +24,7 @@ const europeanTown =
 const germanStreet =
   /(\p{Lu}[\p{L}-]*(?:stra(?:ß|ss)e|str\.|weg|platz|gasse|allee|ring|damm|ufer))\s+(\d{1,4}\s?[a-z]?)(?![\p{L}\d])/uy
 const firstStreet = new RegExp(
-  String.raw`(?:${anyCase(streetsFirst)})\.?\s+(?:(?:de|du|des|la|le|les|los|las|del|della|dei|di|da|do|l['’]|d['’])\s*){0,3}\p{Lu}[\p{L}'’-]+(?:\s\p{Lu}[\p{L}'’-]+){0,3}(?:,?\s*(?:n[º°.]?\s*)?\d{1,4}[a-z]?)?`,
+  String.raw`(?:${anyCase(streetsFirst)})\.?\s+(?:(?:de|du|des|la|le|les|los|las|del|della|dei|di|da|do|l['’]|d['’])\s*){0,3}\p{Lu}[\p{L}'’-]+(?:\s\p{Lu}[\p{L}'’-]+){0,3}(?:,?\s*(?:n[º°.]?\s*)?\d{1,4}(?!\d)[a-z]?)?`,
   "yu",
 )
 const box = /(?:P\.?\s?O\.?\s?)?Box\s+\d{1,6}/iy

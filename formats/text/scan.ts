@@ -124,6 +124,7 @@ export class Scan {
       this.#code(start, at, isDigitNext)
     )
       return
+    if (code === 0x2e && letters > 4 && text.startsWith("str.", at - 3) && this.#germanStreet(start, at + 1)) return
     if (code === 0x20 && letters > 4 && this.#germanStreet(start, at)) return
     const isRare = letters === 1 || cueFilter.may(hash) || known.names.filter.may(hash) || listedFilter.may(hash)
     if (!isRare && (letters < leastFuzzy || !mayBeFuzzy(known.names.fuzzy, mask, letters))) return
