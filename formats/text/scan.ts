@@ -1,3 +1,4 @@
+import { AnnouncedRules } from "./announced-rules.ts"
 import { months, weekdays } from "./calendar.ts"
 import type { Day } from "./calendar.ts"
 import { cue, cueFilter, cuesOf } from "./cues.ts"
@@ -45,6 +46,7 @@ export class Scan {
   readonly drafts: Draft[] = []
   readonly #names: NameRules
   readonly #numbers: NumberRules
+  readonly #announced: AnnouncedRules
   readonly #others: OtherRules
   readonly #places: PlaceRules
   readonly #facilities: FacilityRules
@@ -56,6 +58,7 @@ export class Scan {
     this.text = text
     this.known = known
     this.#names = new NameRules(this)
+    this.#announced = new AnnouncedRules(this, this.#names)
     this.#others = new OtherRules(text, this.#names)
     this.#numbers = new NumberRules(this)
     this.#places = new PlaceRules(this)
@@ -205,7 +208,7 @@ export class Scan {
     }
     if ((cues & (cue.facility | cue.facilityFirst)) !== 0) this.#facilities.facility(word, cues)
     if ((cues & cue.dwells) !== 0) this.#towns.after(word)
-    this.#names.cue(word, cues)
+    this.#announced.cue(word, cues)
     return 0
   }
 
