@@ -17,6 +17,7 @@ const lists = {
   weakId: table.weakId,
   birth: table.birth,
   age: table.age,
+  dwells: table.dwells,
   facility: table.facility,
   facilityFirst: table.facilityFirst,
   streetFirst: table.streetFirst,
@@ -61,6 +62,8 @@ export const facilityBefore = setOf(table.facilityBefore)
 export const facilityAfter = setOf(table.facilityAfter)
 export const facilityEnd = setOf(table.facilityEnd)
 export const facilityPart = setOf(table.facilityPart)
+/** Words that are no name of an institution however they are written. */
+export const facilityPlain = setOf(table.facilityPlain)
 /** Kinds of streets, after their names. */
 export const streets = table.street
 /** Kinds of streets, before their names. */

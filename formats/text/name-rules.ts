@@ -1,59 +1,25 @@
-import { beforeJoin, cue, cuesOf } from "./cues.ts"
-import { fold, kindOf, kinds } from "./fold.ts"
+import { fold } from "./fold.ts"
 import { fuzzyName } from "./fuzzy.ts"
+import { misreadEnd, unmisread } from "./misread.ts"
 import { nameRun, nameRunBefore } from "./name-run.ts"
 import type { NameRun } from "./name-run.ts"
 import { isParticle } from "./person.ts"
 import type { OwnName } from "./person.ts"
 import type { Scan } from "./scan.ts"
 import { inCaseOf, initialFor } from "./surrogates.ts"
-import { isEponym, isHead, isTerm, isVerb, isWord } from "./terms.ts"
+import { isEponym, isVerb, isWord } from "./terms.ts"
 import { beginsSentence, isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
+import { isThing } from "./thing.ts"
 import type { Word } from "./word-at.ts"
 
-const digitLetters: Readonly<Record<string, string>> = {
-  0: "o",
-  1: "l",
-  2: "z",
-  3: "e",
-  4: "a",
-  5: "s",
-  6: "g",
-  8: "b",
-  9: "g",
-}
 /** Abbreviations with dots that are nobody's initials. */
 const dotted: ReadonlySet<string> = new Set(
   "iv po er md im ct mr us so bp hr pm am ie eg ph do pa rn gi gu ed or sc sl pr ad ap".split(" "),
 )
 const twoInitials = /\p{Lu}\.\s?\p{Lu}\.(?:\s?\p{Lu}\.)?/uy
 const degree = /(?:M|D|Ph|R)\.\s?(?:D|O|N)\.?(?![\p{L}])/uy
-const typist = /[ \t]*(\p{Lu}{2,4})[ \t]?[/:][ \t]?(\p{L}{2,4})(?:[/:][\p{L}\d]+)?[ \t]*(?=\r|\n|$)/uy
-const signature = /(?:\/s\/|\/es\/|_{4,})[ \t]*/iy
-const initialled = /[ \t](?:\p{Lu}\.[ ]?){1,2}(\p{Lu}\p{Ll}[\p{L}'’-]+)/uy
-const typistAtEnd = /(?:^|[ \t])(\p{Lu}{2,3})[:/](\p{Ll}{2,3})[ \t\r]*$/u
-const lineAfter = /[ \t]*[:,]?[ \t]*(?:\r\n|\r|\n)?[ \t]*/y
 
-/** The place after one end of a line, where lines are broken as they come. */
-function acrossLine(text: string, at: number): number {
-  if (text[at] !== "\n" && text[at] !== "\r") return at
-  const next = skip(text, at + (text.startsWith("\r\n", at) ? 2 : 1))
-  return next < text.length && text[next] !== "\n" && text[next] !== "\r" ? next : at
-}
-
-/** The end of a word with one or two digits inside; its start where it has more, for then it is a number. */
-function misreadEnd(text: string, start: number): number {
-  let [at, digits] = [start, 0]
-  for (; at < text.length && at - start < 40; at++) {
-    const kind = kindOf[text.charCodeAt(at)]
-    if (kind === kinds.digit) {
-      if (++digits > 2) return start
-    } else if (kind !== kinds.letter) break
-  }
-  return at
-}
-
-/** Rules that find names: the person's own, and those that a title, a degree, a label or a signature announces. */
+/** Rules that find names: the person's own, and the words of others'. */
 export class NameRules {
   readonly #scan: Scan
   /** Where the name of somebody is expected by what stands before. */
@@ -92,6 +58,16 @@ export class NameRules {
     this.#scan.add("name", word.start, word.end, inCaseOf(word.text, made))
   }
 
+  /** Says that a name is expected at a place. */
+  expect(at: number): void {
+    this.#named = at
+  }
+
+  /** A word of the name of somebody else. */
+  other(word: Word): void {
+    this.#replace(word, undefined)
+  }
+
   #isNear(before: number, start: number): boolean {
     if (before < 0 || before > start || start - before > 5) return false
     return /^[\s,.^'’_-]{0,3}(?:\p{L}\.?[\s,.]{1,2})?$/u.test(this.#text.slice(before, start))
@@ -100,7 +76,7 @@ export class NameRules {
   /** Whether the next word is a name of the person beyond doubt, so that this one is, too. */
   #isBeforeOwn(word: Word): boolean {
     const text = this.#text
-    let at = skip(text, word.end, ".,^-'’_")
+    let at = skip(text, word.end, word.text.length > 1 ? ",^-'’_" : ".,^-'’_")
     if (at - word.end > 3) return false
     let next = wordAt(text, at)
     if (next?.text.length === 1 && isCapital(next.text)) {
@@ -112,19 +88,6 @@ export class NameRules {
     return own !== undefined && own.fuzzy === undefined && (own.kind === "plain" || isCapital(next.text))
   }
 
-  /** Whether an eponym means the thing: a head noun follows, or it is joined to another eponym. */
-  #isThing(word: Word): boolean {
-    const text = this.#text
-    let at = word.end
-    if (kindOf[text.charCodeAt(at)] === kinds.apostrophe) at++
-    if ((text[at] === "s" || text[at] === "S") && at > word.end && wordAt(text, at)?.text.length === 1) at++
-    const afterHyphen = text[at] === "-" || text[at] === "/"
-    const next = wordAt(text, afterHyphen ? at + 1 : skip(text, at))
-    if (next !== undefined && (isHead(next.folded) || (afterHyphen && isEponym(next.folded)))) return true
-    const before = text[word.start - 1] === "-" ? wordBefore(text, word.start - 1) : undefined
-    return before !== undefined && (before.folded === "non" || isEponym(before.folded))
-  }
-
   #counts(word: Word, own: OwnName): boolean {
     const capital = isCapital(word.text)
     const named = this.#named === word.start || this.#isNear(this.#lastOwn, word.start) || this.#isBeforeOwn(word)
@@ -132,12 +95,12 @@ export class NameRules {
       case "plain":
         return true
       case "eponym":
-        return named || (!this.#isThing(word) && (capital || !isWord(word.folded)))
+        return named || (!isThing(this.#text, word) && (capital || !isWord(word.folded)))
       case "short":
         return named ? capital || !isWord(word.folded) : capital && !isWord(word.folded)
       case "word": {
         if (named) return true
-        if (!capital || (isEponym(word.folded) && this.#isThing(word))) return false
+        if (!capital || (isEponym(word.folded) && isThing(this.#text, word))) return false
         if (!beginsSentence(this.#text, word.start) || isAllCapitals(word.text)) return true
         const next = this.#scan.wordAfter(word.end)
         return next === undefined || isCapital(next.text) || isVerb(next.folded)
@@ -184,7 +147,7 @@ export class NameRules {
     if (!isCapital(word.text)) return 0
     degree.lastIndex = word.start
     if (degree.test(text)) {
-      this.#beforeDegree(word.start, 1)
+      this.beforeDegree(word.start, 1)
       return degree.lastIndex
     }
     twoInitials.lastIndex = word.start
@@ -209,10 +172,15 @@ export class NameRules {
 
   /** JS in the place of a name. */
   bareInitials(word: Word): void {
-    if (this.#named === word.start && isAllCapitals(word.text)) this.#letters(word)
+    if (!isAllCapitals(word.text)) return
+    const next = this.#scan.wordAfter(word.end)
+    const acts =
+      word.text.length === 3 && next !== undefined && isVerb(next.folded) && beginsSentence(this.#text, word.start)
+    if (this.#named === word.start || acts) this.letters(word)
   }
 
-  #letters(word: Word): void {
+  /** Letters that stand for somebody, one for one. */
+  letters(word: Word): void {
     const { maker } = this.#scan.known
     let made = ""
     for (const [at, letter] of [...word.text].entries())
@@ -225,7 +193,7 @@ export class NameRules {
     const end = misreadEnd(this.#text, start)
     if (end - start < 4) return
     const found = this.#text.slice(start, end)
-    const folded = fold(found.replace(/\d/g, (digit) => digitLetters[digit] ?? digit))
+    const folded = unmisread(found)
     const { names } = this.#scan.known
     const own = names.words.get(folded) ?? fuzzyName(names.fuzzy, folded)
     if (own === undefined || own.kind === "short") return
@@ -245,145 +213,17 @@ export class NameRules {
         }
   }
 
-  /** Names that a cue announces. */
-  cue(word: Word, cues: number): void {
-    const text = this.#text
-    if ((cues & (cue.title | cue.weakTitle)) !== 0) this.#afterTitle(word, cues)
-    if ((cues & cue.credential) !== 0) this.#beforeDegree(word.start, 1)
-    else if (
-      (cues & cue.weakCredential) !== 0 &&
-      isAllCapitals(word.text) &&
-      text[skipBack(text, word.start) - 1] === ","
-    )
-      this.#beforeDegree(word.start, 2)
-    if ((cues & (cue.label | cue.credential)) !== 0) this.#afterLabel(word)
-    if ((cues & cue.joins) !== 0) this.#afterJoin(word)
-    if ((cues & cue.informs) !== 0) this.#take(skip(text, word.end), { most: 3 })
-    if ((cues & cue.closing) !== 0) this.#afterClosing(word)
-    if ((cues & cue.relative) !== 0) this.#take(skip(text, word.end, ",:("), { most: 3 })
-  }
-
-  #take(from: number, run: NameRun): boolean {
+  /** The name that begins at a place, if one does. */
+  take(from: number, run: NameRun): boolean {
     const words = nameRun(this.#text, from, run)
     for (const each of words) this.#replace(each, undefined)
     this.#named = from
     return words.length > 0
   }
 
-  #afterTitle(word: Word, cues: number): void {
-    const text = this.#text
-    const at = acrossLine(text, skip(text, word.end, "."))
-    // MR is an examination, Sr. stands after a name as well.
-    const weak = (cues & cue.weakTitle) !== 0
-    const titled = isCapital(word.text) && (!isAllCapitals(word.text) || word.text.length > 2)
-    const sure =
-      !weak || (titled && /^(?:mr|ms|dr|sr|sra)$/.test(word.folded)) || (word.folded === "dr" && text[word.end] === ".")
-    this.#named = at
-    const after = this.#scan.wordAfter(at)
-    const isLoud = isAllCapitals(word.text) && isAllCapitals(after?.text ?? "")
-    if (!weak || titled || isLoud || word.folded.length > 3 || text[word.end] === ".")
-      this.#take(at, { most: isLoud ? 3 : 4, surely: sure && at === skip(text, word.end, ".") })
-  }
-
-  #beforeDegree(start: number, least: number): void {
+  /** The name that ends before a degree. */
+  beforeDegree(start: number, least: number): void {
     const end = skipBack(this.#text, start, ",")
     for (const each of nameRunBefore(this.#text, end, least)) this.#replace(each, undefined)
-  }
-
-  #afterLabel(word: Word): void {
-    const text = this.#text
-    const at = skip(text, word.end, "()s./")
-    if (text[at] !== ":") {
-      // "patient John", "Pt JS": the own names alone.
-      this.#named = skip(text, word.end, ".")
-      return
-    }
-    lineAfter.lastIndex = at
-    lineAfter.test(text)
-    let from = skip(text, lineAfter.lastIndex, "_/")
-    const many = /^(?:cc|bcc|attn)$/.test(word.folded)
-    this.#named = from
-    for (let names = 0; names < (many ? 10 : 1); names++) {
-      if (!this.#take(from, { most: 5, comma: true })) break
-      const last = this.#scan.drafts.at(-1)!.end
-      const next = skip(text, this.#afterDegrees(last), ",;/&.")
-      if (next === last) break
-      from = next
-    }
-  }
-
-  /** The place after degrees that follow a name: ", MD". */
-  #afterDegrees(from: number): number {
-    let at = from
-    for (let next = wordAt(this.#text, skip(this.#text, at, ",")); next !== undefined;) {
-      if ((cuesOf(next.folded) & (cue.credential | cue.weakCredential)) === 0) break
-      at = next.end
-      next = wordAt(this.#text, skip(this.#text, at, ","))
-    }
-    return at
-  }
-
-  #afterJoin(word: Word): void {
-    const before = wordBefore(this.#text, skipBack(this.#text, word.start))
-    const isJoin = before !== undefined && beforeJoin[word.folded]?.has(before.folded) === true
-    if (!isJoin && !this.#isInitialled(word.end)) return
-    lineAfter.lastIndex = word.end
-    lineAfter.test(this.#text)
-    this.#take(skip(this.#text, lineAfter.lastIndex, "_/"), { most: 4, comma: word.folded === "by" })
-  }
-
-  /** "by L. Vlasenko" says who, whatever was done. */
-  #isInitialled(from: number): boolean {
-    initialled.lastIndex = from
-    const found = initialled.exec(this.#text)?.[1]
-    return found !== undefined && !isTerm(fold(found)) && !isEponym(fold(found))
-  }
-
-  #afterClosing(word: Word): void {
-    const rest = /^[^\n\r,]{0,20},?\s*/.exec(this.#text.slice(word.end, word.end + 60))
-    if (rest !== null && rest[0].includes(",")) this.#take(word.end + rest[0].length, { most: 4, comma: true })
-  }
-
-  /** Lines that are known by their form: JS/kl of whoever dictated and typed, and signatures. */
-  line(start: number): void {
-    const text = this.#text
-    typist.lastIndex = start
-    const found = typist.exec(text)
-    if (found !== null && !found.slice(1, 3).every((each) => isTerm(each!.toLowerCase()))) {
-      const from = start + found[0].search(/\S/)
-      for (const each of text.slice(from, start + found[0].length).matchAll(/\p{L}{2,4}/gu))
-        this.#letters({
-          start: from + each.index,
-          end: from + each.index + each[0].length,
-          text: each[0],
-          folded: fold(each[0]),
-        })
-    }
-    this.#typistAtEnd(start)
-    if (text.startsWith("____", start)) this.signed(start)
-  }
-
-  /** OG:mk at the end of a line that says when it was dictated and typed. */
-  #typistAtEnd(start: number): void {
-    const text = this.#text
-    const found = text.indexOf("\n", start)
-    const end = found < 0 ? text.length : found
-    const last = text.charCodeAt(end - 1)
-    // A mark has a colon or a stroke three or four places before its end.
-    if (kindOf[last] !== kinds.letter && last !== 0x0d && last !== 0x20) return
-    const tail = text.slice(Math.max(start, end - 12), end)
-    const mark = typistAtEnd.exec(tail)
-    if (mark === null || mark.slice(1, 3).every((each) => isTerm(each!.toLowerCase()))) return
-    const from = end - tail.length + mark.index
-    for (const each of text.slice(from, end).matchAll(/\p{L}{2,3}/gu)) {
-      const begin = from + each.index
-      this.#letters({ start: begin, end: begin + each[0].length, text: each[0], folded: fold(each[0]) })
-    }
-  }
-
-  /** What stands after a mark of a signature. */
-  signed(start: number): void {
-    signature.lastIndex = start
-    if (signature.test(this.#text)) this.#take(signature.lastIndex, { most: 4, comma: true })
   }
 }

@@ -1,47 +1,21 @@
-import { dayNumber, movedBack, weekdayOf, weekdays, wordLike } from "./calendar.ts"
-import type { Day } from "./calendar.ts"
-import {
-  dayFirstDate,
-  dayOf,
-  germanYearless,
-  monthAlone,
-  monthFirstDate,
-  numericDate,
-  shifted,
-  writtenAs,
-  yearlessDate,
-} from "./date-text.ts"
-import type { DateText } from "./date-text.ts"
-import type { Times } from "./draft.ts"
-import { kindOf, kinds } from "./fold.ts"
+import { DateRules, greatestAge } from "./date-rules.ts"
+import { monthFirstDate, numericDate } from "./date-text.ts"
+import { fold, kindOf, kinds } from "./fold.ts"
 import { isAgeUnit, isSexAfterAge, numberEnd } from "./numbers.ts"
 import type { Scan } from "./scan.ts"
-import { isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
+import { skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
 import type { Word } from "./word-at.ts"
 
-/** The greatest age that is told as it is (45 CFR 164.514(b)(2)(i)(C)). */
-const greatestAge = 89
 const capped = `${greatestAge + 1}+`
-/** What stands for a birth date when nothing says how old that makes the person. */
-const noBirthDate = "[birth date]"
-/** What stands for a date, or a weekday, of which nothing may be told. */
-const noDate = "[date]"
-const noDay = "[day]"
-/** A time of day that belongs to the date before it. */
-const timeAfter =
-  /(?:,?\s{1,2}(?:at\s)?(?=\d{1,2}:)|T(?=\d)|(?=\d{4}))(?:[01]?\d|2[0-3]):?[0-5]\d(?::?[0-5]\d(?:\.\d+)?)?(?:\s?[ap]\.?m\b\.?)?(?:Z|[+-]\d\d:?\d\d)?/iy
-
-const list = (words: string): ReadonlySet<string> => new Set(words.split(" "))
-const beforeDate = list(
-  "on since from dated until till through thru before after date prior comparison comparisons exam study seen scheduled to the am vom seit bis den le du el del desde hasta il dal and by of ct mri mr xray radiograph ultrasound pet signed admitted discharged last received performed surgery visit",
-)
-const beforeMonth = list(
-  "in since last early late until till by of during this next mid from through and before after im seit en desde depuis nel anfang ende",
-)
-const notDate =
-  /\s?(?:strength|murmur|pulses?|reflex|systolic|diastolic|motor|tablets?|tabs?|pain|of\b|in\b|inch|mm|cm|mg|ml|x\b|power|scale|grade|muscle|teaspoon|cup|pack|ppd|hpf|positive|negative|nodes?|cores?|lymph|vision|bilaterally|intensity|size|full|throughout)/iy
 const ninety =
-  /ninety(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?(?=[- ]?(?:years?|yrs?|y\.?o|yo))|(?:(?:one|a)[ -])?hundred(?:[- ](?:and[- ])?\p{L}{3,9}(?:-\p{L}{3,5})?)?(?=[- ](?:years?|yrs?)[- ]?old)|nonagenarian|centenarian/iuy
+  /ninety(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?(?=[- ]?(?:years?|yrs?|y\.?o|yo))|(?:(?:one|a)[ -])?hundred(?:[- ](?:and[- ])?\p{L}{3,9}(?:-\p{L}{3,5})?)?(?=[- ](?:years?|yrs?)[- ]?(?:old|of age))|nonagenarian|centenarian/iuy
+/** Labels that no sign has to follow where a value does. */
+const openLabels: ReadonlySet<string> = new Set(
+  "badge serial plate account claim subject incident inmate donor case job rx".split(" "),
+)
+const openValue = /^ (?=[A-Z\d-]*\d{3})[A-Z\d][A-Z\d-]{3,}(?![\p{L}\d.%])/u
+const townBefore = /(\p{Lu}[\p{L}'’-]+(?: \p{Lu}[\p{L}'’-]+){0,2}),? (?:[A-Z]{2,3} )?$/u
+const australian = /(\p{Lu}[\p{L}'’-]+(?: \p{Lu}[\p{L}'’-]+){0,2}),? (?:QLD|NSW|VIC|TAS|ACT|NT|WA|SA),? $/u
 const mailName = /[\w.+%-]+$/
 const mailHost = /@[\w-]+(?:\.[\w-]+)*/y
 const urlRest = /[^\s<>"'()]*[^\s<>"'().,;:!?]/y
@@ -49,13 +23,13 @@ const urlRest = /[^\s<>"'()]*[^\s<>"'().,;:!?]/y
 /** Rules that begin with a number, or with a word that says what a number is. */
 export class NumberRules {
   readonly #scan: Scan
-  #weekday: Word | undefined
-  /** Where a birth date or an age is expected. */
-  #birth = -1
+  readonly #dates: DateRules
+  /** Where an age is expected. */
   #age = -1
 
   constructor(scan: Scan) {
     this.#scan = scan
+    this.#dates = new DateRules(scan)
   }
 
   get #text(): string {
@@ -73,7 +47,7 @@ export class NumberRules {
     if (before === "." && kindOf[text.charCodeAt(start - 2)] === kinds.digit) return end
     const length = end - start
     return (
-      this.#date(start, end) ||
+      this.#dates.number(start, end) ||
       this.#phoneOrId(start, end, before) ||
       this.#ageAt(start, end, length) ||
       this.#postal(start, end, length) ||
@@ -87,9 +61,13 @@ export class NumberRules {
     return end
   }
 
-  #shape(kind: "phone" | "id" | "ip", start: number, end: number): number {
+  #shape(kind: "phone" | "id" | "ip" | "address", start: number, end: number): number {
     this.#scan.add(kind, start, end, this.#scan.known.maker.shape(kind, this.#text.slice(start, end)))
     return end
+  }
+
+  #postcode(start: number, end: number): number {
+    return this.#scan.known.maker.given.towns === true ? end : this.#shape("address", start, end)
   }
 
   #phoneOrId(start: number, end: number, before: string | undefined): number {
@@ -101,8 +79,13 @@ export class NumberRules {
       const from = before === "(" || before === "+" ? start - 1 : start
       const uid = next === "." ? numberEnd.uid(text, start) : 0
       if (uid > 0) return this.#uid(start, uid)
-      const ip = next === "." ? numberEnd.ip(text, start) : 0
+      const ip =
+        next === "." && !/v(?:ersion|er\.)?\s?$/i.test(text.slice(Math.max(0, start - 9), start))
+          ? numberEnd.ip(text, start)
+          : 0
       if (ip > 0) return this.#shape("ip", start, ip)
+      const card = next === " " || next === "-" ? numberEnd.card(text, start) : 0
+      if (card > 0 && before !== "+" && before !== "(") return this.#shape("id", start, card)
       const ssn = numberEnd.ssn(text, start)
       if (ssn > 0) return this.#shape("id", start, ssn)
       const phone =
@@ -111,7 +94,9 @@ export class NumberRules {
         numberEnd.national(text, start)
       if (phone > 0) return this.#shape("phone", from, phone)
     }
-    const long = numberEnd.digits(text, start)
+    const ipv6 = next === ":" ? numberEnd.ipv6(text, start) : 0
+    if (ipv6 > 0) return this.#shape("ip", start, ipv6)
+    const long = numberEnd.written(text, start) || numberEnd.digits(text, start)
     return long > 0 ? this.#shape("id", start, long) : 0
   }
 
@@ -123,118 +108,14 @@ export class NumberRules {
 
   /** A five-figure number after the letters of a state. */
   #postal(start: number, end: number, length: number): number {
+    if (length === 4 && this.#town(australian, start)) return this.#postcode(start, end)
     return length === 5 ? this.#scan.postal(start, end) : length <= 6 ? this.#scan.street(start, end) : 0
   }
 
-  #date(start: number, end: number): number {
-    const text = this.#text
-    const { order } = this.#scan.known
-    const next = text[end]
-    const joins = next === "/" || next === "-" || next === "." || next === " "
-    if (joins || end - start >= 8) {
-      const date = numericDate(text, start, order)
-      if (date !== undefined) return this.#found(date)
-      const ofGermans = next === "." && this.#isAfter(start, beforeDate) ? germanYearless(text, start) : undefined
-      if (ofGermans !== undefined) return this.#found(ofGermans)
-      if (next === "/" && text[start - 1] !== "/") {
-        const short = yearlessDate(text, start, order)
-        if (short !== undefined && this.#isDate(short)) return this.#found(short)
-      }
-    }
-    if (end - start > 2 || next === undefined) return 0
-    const named = dayFirstDate(text, start)
-    return named === undefined ? 0 : this.#found(named)
-  }
-
-  /** Whether 3/4 is a day: by what stands before it, or because no score has such numbers. */
-  #isDate({ start, end, day, month }: DateText): boolean {
-    const text = this.#text
-    notDate.lastIndex = end
-    if (notDate.test(text)) return false
-    if (/^\s?(?:[-–]|to|at|through)\s?\d{1,2}[/:]\d/.test(text.slice(end, end + 14))) return true
-    if (/\d{1,2}\/\d{1,2}\s?(?:[-–]|to|through)\s?$/.test(text.slice(Math.max(0, start - 14), start))) return true
-    return this.#isAfter(start, beforeDate) || (day! > 12 && day! !== 20 && month < day!)
-  }
-
-  #isAfter(start: number, words: ReadonlySet<string>): boolean {
-    const before = wordBefore(this.#text, skipBack(this.#text, start, "(:,"))
-    return before !== undefined && words.has(before.folded)
-  }
-
   /** A word for a month. */
-  month(word: Word): number {
-    const text = this.#text
-    const date = monthFirstDate(text, word.start)
-    const short = word.folded.length <= 4
-    if (date !== undefined && (isCapital(word.text) || date.year !== undefined || !short)) return this.#found(date)
-    if (!isCapital(word.text) || isAllCapitals(word.text) || !this.#isAfter(word.start, beforeMonth)) return 0
-    const alone = monthAlone(text, word.start, word.end)
-    return alone === undefined ? 0 : this.#found(alone)
-  }
+  month = (word: Word): number => this.#dates.month(word)
 
-  weekday(word: Word): void {
-    this.#weekday = word
-  }
-
-  /** Keeps a date, with the weekday before it. */
-  #found(date: DateText): number {
-    const text = this.#text
-    const { maker } = this.#scan.known
-    const days = maker.given.shiftDays
-    const birth = this.#isBirth(date)
-    if (maker.given.dates !== undefined && maker.given.dates !== "shifted") return this.#notMoved(date, birth)
-    const yearOf = (times: Times) => date.year ?? times.yearAt(date.start)
-    const day = date.year === undefined ? undefined : dayOf(date, date.year)
-    if (birth) this.#scan.add("birth-date", date.start, date.end, (times) => birthDate(text, date, times, days))
-    else
-      this.#scan.add(
-        "date",
-        date.start,
-        date.end,
-        (times) => shifted(text, date, yearOf(times), days),
-        day === undefined ? {} : { day },
-      )
-    this.#weekdayBefore(date, yearOf, days)
-    return date.end
-  }
-
-  /** A date whose year alone is told, or that stays; a birth date is told by neither. */
-  #notMoved(date: DateText, birth: boolean): number {
-    const text = this.#text
-    const { maker, birthDays } = this.#scan.known
-    if (maker.given.dates === "true") return date.end
-    if (birth) {
-      this.#scan.add("birth-date", date.start, date.end, noBirthDate)
-      return date.end
-    }
-    const weekday = this.#weekday
-    this.#weekday = undefined
-    if (weekday !== undefined && /^[^\p{L}\n]{0,4}$/u.test(text.slice(weekday.end, date.start)))
-      this.#scan.add("date", weekday.start, weekday.end, noDay)
-    timeAfter.lastIndex = date.end
-    const end = timeAfter.test(text) ? timeAfter.lastIndex : date.end
-    this.#scan.add("date", date.start, end, toldYear(date, birthDays))
-    return end
-  }
-
-  #weekdayBefore(date: DateText, yearOf: (times: Times) => number, days: number): void {
-    const weekday = this.#weekday
-    this.#weekday = undefined
-    if (weekday === undefined || date.day === undefined) return
-    if (!/^[.,]?\s{0,2}(?:(?:the|den|der|le|el|dem)\s)?$/.test(this.#text.slice(weekday.end, date.start))) return
-    const word = weekdays.get(weekday.folded)![0]!
-    this.#scan.add("date", weekday.start, weekday.end, (times) =>
-      wordLike(word, weekdayOf(movedBack(dayOf(date, yearOf(times)), days)), weekday.text),
-    )
-  }
-
-  #isBirth({ start, year, month, day }: DateText): boolean {
-    if (this.#birth === start) return true
-    if (year === undefined || day === undefined) return false
-    return this.#scan.known.birthDays.some(
-      (birth) => birth.month === month && birth.day === day && birth.year % 100 === year % 100,
-    )
-  }
+  weekday = (word: Word): void => this.#dates.weekday(word)
 
   /** A label of birth dates or ages: what follows is one. */
   birthOrAge(word: Word, birth: boolean): void {
@@ -246,9 +127,7 @@ export class NumberRules {
       at = skip(text, next.end, ".:,(")
     }
     if (birth) {
-      this.#birth = at
-      const named = wordAt(text, at)
-      if (named !== undefined) this.#birth = named.start
+      this.#dates.birthAt(wordAt(text, at)?.start ?? at)
     } else this.#age = at
   }
 
@@ -258,10 +137,31 @@ export class NumberRules {
     const years = Number(text.slice(start, end))
     if (years <= greatestAge || years > 130) return 0
     const bearsUnit = isAgeUnit(text, end) || (years < 110 && isSexAfterAge(text, end) && this.#isPerson(end))
-    if (!bearsUnit && this.#age !== start) return 0
+    if (!bearsUnit && this.#age !== start && !this.#isTold(start, end)) return 0
     const more = text[end] === "+" ? 1 : 0
     this.#scan.add("age", start, end + more, capped)
     return end + more
+  }
+
+  /** The town before a postal code. */
+  #town(pattern: RegExp, start: number): boolean {
+    const from = Math.max(0, start - 60)
+    const found = pattern.exec(this.#text.slice(from, start))
+    if (found === null) return false
+    if (this.#scan.known.maker.given.towns === true) return true
+    const at = from + found.index
+    this.#scan.add("address", at, at + found[1]!.length, this.#scan.known.maker.place(fold(found[1]!)))
+    return true
+  }
+
+  /** "She is 92.", "died at 97": by what stands on both sides. */
+  #isTold(start: number, end: number): boolean {
+    const text = this.#text
+    return (
+      /(?:\b(?:s?he|patient|pt|who) (?:is|was|turned)|\b(?:died|alive|deceased|away|death) at) $/i.test(
+        text.slice(Math.max(0, start - 20), start),
+      ) && /^(?:[.,;)](?!\d)|\s*$|\s(?:and|with|from|from)\b)/.test(text.slice(end, end + 8))
+    )
   }
 
   /** 92F, 92 M: beside what else says that it is a person. */
@@ -289,17 +189,31 @@ export class NumberRules {
     if (kindOf[text.charCodeAt(start - 1)] === kinds.digit) return 0
     const own = this.#scan.known.ids.endAt(text, start)
     if (own > 0) return this.#id(start, own)
+    const postcode = numberEnd.postcode(text, start)
+    if (postcode > 0) {
+      this.#town(townBefore, start)
+      return this.#postcode(start, postcode)
+    }
+    const written = numberEnd.written(text, start)
+    if (written > 0) return this.#shape("id", start, written)
     const end = numberEnd.mixed(text, start)
     return end > wordEnd && !dayNamed(text, start, wordEnd) ? this.#shape("id", start, end) : 0
   }
 
   /** What stands after a label of identifiers. */
   labelledId(word: Word, sure: boolean): number {
-    if (sure && word.folded.length <= 4 && !/^(?:mrn|ssn|csn|npi|dln|mpi|acct|hicn|mbi|msrn|nhs)$/.test(word.folded))
+    if (
+      sure &&
+      word.folded.length <= 4 &&
+      !/^(?:mrn|ssn|csn|npi|dln|mpi|acct|hicn|mbi|msrn|nhs|nhi|ohip|phn|uhid|ipp|urn|chi|iban|pnr|ssid)$/.test(
+        word.folded,
+      )
+    )
       return this.#value(word, true)
     // ID before many figures is a label, and before few an inner diameter.
     const isLabel = word.text === "ID" && /^ \d{4,}(?!\d|\.\d)/.test(this.#text.slice(word.end, word.end + 20))
-    return this.#value(word, !sure && !isLabel)
+    const isNumbered = openLabels.has(word.folded) && openValue.test(this.#text.slice(word.end, word.end + 24))
+    return this.#value(word, !sure && !isLabel && !isNumbered)
   }
 
   #value(word: Word, strict: boolean): number {
@@ -361,25 +275,4 @@ export class NumberRules {
 
 function dayNamed(text: string, start: number, wordEnd: number): boolean {
   return (text[wordEnd] === "-" || text[wordEnd] === "/") && monthFirstDate(text, start) !== undefined
-}
-
-/** The year of a date, of nobody at 90 or more (45 CFR 164.514(b)(2)(i)(C)): beside an age it would tell a greater one. */
-function toldYear(date: DateText, birthDays: readonly Day[]): string {
-  const { year } = date
-  if (year === undefined) return noDate
-  // The end of what is meant, so that a month alone is that of the greatest age.
-  const at = date.month * 100 + (date.last ?? date.day ?? 31)
-  const isOld = birthDays.some((born) => year - born.year - (at < born.month * 100 + born.day ? 1 : 0) > greatestAge)
-  return isOld ? noDate : String(year)
-}
-
-/** A birth date moved back; of whoever may be 90 or older, 90 years before the newest date that is known. */
-function birthDate(text: string, date: DateText, { newest }: Times, days: number): string {
-  if (newest === undefined || date.year === undefined) return noBirthDate
-  const century = date.shortYear && dayNumber(dayOf(date, date.year)) > dayNumber(newest) ? 100 : 0
-  const born: Day = dayOf(date, date.year - century)
-  const age = newest.year - born.year - (newest.month * 100 + newest.day < born.month * 100 + born.day ? 1 : 0)
-  if (age <= greatestAge) return writtenAs(text, date, movedBack(born, days))
-  const { year, month, day } = movedBack(newest, days)
-  return writtenAs(text, date, { year: year - greatestAge - 1, month, day })
 }

@@ -1,13 +1,20 @@
 /** Numbers that identify, by their form. All patterns are sticky: they are tried where a number or a word begins. */
 const phone =
-  /(?:\+?\d{1,3}[-. ]?)?\(\d{2,4}\)[-. ]?\d{3,4}[-. ]\d{3,4}(?!\d)(?:\s?(?:x|ext\.?|extension)\s?\d{1,6})?|(?:\+?1[-. ])?\d{3}([-.])\d{3}\1\d{4}(?![\d]|\.\d)(?:\s?(?:x|ext\.?|extension)\s?\d{1,6})?|\d{3} \d{3}[- ]\d{4}(?!\d)|\d{3}-\d{4}(?![\d-]|\s?(?:m[lgm]|cm|cc|k?cal|ml|hu|units?|bpm|ms)\b)/iy
+  /(?:\+?\d{1,3}[-. ]?)?\(\d{2,4}\)[-. ]?\d{3,4}[-. ]\d{3,4}(?!\d)(?:\s?(?:x|ext\.?|extension)\s?\d{1,6})?|(?:\+?1[-. ])?\d{3}([-.])\d{3}\1\d{4}(?![\d]|\.\d)(?:\s?(?:x|ext\.?|extension)\s?\d{1,6})?|\d{3} \d{3}[- ]\d{4}(?!\d)|1[38]00[ -]\d{3}[ -]\d{3}(?!\d)|\d{3}-\d{4}(?![\d-]|\s?(?:m[lgm]|cm|cc|k?cal|ml|hu|units?|bpm|ms)\b)/iy
 const international = /\+\d{1,3}(?:[-. /]?\(?\d{1,5}\)?){2,6}(?!\d)/y
 /** With the prefix of a long-distance call: 0151-7788, 020 7946 0123, 01 42 34 56 78. */
 const national =
-  /0\d(?:[ .]\d\d){4}(?![\d]|[ .]\d\d)|0\d{2,4} \d{3,4} \d{3,4}(?!\d)|0\d{2,4}[-/]\d{4,8}(?![\d/-])|0\d{2,4} \d{6,8}(?!\d)/y
+  /0\d(?:[ .]\d\d){4}(?![\d]|[ .]\d\d)|0\d{2,4} \d{3,4} \d{3,4}(?!\d)|0\d{2,4}[-/]\d{4,8}(?![\d/-])|0\d{2,4} \d{6,8}(?!\d)|0\d{2,4}\/\d{3,4} \d{3,5}(?!\d)|0\d{10}(?!\d)/y
 const timeSpan = /[01]\d[0-5]\d[-/ ](?:[01]\d|2[0-3])[0-5]\d(?!\d)/y
 const ssn = /\d{3}([- ])\d{2}\1\d{4}(?!\d)/y
 const ip = /(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d]|\.\d)/y
+const ipv6 = /[0-9a-f]{1,4}(?:::?[0-9a-f]{1,4}){4,7}(?![\p{L}\d:])/iuy
+const card = /\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?!\d)|\d{4} \d{5} \d(?: \d)?(?![\d./])|\d{3} \d{3} \d{4}(?!\d)/y
+/** Postal codes of the United Kingdom and of Canada: the letters that they have no place for are those of units. */
+const postcode = /(?:[A-Z]{1,2}\d{1,2}[A-Z]? \d[ABD-HJLNP-UW-Z]{2}|[ABCEGHJ-NPRSTVXY]\d[A-Z] \d[A-Z]\d)(?![\p{L}\d])/uy
+const iban = /[A-Z]{2}\d{2}(?: [A-Z\d]{4}){3,7}(?: [A-Z\d]{1,4})?(?![\p{L}\d])/uy
+const vin = /(?=[A-HJ-NPR-Z\d]{0,16}\d{3})(?=\d{0,4}[A-HJ-NPR-Z])[A-HJ-NPR-Z\d]{17}(?![\p{L}\d])/uy
+const trial = /NCT\d{8}(?!\d)/y
 const uid = /[0-2](?:\.(?:0|[1-9]\d*)){4,}(?!\d)/y
 const labelled =
   /(?=[A-Za-z0-9./_-]*\d)[A-Za-z0-9](?:[A-Za-z0-9]|[-./_](?=[A-Za-z0-9]))*(?:(?: \d{3,4}){2,}(?![\d./]))?/y
@@ -53,12 +60,18 @@ export const numberEnd = {
     text[at] === "0" && endOf(timeSpan, text, at) === 0 ? endOf(national, text, at) : 0,
   ssn: (text: string, at: number) => endOf(ssn, text, at),
   ip: (text: string, at: number) => endOf(ip, text, at),
+  ipv6: (text: string, at: number) => endOf(ipv6, text, at),
+  /** Cards and numbers in groups: of credit, of insurances. */
+  card: (text: string, at: number) => endOf(card, text, at),
+  postcode: (text: string, at: number) => endOf(postcode, text, at),
+  /** An account or a vehicle. */
+  written: (text: string, at: number) => endOf(iban, text, at) || endOf(vin, text, at),
   uid: (text: string, at: number) => endOf(uid, text, at),
   /** What follows a label of identifiers. */
   labelled: (text: string, at: number) => endOf(labelled, text, at),
   labelledPhone: (text: string, at: number) => endOf(labelledPhone, text, at),
   /** Letters and so many digits that they are no code. */
-  mixed: codeEnd,
+  mixed: (text: string, at: number) => (endOf(trial, text, at) > 0 ? 0 : codeEnd(text, at)),
   /** Digits alone, so many that they are no measure. */
   digits: (text: string, at: number) => endOf(digits, text, at),
   /** From a label to its value: a colon, number sign, "no." or nothing. */
@@ -68,7 +81,7 @@ export const numberEnd = {
 } as const
 
 const ageUnit =
-  /[ -]?(?:years?|yrs?\.?|y\.?[ /]?o\.?|yo|y\/o|year-old|a[ñn]os|ans|jahren?|jahre|j[äa]hrige[rsnm]?|j\.|anni|anos|jaar|lat)(?![\p{L}])/iuy
+  /[ -]?(?:years?|yrs?\.?|y\.?[-/ ]?o\.?|yo|y\/o|year-old|a[ñn]os|ans|jahren?|jahre|j[äa]hrige[rsnm]?|j\.|anni|anos|jaar|lat)(?![\p{L}])/iuy
 const sexAfterAge = /[ ]?(?:[MFmf])(?![\p{L}\d])/uy
 
 /** Whether a number of years follows here. */

@@ -1,17 +1,23 @@
+import { AnnouncedRules } from "./announced-rules.ts"
 import { months, weekdays } from "./calendar.ts"
 import type { Day } from "./calendar.ts"
 import { cue, cueFilter, cuesOf } from "./cues.ts"
 import type { Draft, FindingKind } from "./draft.ts"
 import { bitOf, fold, foldOf, hashStep, kindOf, kinds } from "./fold.ts"
+import { FacilityRules } from "./facility-rules.ts"
 import { fuzzyName, mayBeFuzzy } from "./fuzzy.ts"
 import type { OwnIds } from "./ids.ts"
+import { listedFilter } from "./listed.ts"
 import { NameRules } from "./name-rules.ts"
 import { NumberRules } from "./number-rules.ts"
 import type { OwnName, OwnNames } from "./person.ts"
+import { OtherRules } from "./other-rules.ts"
 import { PlaceRules } from "./place-rules.ts"
+import { SignatureRules } from "./signature-rules.ts"
 import type { DateOrder } from "./date-text.ts"
 import type { Maker } from "./surrogates.ts"
 import { isWord } from "./terms.ts"
+import { TownRules } from "./town-rules.ts"
 import { isCapital, wordAt } from "./word-at.ts"
 import type { Word } from "./word-at.ts"
 
@@ -40,15 +46,25 @@ export class Scan {
   readonly drafts: Draft[] = []
   readonly #names: NameRules
   readonly #numbers: NumberRules
+  readonly #announced: AnnouncedRules
+  readonly #others: OtherRules
   readonly #places: PlaceRules
+  readonly #facilities: FacilityRules
+  readonly #towns: TownRules
+  readonly #signatures: SignatureRules
   #at = 0
 
   constructor(text: string, known: Known) {
     this.text = text
     this.known = known
     this.#names = new NameRules(this)
+    this.#announced = new AnnouncedRules(this, this.#names)
+    this.#others = new OtherRules(text, this.#names)
     this.#numbers = new NumberRules(this)
     this.#places = new PlaceRules(this)
+    this.#facilities = new FacilityRules(this)
+    this.#towns = new TownRules(this)
+    this.#signatures = new SignatureRules(text, this.#names)
   }
 
   /** Adds a finding. */
@@ -59,7 +75,7 @@ export class Scan {
   run(): readonly Draft[] {
     const { text } = this
     const { length } = text
-    this.#names.line(0)
+    this.#signatures.line(0)
     while (this.#at < length) {
       const code = text.charCodeAt(this.#at)
       const kind = kindOf[code]
@@ -68,8 +84,9 @@ export class Scan {
       else if (code === 0x40) this.#at = Math.max(this.#numbers.mail(this.#at), this.#at + 1)
       else {
         this.#at++
-        if (code === 0x0a || code === 0x0d) this.#names.line(this.#at)
-        else if (code === 0x2f && (text[this.#at] === "s" || text[this.#at] === "e")) this.#names.signed(this.#at - 1)
+        if (code === 0x0a || code === 0x0d) this.#signatures.line(this.#at)
+        else if (code === 0x2f && (text[this.#at] === "s" || text[this.#at] === "e"))
+          this.#signatures.signed(this.#at - 1)
       }
     }
     return this.drafts
@@ -110,8 +127,9 @@ export class Scan {
       this.#code(start, at, isDigitNext)
     )
       return
+    if (code === 0x2e && letters > 4 && text.startsWith("str.", at - 3) && this.#germanStreet(start, at + 1)) return
     if (code === 0x20 && letters > 4 && this.#germanStreet(start, at)) return
-    const isRare = letters === 1 || cueFilter.may(hash) || known.names.filter.may(hash)
+    const isRare = letters === 1 || cueFilter.may(hash) || known.names.filter.may(hash) || listedFilter.may(hash)
     if (!isRare && (letters < leastFuzzy || !mayBeFuzzy(known.names.fuzzy, mask, letters))) return
     const source = text.slice(start, at)
     this.#told({ start, end: at, text: source, folded: fold(source) }, letters)
@@ -142,6 +160,7 @@ export class Scan {
     const own = this.#ownOf(word)
     if (own !== undefined) this.#names.own(word, own)
     else if (letters <= 3 && known.names.initials.has(word.folded)) this.#names.bareInitials(word)
+    else if (letters > 1) this.#at = Math.max(this.#at, this.#others.word(word))
     const cues = cuesOf(word.folded)
     if (cues !== 0) this.#at = Math.max(this.#at, this.#cue(word, cues))
     for (const place of known.places) if (place[0] === word.folded) this.#places.own(word, place)
@@ -187,8 +206,9 @@ export class Scan {
       const end = this.#places.word(word)
       if (end > 0) return end
     }
-    if ((cues & (cue.facility | cue.facilityFirst)) !== 0) this.#places.facility(word, cues)
-    this.#names.cue(word, cues)
+    if ((cues & (cue.facility | cue.facilityFirst)) !== 0) this.#facilities.facility(word, cues)
+    if ((cues & cue.dwells) !== 0) this.#towns.after(word)
+    this.#announced.cue(word, cues)
     return 0
   }
 

@@ -1,0 +1,134 @@
+import { beforeJoin, cue, cuesOf } from "./cues.ts"
+import { fold } from "./fold.ts"
+import type { NameRules } from "./name-rules.ts"
+import { isUnknownPair } from "./other-rules.ts"
+import type { Scan } from "./scan.ts"
+import { isEponym, isTerm } from "./terms.ts"
+import { isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
+import type { Word } from "./word-at.ts"
+
+const initialled = /[ \t](?:\p{Lu}\.[ ]?){1,2}(\p{Lu}\p{Ll}[\p{L}'’-]+)/uy
+const lineAfter = /[ \t]*[:,]?[ \t]*(?:\r\n|\r|\n)?[ \t]*/y
+
+/** The place after one end of a line, where lines are broken as they come. */
+function acrossLine(text: string, at: number): number {
+  if (text[at] !== "\n" && text[at] !== "\r") return at
+  const next = skip(text, at + (text.startsWith("\r\n", at) ? 2 : 1))
+  return next < text.length && text[next] !== "\n" && text[next] !== "\r" ? next : at
+}
+
+/** Rules that find the names that a title, a degree, a label or a word for telling announces. */
+export class AnnouncedRules {
+  readonly #scan: Scan
+  readonly #names: NameRules
+
+  constructor(scan: Scan, names: NameRules) {
+    this.#scan = scan
+    this.#names = names
+  }
+
+  get #text(): string {
+    return this.#scan.text
+  }
+
+  /** Names that a cue announces. */
+  cue(word: Word, cues: number): void {
+    const text = this.#text
+    if ((cues & (cue.title | cue.weakTitle)) !== 0) this.#afterTitle(word, cues)
+    if ((cues & cue.credential) !== 0) this.#names.beforeDegree(word.start, 1)
+    else if (
+      (cues & cue.weakCredential) !== 0 &&
+      isAllCapitals(word.text) &&
+      text[skipBack(text, word.start) - 1] === ","
+    )
+      this.#names.beforeDegree(word.start, 2)
+    if ((cues & (cue.label | cue.credential)) !== 0) this.#afterLabel(word)
+    if ((cues & cue.joins) !== 0) this.#afterJoin(word)
+    if ((cues & cue.informs) !== 0) this.#names.take(skip(text, word.end), { most: 3 })
+    if ((cues & cue.closing) !== 0) this.#afterClosing(word)
+    if ((cues & cue.relative) !== 0) this.#names.take(skip(text, word.end, ",:("), { most: 3 })
+  }
+
+  #afterTitle(word: Word, cues: number): void {
+    const text = this.#text
+    const at = acrossLine(text, skip(text, word.end, "."))
+    // MR is an examination, Sr. stands after a name as well.
+    const weak = (cues & cue.weakTitle) !== 0
+    const titled = isCapital(word.text) && (!isAllCapitals(word.text) || word.text.length > 2)
+    const sure =
+      !weak || (titled && /^(?:mr|ms|dr|sr|sra)$/.test(word.folded)) || (word.folded === "dr" && text[word.end] === ".")
+    this.#names.expect(at)
+    const after = this.#scan.wordAfter(at)
+    const isLoud = isAllCapitals(word.text) && isAllCapitals(after?.text ?? "")
+    if (!weak || titled || isLoud || word.folded.length > 3 || text[word.end] === ".")
+      this.#names.take(at, { most: isLoud ? 3 : 4, surely: sure && at === skip(text, word.end, ".") })
+  }
+
+  #afterLabel(word: Word): void {
+    const text = this.#text
+    const at = skip(text, word.end, "()s./")
+    const isDash = /^[-–] /.test(text.slice(at, at + 2)) && at > word.end
+    if (!isDash && text[at] !== ":" && text[at] !== "|" && text[at] !== "=") {
+      // "patient John", "Pt JS": the own names alone.
+      this.#names.expect(skip(text, word.end, "."))
+      return
+    }
+    lineAfter.lastIndex = text[at] === ":" ? at : at + 1
+    lineAfter.test(text)
+    let from = skip(text, lineAfter.lastIndex, "_/")
+    const many = /^(?:cc|bcc|attn)$/.test(word.folded)
+    this.#names.expect(from)
+    for (let names = 0; names < (many ? 10 : 1); names++) {
+      if (!this.#names.take(from, { most: 5, comma: true })) break
+      const last = this.#scan.drafts.at(-1)!.end
+      const next = skip(text, this.#afterDegrees(last), ",;/&.")
+      if (next === last) break
+      from = next
+    }
+  }
+
+  /** The place after degrees that follow a name: ", MD". */
+  #afterDegrees(from: number): number {
+    let at = from
+    for (let next = wordAt(this.#text, skip(this.#text, at, ",")); next !== undefined;) {
+      if ((cuesOf(next.folded) & (cue.credential | cue.weakCredential)) === 0) break
+      at = next.end
+      next = wordAt(this.#text, skip(this.#text, at, ","))
+    }
+    return at
+  }
+
+  #afterJoin(word: Word): void {
+    const before = wordBefore(this.#text, skipBack(this.#text, word.start))
+    const isJoin = before !== undefined && beforeJoin[word.folded]?.has(before.folded) === true
+    const isKnown =
+      isJoin || this.#isInitialled(word.end) || (word.folded === "by" && isUnknownPair(this.#text, word.end))
+    if (!isKnown) return
+    if (isJoin && word.folded === "by" && this.#initials(word.end)) return
+    lineAfter.lastIndex = word.end
+    lineAfter.test(this.#text)
+    this.#names.take(skip(this.#text, lineAfter.lastIndex, "_/"), { most: 4, comma: word.folded === "by" })
+  }
+
+  /** "read back by TLM." */
+  #initials(from: number): boolean {
+    const next = wordAt(this.#text, skip(this.#text, from, ":"))
+    if (next === undefined || !isAllCapitals(next.text) || next.text.length > 3 || isTerm(next.folded)) return false
+    if (cuesOf(next.folded) !== 0 || !/^(?:[.,;)\n\r]|$| \d)/.test(this.#text.slice(next.end, next.end + 2)))
+      return false
+    this.#names.letters(next)
+    return true
+  }
+
+  /** "by L. Vlasenko" says who, whatever was done. */
+  #isInitialled(from: number): boolean {
+    initialled.lastIndex = from
+    const found = initialled.exec(this.#text)?.[1]
+    return found !== undefined && !isTerm(fold(found)) && !isEponym(fold(found))
+  }
+
+  #afterClosing(word: Word): void {
+    const rest = /^[^\n\r,]{0,20},?\s*/.exec(this.#text.slice(word.end, word.end + 60))
+    if (rest !== null && rest[0].includes(",")) this.#names.take(word.end + rest[0].length, { most: 4, comma: true })
+  }
+}

@@ -1,0 +1,203 @@
+import { dayNumber, movedBack, weekdayOf, weekdays, wordLike } from "./calendar.ts"
+import type { Day } from "./calendar.ts"
+import {
+  dayFirstDate,
+  dayOf,
+  germanYearless,
+  monthAlone,
+  monthFirstDate,
+  numericDate,
+  shifted,
+  writtenAs,
+  yearlessDate,
+} from "./date-text.ts"
+import type { DateText } from "./date-text.ts"
+import type { Times } from "./draft.ts"
+import type { Scan } from "./scan.ts"
+import { isAllCapitals, isCapital, skipBack, wordBefore } from "./word-at.ts"
+import type { Word } from "./word-at.ts"
+
+/** The greatest age that is told as it is (45 CFR 164.514(b)(2)(i)(C)). */
+export const greatestAge = 89
+/** What stands for a birth date when nothing says how old that makes the person. */
+const noBirthDate = "[birth date]"
+/** What stands for a date, or a weekday, of which nothing may be told. */
+const noDate = "[date]"
+const noDay = "[day]"
+/** A time of day that belongs to the date before it. */
+const timeAfter =
+  /(?:,?\s{1,2}(?:at\s)?(?=\d{1,2}:)|T(?=\d)|(?=\d{4}))(?:[01]?\d|2[0-3]):?[0-5]\d(?::?[0-5]\d(?:\.\d+)?)?(?:\s?[ap]\.?m\b\.?)?(?:Z|[+-]\d\d:?\d\d)?/iy
+
+const list = (words: string): ReadonlySet<string> => new Set(words.split(" "))
+const beforeDate = list(
+  "on since from dated until till through thru before after date prior comparison comparisons exam study seen scheduled to the am vom seit bis den le du el del desde hasta il dal and by of ct mri mr xray radiograph ultrasound pet signed admitted discharged last received performed surgery visit",
+)
+const beforeMonth = list(
+  "in since last early late until till by of during this next mid from through and before after im seit en desde depuis nel anfang ende",
+)
+const notDate =
+  /\s?(?:strength|murmur|pulses?|reflex|systolic|diastolic|motor|tablets?|tabs?|pain|of\b|in\b|inch|mm|cm|mg|ml|x\b|power|scale|grade|muscle|teaspoon|cup|pack|ppd|hpf|positive|negative|nodes?|cores?|lymph|vision|bilaterally|intensity|size|full|throughout)/iy
+
+/** Rules that find dates, and tell those of birth. */
+export class DateRules {
+  readonly #scan: Scan
+  #weekday: Word | undefined
+  /** Where a birth date is expected. */
+  #birth = -1
+
+  constructor(scan: Scan) {
+    this.#scan = scan
+  }
+
+  get #text(): string {
+    return this.#scan.text
+  }
+
+  /** Says that a date here is one of birth. */
+  birthAt(start: number): void {
+    this.#birth = start
+  }
+
+  /** A date that begins with a number; 0 where none does, else where the scan goes on. */
+  number(start: number, end: number): number {
+    const text = this.#text
+    const { order } = this.#scan.known
+    const next = text[end]
+    const joins = next === "/" || next === "-" || next === "." || next === " "
+    if (joins || end - start >= 8) {
+      const date = numericDate(text, start, order)
+      if (date !== undefined) return this.#found(date)
+      const ofGermans = next === "." && this.#isAfter(start, beforeDate) ? germanYearless(text, start) : undefined
+      if (ofGermans !== undefined) return this.#found(ofGermans)
+      if (next === "/" && text[start - 1] !== "/") {
+        const short = yearlessDate(text, start, order)
+        if (short !== undefined && this.#isDate(short)) return this.#found(short)
+      }
+    }
+    if (end - start > 2 || next === undefined) return 0
+    const named = dayFirstDate(text, start)
+    return named === undefined ? 0 : this.#found(named)
+  }
+
+  /** Whether 3/4 is a day: by what stands before it, or because no score has such numbers. */
+  #isDate({ start, end, day, month }: DateText): boolean {
+    const text = this.#text
+    notDate.lastIndex = end
+    if (notDate.test(text)) return false
+    if (/^\s?(?:[-–]|to|at|through)\s?\d{1,2}[/:]\d/.test(text.slice(end, end + 14))) return true
+    if (/\d{1,2}\/\d{1,2}\s?(?:[-–]|to|through)\s?$/.test(text.slice(Math.max(0, start - 14), start))) return true
+    if (/^0\d\/(?:0|1[0-2]|[12]\d|3[01])/.test(text.slice(start, end)) || this.#weekday?.end === skipBack(text, start))
+      return true
+    if (/^\d{1,2}\/(?:7|52)$/.test(text.slice(start, end)) && day! > 12) return false
+    return this.#isAfter(start, beforeDate) || (day! > 12 && day! !== 20 && month < day!)
+  }
+
+  #isAfter(start: number, words: ReadonlySet<string>): boolean {
+    const before = wordBefore(this.#text, skipBack(this.#text, start, "(:,"))
+    if (before?.folded === "and" && words === beforeDate) {
+      // The and of two dates, and none of two scores.
+      const last = this.#scan.drafts.at(-1)
+      return last?.kind === "date" && last.end === skipBack(this.#text, before.start)
+    }
+    return before !== undefined && words.has(before.folded)
+  }
+
+  /** A word for a month. */
+  month(word: Word): number {
+    const text = this.#text
+    const date = monthFirstDate(text, word.start)
+    const short = word.folded.length <= 4
+    // Capitals are no Spanish months; Mayo is a clinic and its score.
+    if (word.folded === "mayo" && isCapital(word.text) && date?.year === undefined) return 0
+    if (date !== undefined && (isCapital(word.text) || date.year !== undefined || !short)) return this.#found(date)
+    if (!isCapital(word.text) || isAllCapitals(word.text) || !this.#isAfter(word.start, beforeMonth)) return 0
+    const alone = monthAlone(text, word.start, word.end)
+    return alone === undefined ? 0 : this.#found(alone)
+  }
+
+  /** A word for a day of the week: it moves with the date that follows. */
+  weekday(word: Word): void {
+    this.#weekday = word
+  }
+
+  /** Keeps a date, with the weekday before it. */
+  #found(date: DateText): number {
+    const text = this.#text
+    const { maker } = this.#scan.known
+    const days = maker.given.shiftDays
+    const birth = this.#isBirth(date)
+    if (maker.given.dates !== undefined && maker.given.dates !== "shifted") return this.#notMoved(date, birth)
+    const yearOf = (times: Times) => date.year ?? times.yearAt(date.start)
+    const day = date.year === undefined ? undefined : dayOf(date, date.year)
+    if (birth) this.#scan.add("birth-date", date.start, date.end, (times) => birthDate(text, date, times, days))
+    else
+      this.#scan.add(
+        "date",
+        date.start,
+        date.end,
+        (times) => shifted(text, date, yearOf(times), days),
+        day === undefined ? {} : { day },
+      )
+    this.#weekdayBefore(date, yearOf, days)
+    return date.end
+  }
+
+  /** A date whose year alone is told, or that stays; a birth date is told by neither. */
+  #notMoved(date: DateText, birth: boolean): number {
+    const text = this.#text
+    const { maker, birthDays } = this.#scan.known
+    if (maker.given.dates === "true") return date.end
+    if (birth) {
+      this.#scan.add("birth-date", date.start, date.end, noBirthDate)
+      return date.end
+    }
+    const weekday = this.#weekday
+    this.#weekday = undefined
+    if (weekday !== undefined && /^[^\p{L}\n]{0,4}$/u.test(text.slice(weekday.end, date.start)))
+      this.#scan.add("date", weekday.start, weekday.end, noDay)
+    timeAfter.lastIndex = date.end
+    const end = timeAfter.test(text) ? timeAfter.lastIndex : date.end
+    this.#scan.add("date", date.start, end, toldYear(date, birthDays))
+    return end
+  }
+
+  #weekdayBefore(date: DateText, yearOf: (times: Times) => number, days: number): void {
+    const weekday = this.#weekday
+    this.#weekday = undefined
+    if (weekday === undefined || date.day === undefined) return
+    if (!/^[.,]?\s{0,2}(?:(?:the|den|der|le|el|dem)\s)?$/.test(this.#text.slice(weekday.end, date.start))) return
+    const word = weekdays.get(weekday.folded)![0]!
+    this.#scan.add("date", weekday.start, weekday.end, (times) =>
+      wordLike(word, weekdayOf(movedBack(dayOf(date, yearOf(times)), days)), weekday.text),
+    )
+  }
+
+  #isBirth({ start, year, month, day }: DateText): boolean {
+    if (this.#birth === start) return true
+    if (year === undefined || day === undefined) return false
+    return this.#scan.known.birthDays.some(
+      (birth) => birth.month === month && birth.day === day && birth.year % 100 === year % 100,
+    )
+  }
+}
+
+/** The year of a date, of nobody at 90 or more (45 CFR 164.514(b)(2)(i)(C)): beside an age it would tell a greater one. */
+function toldYear(date: DateText, birthDays: readonly Day[]): string {
+  const { year } = date
+  if (year === undefined) return noDate
+  // The end of what is meant, so that a month alone is that of the greatest age.
+  const at = date.month * 100 + (date.last ?? date.day ?? 31)
+  const isOld = birthDays.some((born) => year - born.year - (at < born.month * 100 + born.day ? 1 : 0) > greatestAge)
+  return isOld ? noDate : String(year)
+}
+
+/** A birth date moved back; of whoever may be 90 or older, 90 years before the newest date that is known. */
+function birthDate(text: string, date: DateText, { newest }: Times, days: number): string {
+  if (newest === undefined || date.year === undefined) return noBirthDate
+  const century = date.shortYear && dayNumber(dayOf(date, date.year)) > dayNumber(newest) ? 100 : 0
+  const born: Day = dayOf(date, date.year - century)
+  const age = newest.year - born.year - (newest.month * 100 + newest.day < born.month * 100 + born.day ? 1 : 0)
+  if (age <= greatestAge) return writtenAs(text, date, movedBack(born, days))
+  const { year, month, day } = movedBack(newest, days)
+  return writtenAs(text, date, { year: year - greatestAge - 1, month, day })
+}

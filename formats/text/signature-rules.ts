@@ -1,0 +1,61 @@
+import { fold, kindOf, kinds } from "./fold.ts"
+import type { NameRules } from "./name-rules.ts"
+import { isTerm } from "./terms.ts"
+
+const typist = /[ \t]*(\p{Lu}{2,4})[ \t]?[/:][ \t]?(\p{L}{2,4})(?:[/:][\p{L}\d]+)?[ \t]*(?=\r|\n|$)/uy
+const signature = /(?:\/s\/|\/es\/|_{4,})[ \t]*/iy
+const typistAtEnd = /(?:^|[ \t])(\p{Lu}{2,3})[:/](\p{Ll}{2,3})[ \t\r]*$/u
+
+/** Rules that find who signed, dictated and typed by the form of the line. */
+export class SignatureRules {
+  readonly #text: string
+  readonly #names: NameRules
+
+  constructor(text: string, names: NameRules) {
+    this.#text = text
+    this.#names = names
+  }
+
+  /** Lines that are known by their form: JS/kl of whoever dictated and typed, and signatures. */
+  line(start: number): void {
+    const text = this.#text
+    typist.lastIndex = start
+    const found = typist.exec(text)
+    if (found !== null && !found.slice(1, 3).every((each) => isTerm(each!.toLowerCase()))) {
+      const from = start + found[0].search(/\S/)
+      for (const each of text.slice(from, start + found[0].length).matchAll(/\p{L}{2,4}/gu))
+        this.#names.letters({
+          start: from + each.index,
+          end: from + each.index + each[0].length,
+          text: each[0],
+          folded: fold(each[0]),
+        })
+    }
+    this.#typistAtEnd(start)
+    if (text.startsWith("____", start)) this.signed(start)
+  }
+
+  /** OG:mk at the end of a line that says when it was dictated and typed. */
+  #typistAtEnd(start: number): void {
+    const text = this.#text
+    const found = text.indexOf("\n", start)
+    const end = found < 0 ? text.length : found
+    const last = text.charCodeAt(end - 1)
+    // A mark has a colon or a stroke three or four places before its end.
+    if (kindOf[last] !== kinds.letter && last !== 0x0d && last !== 0x20) return
+    const tail = text.slice(Math.max(start, end - 12), end)
+    const mark = typistAtEnd.exec(tail)
+    if (mark === null || mark.slice(1, 3).every((each) => isTerm(each!.toLowerCase()))) return
+    const from = end - tail.length + mark.index
+    for (const each of text.slice(from, end).matchAll(/\p{L}{2,3}/gu)) {
+      const begin = from + each.index
+      this.#names.letters({ start: begin, end: begin + each[0].length, text: each[0], folded: fold(each[0]) })
+    }
+  }
+
+  /** What stands after a mark of a signature. */
+  signed(start: number): void {
+    signature.lastIndex = start
+    if (signature.test(this.#text)) this.#names.take(signature.lastIndex, { most: 4, comma: true })
+  }
+}
