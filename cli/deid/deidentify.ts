@@ -1,4 +1,3 @@
-import { stat } from "node:fs/promises"
 import { join } from "node:path"
 import { WeirError } from "../../core/index.ts"
 import type { Counts } from "../../formats/dicom/index.ts"
@@ -11,7 +10,7 @@ import { Room, roomBytes } from "../../transforms/deidentify/dicom-room.ts"
 import { addEvidence, asSeries, decisionOn, noInstances, under } from "../../transforms/deidentify/dicom-series.ts"
 import type { SeriesCounts } from "../../transforms/deidentify/dicom-series.ts"
 import type { Member } from "../../transforms/deface/index.ts"
-import { FileChanged, markOf, withFile } from "./files.ts"
+import { FileChanged, withFile } from "./files.ts"
 import type { Inputs } from "./files.ts"
 import { Ambiguity, personOf } from "./person.ts"
 import type { NamespaceOf } from "./person.ts"
@@ -187,12 +186,12 @@ class Run {
       return { input, output: "", status: "refused", reason: "issuer-ambiguous" }
     const path = join(this.#inputs.folder, input)
     try {
-      return await withFile(path, async (original, mark): Promise<FileResult> => {
+      return await withFile(path, async (original, mark, remark): Promise<FileResult> => {
         if (mark !== known.mark) throw new FileChanged()
         return this.#room.use(original.size, () =>
           known.kind === "beside"
             ? this.#writeText(input, path, original, known.as)
-            : this.#write(input, path, original, known),
+            : this.#write(input, original, known, remark),
         )
       })
     } catch (thrown) {
@@ -212,7 +211,12 @@ class Run {
     return { input, output, status: "released", reason: "" }
   }
 
-  async #write(input: string, path: string, original: Original, known: KnownInstance): Promise<FileResult> {
+  async #write(
+    input: string,
+    original: Original,
+    known: KnownInstance,
+    remark: () => string,
+  ): Promise<FileResult> {
     const { policy, folder } = this.#setting
     const { person, study, series, mark } = known
     const slot = seriesSlot(person, study, series)
@@ -226,7 +230,7 @@ class Run {
         ? await this.#faces.deidentify(original, whose, this.#faceSeries(slot, series), pixels)
         : await deidentifyOriginal(original, policy.deidentify, context, pixels)
     if (found.kind === "refused") return { input, output: "", status: "refused", reason: reasonOf(under(risk, found)) }
-    if (markOf(await stat(path)) !== mark) throw new FileChanged()
+    if (remark() !== mark) throw new FileChanged()
     const output = await folder.write(policy.nameUid(study), found)
     return { input, output, status: "released", reason: "", counts: found.released.report.counts }
   }
