@@ -12,7 +12,7 @@ import type { SeriesCounts } from "../../transforms/deidentify/dicom-series.ts"
 import type { Member } from "../../transforms/deface/index.ts"
 import { FileChanged, withFile } from "./files.ts"
 import type { Inputs } from "./files.ts"
-import { Ambiguity, personOf } from "./person.ts"
+import { Ambiguity, personsBy } from "./person.ts"
 import type { NamespaceOf } from "./person.ts"
 import { Texts, statedIds, textKindOf } from "./texts.ts"
 import type { TextKind } from "./texts.ts"
@@ -111,11 +111,13 @@ class Run {
   readonly #room = new Room(roomBytes)
   readonly #texts: Texts
   readonly #samples: SeriesSamples
+  readonly #personOf: ReturnType<typeof personsBy>
 
   constructor(inputs: Inputs, setting: FileSetting) {
     this.#inputs = inputs
     this.#setting = setting
     this.#faces = new Faces(setting.policy)
+    this.#personOf = personsBy(setting.identityKey, setting.namespace)
     this.#samples = new SeriesSamples(inputs.folder, setting.policy)
     this.#texts = setting.texts((patientId) => this.#ambiguity.has(patientId))
   }
@@ -150,7 +152,7 @@ class Run {
         if (found.kind === "refused") return { kind: "done", status: "refused", reason: reasonOf(found) }
         const { summary, evidence } = found
         const { patientId, studyInstanceUid: study, seriesInstanceUid: series } = summary
-        const person = personOf(summary, this.#setting.identityKey, this.#setting.namespace)
+        const person = this.#personOf(summary)
         this.#ambiguity.add(summary)
         const slot = seriesSlot(person, study, series)
         const counts = this.#series.get(slot) ?? noInstances()
@@ -211,12 +213,7 @@ class Run {
     return { input, output, status: "released", reason: "" }
   }
 
-  async #write(
-    input: string,
-    original: Original,
-    known: KnownInstance,
-    remark: () => string,
-  ): Promise<FileResult> {
+  async #write(input: string, original: Original, known: KnownInstance, remark: () => string): Promise<FileResult> {
     const { policy, folder } = this.#setting
     const { person, study, series, mark } = known
     const slot = seriesSlot(person, study, series)
