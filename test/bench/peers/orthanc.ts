@@ -55,7 +55,7 @@ export async function openOrthanc(dir: string): Promise<Orthanc> {
   })
   const url = `http://127.0.0.1:${port}`
   const ask = async (path: string, body?: Uint8Array | string): Promise<Response> => {
-    const answer = await fetch(url + path, body === undefined ? {} : { method: "POST", body: body as BodyInit })
+    const answer = await fetch(url + path, body === undefined ? {} : { method: "POST", body })
     if (!answer.ok) throw new Error(`Orthanc answers ${answer.status} at ${path}`)
     return answer
   }
