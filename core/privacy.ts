@@ -76,6 +76,16 @@ function remembered<A>(make: (text: string) => A): (text: string) => A {
   }
 }
 
+/** The same for a pair of texts, as one text; two pairs never give the same. */
+function rememberedPairs(make: (one: string, other: string) => string): (one: string, other: string) => string {
+  const known = remembered((pair: string) => {
+    const from = pair.indexOf(":") + 1
+    const to = from + Number.parseInt(pair, 10)
+    return make(pair.slice(from, to), pair.slice(to))
+  })
+  return (one, other) => known(`${one.length}:${one}${other}`)
+}
+
 function base32(bytes: Uint8Array, characters: number): string {
   const out = Buffer.allocUnsafe(characters)
   let at = 0
@@ -116,18 +126,13 @@ export function pseudonymizer(projectKey: Uint8Array, shift: ShiftRange = defaul
     (person: string) =>
       shift.minDays + Number(ofShift(person).readBigUInt64BE(0) % BigInt(shift.maxDays - shift.minDays + 1)),
   )
-  // A pair as one text; two pairs never give the same.
-  const identifier = remembered((pair: string) => {
-    const namespaceLength = Number.parseInt(pair, 10)
-    const from = pair.indexOf(":") + 1
-    const to = from + namespaceLength
-    return codeShapes.identifier(ofIdentifier(pair.slice(from, to), pair.slice(to)))
-  })
+  const identifier = rememberedPairs((namespace, value) => codeShapes.identifier(ofIdentifier(namespace, value)))
+  const accession = rememberedPairs((issuer, value) => codeShapes.accession(ofIdentifier("accession", issuer, value)))
   return {
     person: remembered((person: string) => codeShapes.identifier(ofPerson(person))),
     uid: remembered((uid: string) => codeShapes.uid(ofUid(uid))),
-    identifier: (namespace, value) => identifier(`${namespace.length}:${namespace}${value}`),
-    accession: (issuer, value) => codeShapes.accession(ofIdentifier("accession", issuer, value)),
+    identifier,
+    accession,
     shiftDays,
     shiftMs: (personKey) => shiftDays(personKey) * dayMs,
   }

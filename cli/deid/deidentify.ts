@@ -1,4 +1,3 @@
-import { stat } from "node:fs/promises"
 import { join } from "node:path"
 import { WeirError } from "../../core/index.ts"
 import type { Counts } from "../../formats/dicom/index.ts"
@@ -12,9 +11,9 @@ import { Room, roomBytes } from "../../transforms/deidentify/dicom-room.ts"
 import { addEvidence, decisionOn, noInstances, under } from "../../transforms/deidentify/dicom-series.ts"
 import type { SeriesCounts } from "../../transforms/deidentify/dicom-series.ts"
 import type { Member } from "../../transforms/deface/index.ts"
-import { FileChanged, markOf, withFile } from "./files.ts"
+import { FileChanged, withFile } from "./files.ts"
 import type { Inputs } from "./files.ts"
-import { Ambiguity, personOf } from "./person.ts"
+import { Ambiguity, personsBy } from "./person.ts"
 import type { NamespaceOf } from "./person.ts"
 import { Texts, statedIds, textKindOf } from "./texts.ts"
 import type { TextKind } from "./texts.ts"
@@ -113,11 +112,13 @@ class Run {
   readonly #room = new Room(roomBytes)
   readonly #texts: Texts
   readonly #samples: SeriesSamples
+  readonly #personOf: ReturnType<typeof personsBy>
 
   constructor(inputs: Inputs, setting: FileSetting) {
     this.#inputs = inputs
     this.#setting = setting
     this.#faces = new Faces(setting.policy)
+    this.#personOf = personsBy(setting.identityKey, setting.namespace)
     this.#samples = new SeriesSamples(inputs.folder, setting.policy)
     this.#texts = setting.texts((patientId) => this.#ambiguity.has(patientId))
   }
@@ -152,7 +153,7 @@ class Run {
         if (found.kind === "refused") return { kind: "done", status: "refused", reason: reasonOf(found) }
         const { summary, evidence } = found
         const { patientId, studyInstanceUid: study, seriesInstanceUid: series } = summary
-        const person = personOf(summary, this.#setting.identityKey, this.#setting.namespace)
+        const person = this.#personOf(summary)
         this.#ambiguity.add(summary)
         const slot = seriesSlot(person, study, series)
         const counts = this.#series.get(slot) ?? noInstances()
@@ -188,12 +189,12 @@ class Run {
       return { input, output: "", status: "refused", reason: "issuer-ambiguous" }
     const path = join(this.#inputs.folder, input)
     try {
-      return await withFile(path, async (original, mark): Promise<FileResult> => {
+      return await withFile(path, async (original, mark, remark): Promise<FileResult> => {
         if (mark !== known.mark) throw new FileChanged()
         return this.#room.use(original.size, () =>
           known.kind === "beside"
             ? this.#writeText(input, path, original, known.as)
-            : this.#write(input, path, original, known),
+            : this.#write(input, original, known, remark),
         )
       })
     } catch (thrown) {
@@ -213,7 +214,7 @@ class Run {
     return { input, output, status: "released", reason: "" }
   }
 
-  async #write(input: string, path: string, original: Original, known: KnownInstance): Promise<FileResult> {
+  async #write(input: string, original: Original, known: KnownInstance, remark: () => string): Promise<FileResult> {
     const { policy, folder } = this.#setting
     const { person, study, series, mark } = known
     const slot = seriesSlot(person, study, series)
@@ -224,7 +225,7 @@ class Run {
     const coded = await deidentifyCoded({ original, key: person, study, risk, face, pixels }, policy, this.#faces)
     const { found } = coded
     if (found.kind === "refused") return { input, output: "", status: "refused", reason: reasonOf(under(risk, found)) }
-    if (markOf(await stat(path)) !== mark) throw new FileChanged()
+    if (remark() !== mark) throw new FileChanged()
     const output = await folder.write(coded.study, found)
     return { input, output, status: "released", reason: "", counts: found.released.report.counts }
   }

@@ -1,6 +1,7 @@
-import { open, readdir, realpath, stat } from "node:fs/promises"
-import type { FileHandle } from "node:fs/promises"
+import * as fs from "node:fs"
+import { readdir, realpath, stat } from "node:fs/promises"
 import { basename, dirname, join, resolve, sep } from "node:path"
+import { promisify } from "node:util"
 import { classify, fatal } from "../../core/index.ts"
 import type { Original } from "../../transforms/deidentify/dicom-original.ts"
 
@@ -77,28 +78,32 @@ export async function checkVaultApart(input: string, output: string, vault: stri
 export const markOf = (file: { readonly size: number; readonly mtimeMs: number }): string =>
   `${file.size}:${file.mtimeMs}`
 
-/** Opens a file for one act. */
+/** Opens a file for one act, which is given its bytes, its mark, and what asks for its mark anew: that of the bytes that were read,
+ * whatever the name stands for meanwhile. */
 export async function withFile<T>(
   path: string,
-  act: (original: Original, mark: string, file: FileHandle) => Promise<T>,
+  act: (original: Original, mark: string, remark: () => string) => Promise<T>,
 ): Promise<T> {
-  const file = await open(path, "r")
+  const file = await openFile(path, "r")
   try {
-    const info = await file.stat()
-    return await act(originalOf(file, info.size), markOf(info), file)
+    // What is asked of an open file, and the close of one that was read, waits for no disk; a thread for each would cost more.
+    const info = fs.fstatSync(file)
+    return await act(originalOf(file, info.size), markOf(info), () => markOf(fs.fstatSync(file)))
   } finally {
-    await file.close()
+    fs.closeSync(file)
   }
 }
 
+const openFile = promisify(fs.open)
+const readFile = promisify(fs.read)
 const pieceSize = 1 << 20
 
-function originalOf(file: FileHandle, size: number): Original {
+function originalOf(file: number, size: number): Original {
   const read = async (from: number, to: number): Promise<Uint8Array> => {
     const bytes = Buffer.allocUnsafe(to - from)
     let length = 0
     while (length < bytes.length) {
-      const { bytesRead } = await file.read(bytes, length, bytes.length - length, from + length)
+      const { bytesRead } = await readFile(file, bytes, length, bytes.length - length, from + length)
       if (bytesRead === 0) throw new FileChanged()
       length += bytesRead
     }

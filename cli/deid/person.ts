@@ -1,4 +1,4 @@
-import { personKey } from "../../core/index.ts"
+import { personKeys } from "../../core/index.ts"
 import type { Summary } from "../../formats/dicom/index.ts"
 
 /** Which namespace an issuer of patient ids (0010,0021) means: one for all issuers, or by issuer (`""`: none is stated; undefined:
@@ -10,14 +10,21 @@ const studyNamespace = "study"
 
 /** The person key of an instance, by Patient ID and issuer alone: what resolve-patient gives where that identifier is the key member
  * of its set, or nothing usable is stated. undefined when the instance names no study either. */
-export function personOf(summary: Summary, identityKey: Uint8Array, namespace: NamespaceOf): string | undefined {
-  const id = summary.patientId.toWellFormed().trim()
-  const issuer = summary.issuerOfPatientId.toWellFormed().trim()
-  const found = id === "" ? undefined : typeof namespace === "string" ? namespace : namespace(issuer)
-  if (found !== undefined) return personKey(identityKey, found, id)
-  const study = summary.studyInstanceUid.toWellFormed()
-  return study === "" ? undefined : personKey(identityKey, studyNamespace, study)
+export function personsBy(identityKey: Uint8Array, namespace: NamespaceOf): (summary: Summary) => string | undefined {
+  const personKey = personKeys(identityKey)
+  return (summary) => {
+    const id = summary.patientId.toWellFormed().trim()
+    const issuer = summary.issuerOfPatientId.toWellFormed().trim()
+    const found = id === "" ? undefined : typeof namespace === "string" ? namespace : namespace(issuer)
+    if (found !== undefined) return personKey(found, id)
+    const study = summary.studyInstanceUid.toWellFormed()
+    return study === "" ? undefined : personKey(studyNamespace, study)
+  }
 }
+
+/** The same for one instance. */
+export const personOf = (summary: Summary, identityKey: Uint8Array, namespace: NamespaceOf): string | undefined =>
+  personsBy(identityKey, namespace)(summary)
 
 /** Notices one Patient ID under two stated issuers, which may be two people: with one namespace for all issuers they would get one
  * pseudonym. */

@@ -1,5 +1,7 @@
 import { createHash, randomBytes } from "node:crypto"
+import type { Hash } from "node:crypto"
 import { mkdir, open, rename, rm } from "node:fs/promises"
+import type { FileHandle } from "node:fs/promises"
 import { join } from "node:path"
 import { classify, fatal } from "../../core/index.ts"
 import type { ReleasedObject } from "../../transforms/deidentify/dicom-original.ts"
@@ -35,12 +37,14 @@ export class Folder {
     this.#made.set(study, made)
     await made
     const temporary = join(folder, `.${randomBytes(8).toString("hex")}.part`)
+    let named = false
     try {
       const sha256 = await writeHashed(temporary, object)
       await onDisk(rename(temporary, join(folder, `${sha256}.${extension}`)))
+      named = true
       return `${study}/${sha256}.${extension}`
     } finally {
-      await rm(temporary, { force: true })
+      if (!named) await rm(temporary, { force: true })
     }
   }
 }
@@ -49,15 +53,32 @@ async function writeHashed(path: string, object: Written): Promise<string> {
   const hash = createHash("sha256")
   const file = await onDisk(open(path, "wx"))
   try {
-    for await (const piece of object.pieces ?? object.stream()) {
-      hash.update(piece)
-      let done = 0
-      while (done < piece.length) done += (await onDisk(file.write(piece, done))).bytesWritten
-    }
+    if (object.pieces !== undefined) await writeAll(file, object.pieces, hash)
+    else for await (const piece of object.stream()) await writeAll(file, [piece], hash)
     // When it was written is nobody's business, and beside it dates would tell the shift.
     await onDisk(file.utimes(0, 0))
     return hash.digest("hex")
   } finally {
     await file.close()
   }
+}
+
+/** Writes pieces in as few calls as the disk takes, and hashes them meanwhile. */
+async function writeAll(file: FileHandle, pieces: readonly Uint8Array[], hash: Hash): Promise<void> {
+  let writing = onDisk(file.writev(pieces))
+  for (const piece of pieces) hash.update(piece)
+  for (let left = after(pieces, (await writing).bytesWritten); left.length > 0;) {
+    writing = onDisk(file.writev(left))
+    left = after(left, (await writing).bytesWritten)
+  }
+}
+
+/** What is left of pieces when so many of their bytes are done. */
+function after(pieces: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  let done = bytes
+  return pieces.flatMap((piece) => {
+    const skipped = Math.min(done, piece.length)
+    done -= skipped
+    return skipped === piece.length ? [] : [piece.subarray(skipped)]
+  })
 }

@@ -38,9 +38,12 @@ export class ActionCheck {
   dataSet(before: DataSet, after: DataSet, path = "", dummies = false): void {
     for (const element of after.elements) {
       if (path === "" && isPixelData(element.tag)) continue
+      const original = find(before, element.tag)
+      const holds = this.holds(original, element, path !== "", dummies)
+      if (holds && element.items === undefined) continue
       const here = path + tagText(element.tag)
-      if (!this.holds(find(before, element.tag), element, path !== "", dummies)) this.found.push(here)
-      else if (element.items !== undefined) this.items(find(before, element.tag), element, here, dummies)
+      if (holds) this.items(original, element, here, dummies)
+      else this.found.push(here)
     }
   }
 

@@ -10,8 +10,12 @@ export interface ByteForm {
   readonly bounded: boolean
 }
 
+// eslint-disable-next-line no-control-regex
+const beyondAscii = /[^\x00-\x7f]/
+
 /** How a word may lie in bytes: in UTF-8 and ISO 8859-1. */
 export function plainForms(word: string): readonly ByteForm[] {
+  if (!beyondAscii.test(word)) return [{ text: word.toLowerCase(), bounded: true }]
   const plain = Buffer.from(word, "utf8").toString("latin1").toLowerCase()
   const latin = [...word].every((letter) => letter <= "\u00ff") ? [word.toLowerCase()] : []
   return [...new Set([plain, ...latin])].map((text) => ({ text, bounded: true }))
@@ -41,12 +45,15 @@ function* placesIn(text: string, { text: form, bounded }: ByteForm): Generator<n
   }
 }
 
-/** Offsets at which bytes hold any of the forms, without regard to case. */
-export function* searchBytes(bytes: Uint8Array, forms: readonly ByteForm[]): Generator<number> {
+/** Where bytes hold any of the forms, without regard to case. */
+export function* searchBytes(
+  bytes: Uint8Array,
+  forms: readonly ByteForm[],
+): Generator<{ readonly at: number; readonly form: ByteForm }> {
   if (forms.length === 0) return
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   for (let from = 0; from < buffer.length; from += window) {
     const text = buffer.toString("latin1", from, from + window + overlap).toLowerCase()
-    for (const form of forms) for (const at of placesIn(text, form)) yield from + at
+    for (const form of forms) for (const at of placesIn(text, form)) yield { at: from + at, form }
   }
 }

@@ -39,6 +39,8 @@ const tokensOf = (text: string): readonly string[] => normal(text).match(/[\p{L}
 export interface Needles {
   /** Tokens joined by one space, searched in values with a space at both ends. */
   readonly anywhere: readonly string[]
+  /** The first token of each of those. */
+  readonly first: readonly string[]
   /** Short ones and defined terms: as the whole of a free text, a name or a component of a name. */
   readonly whole: ReadonlySet<string>
   readonly uids: ReadonlySet<string>
@@ -69,16 +71,19 @@ export function needlesOf(identifiers: readonly string[]): Needles {
       else anywhere.add(text)
     }
   }
-  return { anywhere: [...anywhere], whole, uids }
+  return { anywhere: [...anywhere], first: [...anywhere].map(firstWord), whole, uids }
 }
 
 /** Whether any needle's tokens follow one another in the text; words are compared only where the first word occurs at all. */
-function hasTokens(text: string, anywhere: readonly string[], shortest: number): boolean {
+function hasTokens(text: string, { anywhere, first }: Needles, shortest: number): boolean {
   const upper = normal(text)
-  const possible = anywhere.filter((needle) => needle.length >= shortest && upper.includes(firstWord(needle)))
-  if (possible.length === 0) return false
-  const padded = ` ${tokensOf(text).join(" ")} `
-  return possible.some((needle) => padded.includes(` ${needle} `))
+  let padded: string | undefined
+  for (const [at, needle] of anywhere.entries()) {
+    if (needle.length < shortest || !upper.includes(first[at]!)) continue
+    padded ??= ` ${tokensOf(text).join(" ")} `
+    if (padded.includes(` ${needle} `)) return true
+  }
+  return false
 }
 
 const firstWord = (needle: string): string => {
@@ -87,11 +92,12 @@ const firstWord = (needle: string): string => {
 }
 
 /** Whether a value of a VR is a hit. */
-export function hitsOf(given: string, vr: number, { anywhere, whole, uids }: Needles): boolean {
+export function hitsOf(given: string, vr: number, needles: Needles): boolean {
+  const { whole, uids } = needles
   const text = plain.has(vr) ? given.replaceAll(beyondPrintable, " ") : given
   if (vr === UI) return text.split("\\").some((uid) => uids.has(uid.trim()))
   for (const uid of uids) if (text.includes(uid)) return true
-  if (hasTokens(text, anywhere, numeric.has(vr) ? 6 : 0)) return true
+  if (hasTokens(text, needles, numeric.has(vr) ? 6 : 0)) return true
   if (whole.size === 0 || !freeText.has(vr)) return false
   const values = vr === PN ? text.split(/[\\^=]/) : text.split("\\")
   return values.some((value) => whole.has(tokensOf(value).join(" ")))

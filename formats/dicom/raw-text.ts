@@ -9,6 +9,5 @@ export function withoutPadding(text: string): string {
 
 /** Text of a value without padding, byte for byte. */
 export function rawText(source: Source, element: { readonly valueStart: number; readonly valueEnd: number }): string {
-  const bytes = source.bytes(element.valueStart, element.valueEnd)
-  return withoutPadding(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1"))
+  return withoutPadding(source.text(element.valueStart, element.valueEnd))
 }

@@ -103,15 +103,12 @@ class SelfCheck {
     const pixels = dataSet.elements.find(({ tag }) => isPixelData(tag))
     const bytes = source.header
     const found = new Set<string>()
-    for (const [forms, isRaw] of [
-      [this.words, false],
-      [this.raw, true],
-    ] as const)
-      for (const at of searchBytes(bytes, forms)) {
-        if (pixels !== undefined && at >= pixels.start && at < pixels.end) continue
-        const place = placeOf(dataSet, at)
-        if (counts(place?.element, isRaw)) found.add(place?.path ?? "bytes")
-      }
+    for (const { at, form } of searchBytes(bytes, [...this.words, ...this.raw])) {
+      if (pixels !== undefined && at >= pixels.start && at < pixels.end) continue
+      const place = placeOf(dataSet, at)
+      // Words are told from bytes as they were by what may stand beside them.
+      if (counts(place?.element, !form.bounded)) found.add(place?.path ?? "bytes")
+    }
     return [...found]
   }
 

@@ -31,9 +31,13 @@ export class Source {
   readonly tail: Uint8Array
   readonly tailStart: number
   readonly size: number
+  /** The header once more, as what makes texts without a view for each. */
+  private readonly texts: Buffer
 
   constructor(input: Input) {
-    this.header = input.header
+    const { header } = input
+    this.header = header
+    this.texts = Buffer.from(header.buffer, header.byteOffset, header.byteLength)
     this.size = input.size
     this.tail = input.tail ?? new Uint8Array(0)
     this.tailStart = input.size - this.tail.length
@@ -44,5 +48,12 @@ export class Source {
     if (to <= this.header.length) return this.header.subarray(from, to)
     if (from < this.tailStart) throw new Unread({ kind: "more", part: "header", from: 0, to })
     return this.tail.subarray(from - this.tailStart, to - this.tailStart)
+  }
+
+  /** The bytes [from, to) as ISO 8859-1: a character for each. */
+  text(from: number, to: number): string {
+    if (to <= this.header.length) return this.texts.toString("latin1", from, to)
+    const bytes = this.bytes(from, to)
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1")
   }
 }

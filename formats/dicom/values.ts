@@ -6,6 +6,9 @@ import { rawText, withoutPadding } from "./raw-text.ts"
 import type { Source } from "./source.ts"
 import { charsetVrs, singleTextVrs } from "./vr.ts"
 
+// eslint-disable-next-line no-control-regex
+const beyondAscii = /[^\x00-\x1a\x1c-\x7f]/
+
 /** Reads values of one file. Data of an item is in the item's own Specific Character Set, else in the enclosing one. */
 export class Values {
   readonly source: Source
@@ -24,7 +27,9 @@ export class Values {
 
   /** Text without padding at its end; of charset VRs in Specific Character Set, else byte for byte. */
   text(element: Element, vr: number = element.vr): string {
-    if (!charsetVrs.has(vr)) return rawText(this.source, element)
+    const plain = rawText(this.source, element)
+    // What is of ISO 646 and has no escape is the same in every set.
+    if (!charsetVrs.has(vr) || !beyondAscii.test(plain)) return plain
     const bytes = this.source.bytes(element.valueStart, element.valueEnd)
     return withoutPadding(decodeText(bytes, this.charset))
   }

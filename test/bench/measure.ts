@@ -1,3 +1,5 @@
+import { spawnSync } from "node:child_process"
+
 /** What a piece of work took. */
 export interface Taken {
   /** Wall time, seconds. */
@@ -40,3 +42,26 @@ const middle = (taken: readonly Taken[]): Taken => ({
   seconds: median(taken.map(({ seconds }) => seconds)),
   cpu: median(taken.map(({ cpu }) => cpu)),
 })
+
+/** Does work with all threads of this process on one core of those it may use (Linux), so that a rate is that of a core. Where cores
+ * cannot be chosen it says so, and shares of CPU time have to be read instead. */
+export async function onOneCore<T>(work: () => Promise<T>, tell: (what: string) => void): Promise<T> {
+  const [all] = /[\d,-]+$/.exec(taskset([]) ?? "") ?? []
+  const last = all === undefined ? undefined : /\d+$/.exec(all)?.[0]
+  if (all === undefined || last === undefined || taskset([last]) === undefined) {
+    tell("NOT ON ONE CORE: taskset cannot be had")
+    return work()
+  }
+  try {
+    return await work()
+  } finally {
+    taskset([all])
+  }
+}
+
+/** What taskset says of all threads of this process; undefined when it fails.
+ * @param cores a list of cores to stay on, or none to ask for them */
+function taskset(cores: readonly string[]): string | undefined {
+  const { status, stdout } = spawnSync("taskset", ["-acp", ...cores, String(process.pid)], { encoding: "utf8" })
+  return status === 0 ? stdout.trim() : undefined
+}

@@ -28,7 +28,8 @@ const onPostgres =
 /** By name; a file is loaded when its bench runs. */
 const benches: Readonly<Record<string, Bench>> = {
   "log-embedded": async () => (await import("./log-embedded.ts")).benchLogEmbedded(),
-  "deidentify-dicom": async () => (await import("./deidentify-dicom.ts")).benchDeidentifyDicom(),
+  "deidentify-dicom": async (tell) => (await import("./deidentify-dicom.ts")).benchDeidentifyDicom(tell),
+  "deid-peers": async (tell) => (await import("./deid-peers.ts")).benchDeidPeers(tell),
   deface: async (tell) => (await import("./deface.ts")).benchDeface(tell),
   "postgres-sink": onPostgres(async (url) => (await import("./postgres-sink.ts")).benchPostgresSink(url)),
   poison: onPostgres(async (url) => (await import("./poison.ts")).benchPoison(url)),

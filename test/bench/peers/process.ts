@@ -51,7 +51,8 @@ export async function timedProcess(what: Command, done?: () => Promise<boolean>)
   }
 }
 
-async function end(child: ReturnType<typeof spawn>): Promise<void> {
+/** Ends a process, by force when it does not. */
+export async function end(child: ReturnType<typeof spawn>): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = once(child, "exit")
   child.kill("SIGTERM")
