@@ -2,6 +2,7 @@ import { resolve } from "node:path"
 import { WeirError } from "../../core/errors.ts"
 import type { Command } from "../command.ts"
 import { UsageError, exit } from "../exit.ts"
+import { cleanable, hasReader, withCleaning } from "../deid/cleaning.ts"
 import { total } from "../counts.ts"
 
 /** An option that does not exist is a matter of the command line. */
@@ -21,6 +22,8 @@ function issuersIn(given: string): readonly (readonly string[])[] | undefined {
     return undefined
   }
 }
+
+const listOf = (given: string | undefined): readonly string[] => (given ?? "").split(",").filter((one) => one !== "")
 
 const profiles = ["shifted", "safe-harbor", "limited-data-set"] as const
 const isProfile = (given: string | undefined): given is (typeof profiles)[number] =>
@@ -47,6 +50,10 @@ export const deid: Command = {
     },
     vault: { value: "DIR", doc: "folder of the project's vault, made when it is not there; apart from IN and OUT" },
     "vault-key-file": { value: "FILE", doc: "the key that opens the vault, 32 bytes or more" },
+    hold: {
+      value: "A,B",
+      doc: "what is held instead of cleaned: pixels (words burned into pictures, which are read where the text reader is installed), reports (texts of structured reports)",
+    },
     faces: { value: "allow", doc: "let series pass from which a face could be rendered; that is recorded in them" },
     namespace: {
       value: "NAME",
@@ -66,10 +73,13 @@ export const deid: Command = {
     const profile = args.text("profile")
     const determination = args.text("determination")
     const [vault, vaultKeyFile] = [args.text("vault"), args.text("vault-key-file")]
+    const named = listOf(args.text("hold"))
+    const hold = cleanable.filter((one) => named.includes(one))
     const issuers = issuersIn(args.text("accession-issuers") ?? "[]")
     const faults = [
       ...(keyFile === undefined ? ["missing --key-file FILE"] : []),
       ...(faces === undefined || faces === "allow" ? [] : ["--faces takes allow"]),
+      ...(named.every((one) => hold.some((known) => known === one)) ? [] : [`--hold takes ${cleanable.join(", ")}`]),
       ...(profile === undefined || isProfile(profile) ? [] : [`--profile takes ${profiles.join(", ")}`]),
       ...((vault === undefined) === (vaultKeyFile === undefined)
         ? []
@@ -84,7 +94,7 @@ export const deid: Command = {
     if (faults.length > 0) throw new UsageError(faults, "deid")
     const identityKeyFile = args.text("identity-key-file")
     const map = args.text("map")
-    const reports = (args.text("report") ?? "").split(",").filter((path) => path !== "")
+    const reports = listOf(args.text("report"))
     const namespace = args.text("namespace")
     const live = io.stderr.isTTY === true
     const { released, refused, failed } = await app
@@ -92,7 +102,7 @@ export const deid: Command = {
         input: resolve(input),
         output: resolve(output),
         keyFile: resolve(keyFile!),
-        options: (args.text("options") ?? "").split(",").filter((option) => option !== ""),
+        options: withCleaning(listOf(args.text("options")), hold, hasReader()),
         faces: faces === "allow" ? "allow" : "refuse",
         accessionIssuers: issuers!,
         reports: reports.map((path) => resolve(path)),

@@ -7,6 +7,8 @@ import { reportError } from "../../cli/report-error.ts"
 import { fatal, identityKeyFrom, personKey, pseudonymizer } from "../../core/index.ts"
 import { builtIns, main } from "../../main.ts"
 import { projectKey, slice } from "./dicom-border.ts"
+import { Drawing } from "./drawn-text.ts"
+import { fileOf, syntaxes } from "./pixels.ts"
 import { dicomText, filesOf } from "./synth-hospital.ts"
 
 let folder: string
@@ -110,6 +112,35 @@ describe("deid", () => {
       pseudonymizer(projectKey).person(personKey(identityKeyFrom(projectKey), name, "MRN-471147"))
     expect(await personOf("one")).toContain(inNamespace("mrn"))
     expect(await personOf("other", "--namespace", "hospital-a")).toContain(inNamespace("hospital-a"))
+  })
+})
+
+describe("deid of a screen capture", () => {
+  it("reads the picture where the text reader is installed, and holds it where that is asked for", async () => {
+    await mkdir(join(folder, "in"))
+    const capture = await fileOf({
+      transferSyntax: syntaxes["explicit little endian"],
+      rows: 160,
+      columns: 320,
+      samples: 1,
+      bits: 8,
+      photometric: "MONOCHROME2",
+      frames: [new Drawing(320, 160, 20, 150).text("FALKENBERG JANE", 20, 12, 255).cells],
+      more: [
+        { tag: "00080064", vr: "CS", value: "WSD" },
+        { tag: "00180015", vr: "CS", value: "CHEST" },
+      ],
+    })
+    await writeFile(join(folder, "in", "a.dcm"), capture)
+    await writeFile(join(folder, "key"), projectKey)
+    const deid = (out: string, ...more: string[]) =>
+      weir("deid", join(folder, "in"), join(folder, out), "--key-file", join(folder, "key"), ...more)
+    expect((await deid("read")).out).toContain("1 released")
+    expect((await deid("held", "--hold", "pixels")).out).toContain("burned-in-text-risk 1")
+    expect(await deid("no", "--hold", "faces")).toMatchObject({
+      code: 64,
+      err: expect.stringContaining("--hold takes"),
+    })
   })
 })
 
