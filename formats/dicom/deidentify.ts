@@ -1,4 +1,3 @@
-import { deflateRawSync } from "node:zlib"
 import type { LocalTime } from "./dates.ts"
 import type { Decision } from "./decision.ts"
 import type { Coding } from "./element.ts"
@@ -9,7 +8,6 @@ import { hitsIn } from "./identifiers.ts"
 import { identifiersIn } from "./known-identifiers.ts"
 import { isOfKinds } from "./off-table.ts"
 import { Output } from "./output.ts"
-import { clearedPixels, embeddedOverlay } from "./overlay-bits.ts"
 import { parse } from "./parse.ts"
 import type { Input, NeedMore, Parsed } from "./parse.ts"
 import { cleansTexts, optionsFault, rulesFor } from "./profile.ts"
@@ -34,6 +32,7 @@ import type { FaceState, LegalProfile } from "./statements.ts"
 import { summaryOf } from "./summary.ts"
 import { yearsTold } from "./years.ts"
 import type { Summary } from "./summary.ts"
+import { splice } from "./splice.ts"
 import { isPixelData } from "./tag.ts"
 import { LO, PN } from "./vr.ts"
 
@@ -136,25 +135,6 @@ const datesOf = (options: readonly ProfileOption[], legal: LegalProfile | undefi
   if (options.includes("retain-longitudinal-full-dates")) return "kept"
   if (!options.includes("retain-longitudinal-modified-dates")) return "removed"
   return legal === "safe-harbor" ? "year" : "shifted"
-}
-
-/** Where the pixel data stays in the input; a deflated data set has to be written whole. */
-function splice(parsed: Parsed, output: Output, bodyStart: number): Pick<Released, "prefix" | "copy" | "suffix"> {
-  const pixelData = parsed.dataSet.elements.find(({ tag }) => isPixelData(tag))
-  const suffix = new Uint8Array(0)
-  const cleared = pixelData !== undefined && embeddedOverlay(parsed) !== undefined
-  if (cleared) output.append(clearedPixels(parsed))
-  if (!parsed.encoding.deflated) {
-    const copied = pixelData !== undefined && !cleared
-    const copy = copied ? { from: pixelData.start, to: pixelData.end } : { from: 0, to: 0 }
-    return { prefix: output.bytes(), copy, suffix }
-  }
-  if (pixelData !== undefined && !cleared) output.append(parsed.source.bytes(pixelData.start, pixelData.end))
-  const whole = output.bytes()
-  const body = deflateRawSync(whole.subarray(bodyStart))
-  // PS3.5 A.5: a stream of odd length is padded.
-  const prefix = Buffer.concat([whole.subarray(0, bodyStart), body, Buffer.alloc(body.length % 2)])
-  return { prefix, copy: { from: 0, to: 0 }, suffix }
 }
 
 /** What is searched for: in texts that are cleaned or kept by options, and in the result. */
