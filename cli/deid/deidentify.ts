@@ -13,7 +13,7 @@ import type { SeriesCounts } from "../../transforms/deidentify/dicom-series.ts"
 import type { Member } from "../../transforms/deface/index.ts"
 import { FileChanged, withFile } from "./files.ts"
 import type { Inputs } from "./files.ts"
-import { Ambiguity, personsBy } from "./person.ts"
+import { Ambiguity, identifierOf, personsBy } from "./person.ts"
 import type { NamespaceOf } from "./person.ts"
 import { Texts, statedIds, textKindOf } from "./texts.ts"
 import type { TextKind } from "./texts.ts"
@@ -45,6 +45,8 @@ export interface FileSetting {
   readonly texts: (ambiguous: (patientId: string) => boolean) => Texts
   readonly identityKey: Uint8Array
   readonly namespace: NamespaceOf
+  /** Notes in the vault, where there is one, which patient id a person has. */
+  readonly note: (person: string, identifier: { readonly namespace: string; readonly value: string }) => Promise<void>
   readonly folder: Folder
   readonly onProgress: (progress: Progress) => void
   readonly signal: AbortSignal
@@ -61,6 +63,7 @@ interface KnownInstance {
   readonly mark: string
   readonly person: string | undefined
   readonly patientId: string
+  readonly issuer: string
   readonly study: string
   readonly series: string
   readonly sop: string
@@ -162,7 +165,17 @@ class Run {
         if (this.#setting.policy.pixels !== undefined) this.#samples.add(slot, file, summary)
         const showsFace = evidence.region !== "none"
         const { sopInstanceUid: sop } = summary
-        return { kind: "instance", mark, person, patientId, study, series, sop, showsFace }
+        return {
+          kind: "instance",
+          mark,
+          person,
+          patientId,
+          issuer: summary.issuerOfPatientId,
+          study,
+          series,
+          sop,
+          showsFace,
+        }
       })
     } catch (thrown) {
       return { kind: "done", ...failedFile(thrown) }
@@ -221,6 +234,9 @@ class Run {
     const risk = decisionOn(this.#series.get(slot)!, policy)
     const cleaner = policy.pixels
     const pixels = cleaner === undefined ? undefined : { cleaner, inSample: () => this.#samples.readsAll(slot) }
+    const identifier = identifierOf(known, this.#setting.namespace)
+    // Before anything is written, so that there is a way back from all that is.
+    if (person !== undefined && identifier !== undefined) await this.#setting.note(person, identifier)
     const face = risk === "face-risk" && policy.cleansFaces ? this.#faceSeries(slot, series) : undefined
     const coded = await deidentifyCoded({ original, key: person, study, risk, face, pixels }, policy, this.#faces)
     const { found } = coded

@@ -70,6 +70,7 @@ export async function* deidentifyEach(given: FilesGiven): AsyncGenerator<FileRes
       texts: (ambiguous) => new Texts(project, identityKey, namespace, ambiguous),
       identityKey,
       namespace,
+      note: (person, identifier) => codes.settle((asking) => asking.note(person, [identifier])),
       folder: new Folder(output),
       onProgress: given.onProgress ?? (() => {}),
       signal: given.signal ?? new AbortController().signal,

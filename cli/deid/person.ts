@@ -8,15 +8,25 @@ export type NamespaceOf = string | ((issuer: string) => string | undefined)
 /** The namespace that resolve-patient gives persons of one study. */
 const studyNamespace = "study"
 
+/** The patient id of an instance in its namespace; undefined where it makes no person. */
+export function identifierOf(
+  { patientId, issuer }: { readonly patientId: string; readonly issuer: string },
+  namespaceOf: NamespaceOf,
+): { readonly namespace: string; readonly value: string } | undefined {
+  const value = patientId.toWellFormed().trim()
+  if (value === "") return undefined
+  const namespace = typeof namespaceOf === "string" ? namespaceOf : namespaceOf(issuer.toWellFormed().trim())
+  return namespace === undefined ? undefined : { namespace, value }
+}
+
 /** The person key of an instance, by Patient ID and issuer alone: what resolve-patient gives where that identifier is the key member
  * of its set, or nothing usable is stated. undefined when the instance names no study either. */
 export function personsBy(identityKey: Uint8Array, namespace: NamespaceOf): (summary: Summary) => string | undefined {
   const personKey = personKeys(identityKey)
   return (summary) => {
-    const id = summary.patientId.toWellFormed().trim()
-    const issuer = summary.issuerOfPatientId.toWellFormed().trim()
-    const found = id === "" ? undefined : typeof namespace === "string" ? namespace : namespace(issuer)
-    if (found !== undefined) return personKey(found, id)
+    const { patientId, issuerOfPatientId: issuer } = summary
+    const found = identifierOf({ patientId, issuer }, namespace)
+    if (found !== undefined) return personKey(found.namespace, found.value)
     const study = summary.studyInstanceUid.toWellFormed()
     return study === "" ? undefined : personKey(studyNamespace, study)
   }

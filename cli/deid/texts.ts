@@ -6,7 +6,7 @@ import { nameOf } from "../../formats/text/index.ts"
 import type { TextPerson } from "../../formats/text/index.ts"
 import type { Project } from "../../transforms/deidentify/profile.ts"
 import { OwnIdentifierLeft, cleanFile, cleanReport, personCodes, textIds } from "../../transforms/deidentify/texts.ts"
-import type { TextPolicy } from "../../transforms/deidentify/texts.ts"
+import type { Hl7Persons, TextPolicy } from "../../transforms/deidentify/texts.ts"
 import type { NamespaceOf } from "./person.ts"
 
 /** What a file beside images is, by its name. */
@@ -53,7 +53,14 @@ export class Texts {
       const { codes, pseudonyms, profile, issuer } = this.#project
       return await codes.settle((asking) => {
         const policy: TextPolicy = { pseudonyms, profile, issuer, codes: (person) => asking.of(person) }
-        return kind === "hl7" ? this.#messages(bytes, policy) : this.#report(path, bytes, policy)
+        const personOf = (ids: readonly PatientId[]) => {
+          const found = this.#found(ids)
+          if (found === undefined) return undefined
+          const person = personKey(this.#identityKey, found.namespace, found.value)
+          asking.note(person, [found])
+          return person
+        }
+        return kind === "hl7" ? this.#messages(bytes, policy, personOf) : this.#report(path, bytes, policy, personOf)
       })
     } catch (error) {
       // Their texts name places and codes alone.
@@ -63,7 +70,8 @@ export class Texts {
     }
   }
 
-  #person = (ids: readonly PatientId[]): string | undefined => {
+  /** The identifier that makes the person. */
+  #found(ids: readonly PatientId[]): { readonly namespace: string; readonly value: string } | undefined {
     // Of several the record number is the patient's; a social security number is an image's Patient ID nowhere.
     const ranked = [
       ...ids.filter(({ type }) => type === "MR"),
@@ -76,21 +84,21 @@ export class Texts {
     const first = known[0]
     if (first === undefined) return undefined
     if (typeof this.#namespace === "string" && this.#ambiguous(first.value)) return undefined
-    return personKey(this.#identityKey, first.namespace, first.value)
+    return first
   }
 
-  #messages(bytes: Uint8Array, policy: TextPolicy): TextResult {
-    const cleaned = cleanFile(bytes, policy, this.#person, () => {})
+  #messages(bytes: Uint8Array, policy: TextPolicy, personOf: Hl7Persons): TextResult {
+    const cleaned = cleanFile(bytes, policy, personOf, () => {})
     if (cleaned === undefined) return refused("no-person")
     const [only, ...others] = cleaned.persons
     const folder = only === undefined || others.length > 0 ? "messages" : personCodes(policy, only).person
     return { kind: "released", folder, extension: "hl7", bytes: cleaned.bytes }
   }
 
-  async #report(path: string, bytes: Uint8Array, policy: TextPolicy): Promise<TextResult> {
+  async #report(path: string, bytes: Uint8Array, policy: TextPolicy, personOf: Hl7Persons): Promise<TextResult> {
     const given = await personBeside(path)
     if (given === undefined) return refused("no-person")
-    const person = this.#person([{ value: given.patientId, authority: given.issuer, type: "MR" }])
+    const person = personOf([{ value: given.patientId, authority: given.issuer, type: "MR" }])
     if (person === undefined) return refused("no-person")
     const known: TextPerson = {
       names: given.names.map(nameOf),

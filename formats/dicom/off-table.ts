@@ -137,9 +137,9 @@ export class OffTable {
       const cleaned = this.its.cleaning ? cleanedText(this.its, element, vr, values) : undefined
       return cleaned ?? this.acts.dummy(element, vr)
     }
-    if (this.its.dates === "year" && !isMeaning && hasDate(values.text(element, vr))) {
+    if (this.its.dates === "year" && hasDate(values.text(element, vr))) {
       this.acts.because("off-table-date")
-      return this.acts.drop("removed")
+      return isMeaning ? this.acts.dummy(element, vr) : this.acts.drop("removed")
     }
     // What a published scheme means by a code is nobody's name.
     const named = isMeaning && !isOwn ? "keep" : withoutNames(this.its, element, vr, values)

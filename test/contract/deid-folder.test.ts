@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { identityKeyFrom, personKey, pseudonymizer } from "../../core/index.ts"
 import { deidentifyEach, deidentifyFolder } from "../../cli/deid/index.ts"
 import type { FileResult, FilesGiven, Progress } from "../../cli/deid/index.ts"
+import { main } from "../../main.ts"
 import { memoryState, runStateful } from "../kit/index.ts"
 import { TestBorder, assembler, bodyPart, instancesOf, projectKey, slice } from "./dicom-border.ts"
 import { dicomText, filesOf } from "./synth-hospital.ts"
@@ -165,5 +166,81 @@ describe("de-identifying a folder out of stream", () => {
     await expect(deidentifyFolder({ ...given, keyFile: join(dir, "short") })).rejects.toMatchObject({
       code: "key-too-short",
     })
+  })
+})
+
+describe("de-identifying a folder under safe harbor, by the command", { timeout: 120_000 }, () => {
+  let dir: string
+  const weir = async (...more: readonly string[]) => {
+    const [out, err]: string[][] = [[], []]
+    const io = {
+      stdout: { write: (text: string) => out!.push(text) },
+      stderr: { write: (text: string) => err!.push(text) },
+      environment: {},
+      signal: new AbortController().signal,
+      now: () => 0,
+    }
+    const code = await main(["deid", join(dir, "in"), ...more, "--key-file", join(dir, "key")], io)
+    return { code, said: [...out!, ...err!].join("") }
+  }
+  const harbor = (output: string, vault = "vault") => [
+    join(dir, output),
+    "--profile",
+    "safe-harbor",
+    "--vault",
+    join(dir, vault),
+    "--vault-key-file",
+    join(dir, "vault-key"),
+  ]
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), "weir-deid-harbor-"))
+    await mkdir(join(dir, "in"))
+    await writeFile(join(dir, "in", "a.dcm"), slice("1.2.3.4.5.61"))
+    await writeFile(join(dir, "key"), projectKey)
+    await writeFile(join(dir, "vault-key"), "v".repeat(32))
+  })
+  afterEach(() => rm(dir, { recursive: true, force: true }))
+
+  it("makes the same again with the vault beside it, another thing with another, and says in the report what it is", async () => {
+    const report = join(dir, "report.json")
+    expect(await weir(...harbor("one"), "--report", report)).toMatchObject({ code: 0 })
+    expect(JSON.parse(await readFile(report, "utf8"))).toMatchObject({
+      statement: expect.stringMatching(/safe harbor .*years only/) as unknown,
+      options: ["retain-longitudinal-modified-dates"],
+    })
+    expect(await weir(...harbor("two"))).toMatchObject({ code: 0 })
+    expect(await weir(...harbor("three", "other"))).toMatchObject({ code: 0 })
+    const [one, two, three] = await Promise.all(["one", "two", "three"].map((name) => filesOf(join(dir, name))))
+    expect(one).toHaveLength(1)
+    expect(two).toEqual(one)
+    expect(three!.map((name) => name.split("/")[0])).not.toEqual(one!.map((name) => name.split("/")[0]))
+    const text = dicomText(await readFile(join(dir, "one", one![0]!)))
+    expect(text).toContain("20240101")
+    expect(text).not.toMatch(/Alva|471147|778899|20240229|101500/)
+    expect(text).not.toContain(base.person(personKey(identityKeyFrom(projectKey), "mrn", "MRN-471147")))
+  })
+
+  it("writes nothing without a vault, with one in the output or the input, or under options that the profile refuses", async () => {
+    const output = join(dir, "out")
+    const none = await weir(output, "--profile", "safe-harbor")
+    expect(none.code).not.toBe(0)
+    expect(none.said).toMatch(/needs --vault DIR --vault-key-file FILE/)
+    expect((await weir(...harbor("out", "out/vault"))).said).toMatch(/vault is, holds or is inside the output/)
+    expect((await weir(...harbor("out", "in/vault"))).said).toMatch(/vault is, holds or is inside the input/)
+    expect((await weir(...harbor("out"), "--options", "retain-uids")).said).toMatch(/keeps no UIDs/)
+    expect((await weir(...harbor("out"), "--faces", "allow")).said).toMatch(/lets no face pass/)
+    expect((await weir(output, "--profile", "harbour")).said).toMatch(
+      /--profile takes shifted, safe-harbor, limited-data-set/,
+    )
+    expect(await readdir(dir)).toEqual(["in", "key", "vault-key"])
+  })
+
+  it("says who gave the determination that shifted dates need", async () => {
+    const report = join(dir, "report.html")
+    const given = ["--profile", "shifted", "--determination", "A. Expert, file 7", "--report", report]
+    expect(await weir(join(dir, "out"), ...given)).toMatchObject({ code: 0 })
+    expect(await readFile(report, "utf8")).toMatch(
+      /expert&#39;s|expert's determination is required .*given by A\. Expert, file 7/,
+    )
   })
 })

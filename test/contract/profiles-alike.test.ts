@@ -273,6 +273,19 @@ describe("one patient under each profile", () => {
     }
   })
 
+  it("notes in the vault which patient a pseudonym stands for, also out of stream", async () => {
+    for (const profile of ["shifted", "safe-harbor"] as const) {
+      for (const only of ["a.dcm", "m.hl7"]) {
+        await rm(join(dir, "in"), { recursive: true })
+        await mkdir(join(dir, "in"))
+        await writeFile(join(dir, "in", only), only === "a.dcm" ? image() : message())
+        const vault = vaultOf(profile)
+        await folder({ options: { profile }, vault })
+        expect([...vault.known.keys()]).toContain(JSON.stringify(["member", "mrn", "MRN-471147", person]))
+      }
+    }
+  })
+
   it("makes no image without a vault under safe harbor", async () => {
     await expect(border.create({ profile: "safe-harbor" })).rejects.toMatchObject({ code: "profile-refused" })
     await expect(folder({ options: { profile: "safe-harbor" } })).rejects.toMatchObject({ code: "profile-refused" })

@@ -1,6 +1,7 @@
+import { randomBytes } from "node:crypto"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { pseudonymizer } from "../../core/index.ts"
+import { codeShapes, pseudonymizer } from "../../core/index.ts"
 import { parseMessage, parseText, serializeMessage, unescape, writeText } from "../../formats/hl7v2/index.ts"
 import type { Message, Segment } from "../../formats/hl7v2/index.ts"
 import table from "../../formats/hl7v2/data/segments.json" with { type: "json" }
@@ -232,6 +233,39 @@ describe("de-identifying made-up messages", { timeout: 300_000 }, () => {
         expect(ofName(output, "OBR").fields[7]).toBe(moved(observed!, shift))
         // An observation that is the birth date is none.
         expect(ofName(output, "OBX").fields[5]).toBe(value === given.who.born ? "" : moved(value!, shift))
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  it("keeps no date finer than its year under safe harbor, and no identifier", () => {
+    const known = new Map<string, string>()
+    const random = (name: string, shape: keyof typeof codeShapes) => {
+      const code = known.get(name) ?? codeShapes[shape](randomBytes(32))
+      known.set(name, code)
+      return code
+    }
+    const codes = (key: string) => ({
+      person: random(key, "identifier"),
+      identifier: (space: string, value: string) => random(`${space} ${value}`, "identifier"),
+      uid: (uid: string) => random(uid, "uid"),
+      accession: (issuer: string, value: string) => random(`${issuer} ${value}`, "accession"),
+    })
+    fc.assert(
+      fc.property(made, (given) => {
+        const output = clean(given, { ...policy, profile: "safe-harbor", codes })
+        const text = told(output)
+        expect(
+          wordsOf(given.who).filter((word) => holds(text, word)),
+          text,
+        ).toEqual([])
+        for (const day of [...given.days, given.who.born]) expect(text).not.toContain(day)
+        const isOld = given.days.some((day) => Number(day.slice(0, 4)) - Number(given.who.born.slice(0, 4)) > 89)
+        if (!isOld) expect(ofName(output, "OBR").fields[7]).toBe(given.days[1]!.slice(0, 4))
+        for (const { fields } of output.segments)
+          for (const field of fields)
+            expect(field).not.toMatch(/^(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])?(?:\d{4,6})?$/)
+        expect(text).not.toContain(policy.pseudonyms.person("p"))
       }),
       { numRuns: 100 },
     )
