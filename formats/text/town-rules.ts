@@ -9,7 +9,7 @@ import type { Word } from "./word-at.ts"
 const town = String.raw`((?:(?:St|Mt|Ft|Ste)\.?[ ])?\p{Lu}[\p{L}'’]+(?:[- ](?:(?:&|de|del|la|sur|upon|on|am|of)[- ])?\p{Lu}[\p{L}'’]+){0,2})`
 /** From somebody who lives to the town: at most five small words, a word for the place, and capitals. */
 const dwelling = new RegExp(
-  String.raw`(?:[ ]\p{Ll}+){0,5}?[ ](?:in|at|near|outside|from|to|for|en|a|à|em|im|of)[ ](?:the[ ])?${town}`,
+  String.raw`(?:[ ]\p{L}\p{Ll}*){0,5}?[ ](?:in|at|near|outside|from|to|for|en|a|à|em|im|of)[ ](?:the[ ])?${town}`,
   "uy",
 )
 const origin = new RegExp(String.raw`[ ](?:the[ ])?${town}`, "uy")
