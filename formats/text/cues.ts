@@ -17,6 +17,7 @@ const lists = {
   weakId: table.weakId,
   birth: table.birth,
   age: table.age,
+  streetLast: table.streetLast,
   dwells: table.dwells,
   facility: table.facility,
   facilityFirst: table.facilityFirst,

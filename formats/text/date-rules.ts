@@ -30,7 +30,7 @@ const timeAfter =
 
 const list = (words: string): ReadonlySet<string> => new Set(words.split(" "))
 const beforeDate = list(
-  "on since from dated until till through thru before after date prior comparison comparisons exam study seen scheduled to the am vom seit bis den le du el del desde hasta il dal and by of ct mri mr xray radiograph ultrasound pet signed admitted discharged last received performed surgery visit",
+  "bloods labs clinic due op echo cxr collected drawn notified biopsy repeat lmp edd phoned transfused recorded appt dc reviewed reported called on since from dated until till through thru before after date prior comparison comparisons exam study seen scheduled to the am vom seit bis den le du el del desde hasta il dal and by of ct mri mr xray radiograph ultrasound pet signed admitted discharged last received performed surgery visit",
 )
 const beforeMonth = list(
   "in since last early late until till by of during this next mid from through and before after im seit en desde depuis nel anfang ende",
@@ -88,6 +88,8 @@ export class DateRules {
     if (/\d{1,2}\/\d{1,2}\s?(?:[-–]|to|through)\s?$/.test(text.slice(Math.max(0, start - 14), start))) return true
     if (/^0\d\/(?:0|1[0-2]|[12]\d|3[01])/.test(text.slice(start, end)) || this.#weekday?.end === skipBack(text, start))
       return true
+    // A value and its day: INR 2.4 (3/4).
+    if (/\d\.\d+ \($/.test(text.slice(Math.max(0, start - 8), start)) && text[end] === ")") return true
     if (/^\d{1,2}\/(?:7|52)$/.test(text.slice(start, end)) && day! > 12) return false
     return this.#isAfter(start, beforeDate) || (day! > 12 && day! !== 20 && month < day!)
   }

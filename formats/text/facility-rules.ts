@@ -2,10 +2,12 @@ import { cue, cuesOf, facilityAfter, facilityBefore, facilityEnd, facilityPart, 
 import { fold, kindOf, kinds } from "./fold.ts"
 import { isParticle } from "./person.ts"
 import type { Scan } from "./scan.ts"
-import { isTerm } from "./terms.ts"
+import { isEponym, isTerm } from "./terms.ts"
 import { beginsSentence, isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
 import type { Word } from "./word-at.ts"
 
+/** Kinds that are also what is done there: with two words before them that are no medical ones. */
+const weakKinds: ReadonlySet<string> = new Set("surgery pathology college".split(" "))
 const smallKinds: ReadonlySet<string> = new Set(
   "school daycare shelter college surgery prison academy nursery".split(" "),
 )
@@ -36,9 +38,9 @@ export class FacilityRules {
 
   /** "Mercy Hospital", "St. Mary's Medical Center". */
   #facilityBefore(word: Word): boolean {
-    const text = this.#text
     const tail = this.#tail(word)
     if (tail === undefined) return false
+    if (weakKinds.has(tail.folded)) return this.#replaceFrom(this.#plainBefore(tail), tail)
     let start = tail.start
     let named = false
     for (let words = 0; words < 7; words++) {
@@ -64,6 +66,11 @@ export class FacilityRules {
       if (!small || before.folded !== "the") start = before.start
     }
     if (!named || start === tail.start) start = this.#plainBefore(tail)
+    return this.#replaceFrom(start, tail)
+  }
+
+  #replaceFrom(start: number, tail: Word): boolean {
+    const { text } = this.#scan
     if (start === tail.start) return false
     const made = this.#place(text.slice(start, tail.start))
     const upper = isAllCapitals(text.slice(start, tail.start).trim())
@@ -89,7 +96,12 @@ export class FacilityRules {
     for (; words < 4; words++) {
       const before = this.#partBefore(start)
       if (before === undefined || !isCapital(before.text) || isAllCapitals(before.text)) break
-      if (facilityPlain.has(before.folded) || (cuesOf(before.folded) & (cue.label | cue.title | cue.month)) !== 0) break
+      if (
+        facilityPlain.has(before.folded) ||
+        isEponym(before.folded) ||
+        (cuesOf(before.folded) & (cue.label | cue.title | cue.month)) !== 0
+      )
+        break
       start = before.start
     }
     return words < 2 || beginsSentence(this.#text, start) ? tail.start : start
@@ -98,7 +110,7 @@ export class FacilityRules {
   /** The words for the kind: Hospital, Medical Center. */
   #tail(word: Word): Word | undefined {
     const text = this.#text
-    if (facilityEnd.has(word.folded)) return word
+    if (facilityEnd.has(word.folded) || weakKinds.has(word.folded)) return word
     if (facilityBefore.has(word.folded)) {
       const next = this.#scan.wordAfter(word.end)
       return next !== undefined && isCapital(next.text) && facilityAfter.has(next.folded) ? word : undefined

@@ -46,6 +46,7 @@ export class NumberRules {
     const before = text[start - 1]
     if (before === "." && kindOf[text.charCodeAt(start - 2)] === kinds.digit) return end
     const length = end - start
+    if (before === "#" && length > 3) return this.#shape("id", start, end)
     return (
       this.#dates.number(start, end) ||
       this.#phoneOrId(start, end, before) ||
@@ -189,6 +190,10 @@ export class NumberRules {
     if (kindOf[text.charCodeAt(start - 1)] === kinds.digit) return 0
     const own = this.#scan.known.ids.endAt(text, start)
     if (own > 0) return this.#id(start, own)
+    if (text[start - 1] === "#") {
+      const value = numberEnd.labelled(text, start)
+      if (value - start > 3) return this.#shape("id", start, value)
+    }
     const postcode = numberEnd.postcode(text, start)
     if (postcode > 0) {
       this.#town(townBefore, start)
@@ -230,7 +235,7 @@ export class NumberRules {
   labelledPhone(word: Word): number {
     const text = this.#text
     const sure = !/^(?:x|call|called|page|cell|portable|mobile)$/.test(word.folded)
-    const from = skip(text, word.end, sure ? ".:#()+" : ":")
+    const from = skip(text, word.end, sure ? ".:#()+-" : ":")
     const begins = text[from - 1] === "(" || text[from - 1] === "+" ? from - 1 : from
     const end = numberEnd.labelledPhone(text, begins)
     const digits = text.slice(begins, end).replace(/\D/g, "").length

@@ -22,7 +22,7 @@ const labelledPhone = /[+(]?\d(?:[\d]|[-./() ]{1,3}(?=\d))*(?!\d)(?:\s?(?:x|ext\
 const digits = /\d{7,}[A-Za-z]{0,2}(?![\p{L}\d])/uy
 const between = /(?:[ \t]*(?:#|no\.?|num(?:ber)?|nr\.?|id|code|is|was|n°|º)){0,2}[ \t]*[:#=]?[ \t]*[(#]?/iy
 const strict =
-  /(?:[ \t]*(?:#|no\.?|num(?:ber)?|nr\.?|id|n°)){0,2}[ \t]*[:#=][ \t]*[(#]?|[ \t]+(?:#|no\.?|num(?:ber)?|nr\.?)[ \t]+/iy
+  /(?:[ \t]*(?:#|no\.?|num(?:ber)?|nr\.?|id|n°)){0,2}[ \t]*[:#=][ \t]*[(#]?|[ \t-]+(?:#|no\.?|num(?:ber)?|nr\.?)[ \t]+/iy
 
 function endOf(pattern: RegExp, text: string, at: number): number {
   pattern.lastIndex = at
@@ -48,7 +48,16 @@ function codeEnd(text: string, start: number): number {
       groups++
     } else break
   }
-  return longest >= 6 || (groups > 1 && (longest >= 5 || (groups > 2 && digits >= 6))) ? at : 0
+  // EMP00912: letters and five figures.
+  return longest >= 6 ||
+    (groups === 1 &&
+      longest === 5 &&
+      digits === 5 &&
+      at - start <= 9 &&
+      /^[A-Z]{2,4}\d{5}$/.test(text.slice(start, at))) ||
+    (groups > 1 && (longest >= 5 || (groups > 2 && digits >= 6)))
+    ? at
+    : 0
 }
 
 /** The ends of numbers that begin at a place; 0 when there is none. */

@@ -2,7 +2,7 @@ import { states, streets, streetsFirst } from "./cues.ts"
 import { fold, kindOf, kinds } from "./fold.ts"
 import type { Scan } from "./scan.ts"
 import { isTerm, isWord } from "./terms.ts"
-import { isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
+import { beginsSentence, isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
 import type { Word } from "./word-at.ts"
 
 const streetName = String.raw`(?:(?:[NSEW]|[NS][EW]|North|South|East|West)\.?\s+)?(?:(?:\p{Lu}[\p{L}'’.-]*|\d{1,3}(?:st|nd|rd|th))\s+){1,4}`
@@ -21,6 +21,7 @@ const townRest =
   /,?[ \t]*(?:\r?\n)?[ \t]*(\p{Lu}[\p{L}'’.-]*(?:[ ]\p{Lu}[\p{L}'’.-]*){0,3}),?[ \t]+([A-Z]{2})\.?[ \t]+(\d{5}(?:-\d{4})?)(?!\d)/uy
 const europeanTown =
   /,?[ \t]*(?:\r?\n)?[ \t]*(?:[A-Z]{1,2}-)?(\d{4,5})[ ](\p{Lu}[\p{L}'’-]+(?:[ -]\p{Lu}[\p{L}'’-]+){0,2})/uy
+const townOnly = /,[ ](\p{Lu}[\p{L}'’-]+(?:[ -]\p{Lu}[\p{L}'’-]+){0,2})(?=[,.;\n\r]|$|[ ]\d|[ ][A-Z]{2,3}(?!\p{L}))/uy
 const germanStreet =
   /(\p{Lu}[\p{L}-]*(?:stra(?:ß|ss)e|str\.|weg|platz|gasse|allee|ring|damm|ufer))\s+(\d{1,4}\s?[a-z]?)(?![\p{L}\d])/uy
 const firstStreet = new RegExp(
@@ -105,12 +106,41 @@ export class PlaceRules {
     }
     europeanTown.lastIndex = from
     const other = europeanTown.exec(text)
-    if (other === null) return from
+    if (other === null) return towns === true ? from : this.#townAlone(from)
     if (towns === true) return europeanTown.lastIndex
     const code = text.indexOf(other[1]!, from)
     this.#zip(code, code + other[1]!.length)
     this.#scan.add("address", europeanTown.lastIndex - other[2]!.length, europeanTown.lastIndex, this.#place(other[2]!))
     return europeanTown.lastIndex
+  }
+
+  /** ", Kettering" after a street. */
+  #townAlone(from: number): number {
+    townOnly.lastIndex = from
+    const found = townOnly.exec(this.#text)?.[1]
+    if (found === undefined || isTerm(fold(found)) || isTerm(fold(found.split(/[ -]/)[0]!))) return from
+    this.#scan.add("address", townOnly.lastIndex - found.length, townOnly.lastIndex, this.#place(found))
+    return townOnly.lastIndex
+  }
+
+  /** "on Westheimer Road": a street without its number. */
+  streetLast(word: Word): void {
+    if (!isCapital(word.text) || isAllCapitals(word.text)) return
+    const end = skipBack(this.#text, word.start)
+    let start = end
+    for (let words = 0; words < 2; words++) {
+      const before = wordBefore(this.#text, words === 0 ? end : skipBack(this.#text, start))
+      if (
+        before === undefined ||
+        !isCapital(before.text) ||
+        before.text.length < 3 ||
+        beginsSentence(this.#text, before.start)
+      )
+        break
+      if (words > 0 && isTerm(before.folded)) break
+      start = before.start
+    }
+    if (start < end) this.#scan.add("address", start, end, this.#place(this.#text.slice(start, end)))
   }
 
   /** @param ofState it stands after a State of the United States */

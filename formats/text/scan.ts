@@ -207,6 +207,7 @@ export class Scan {
       if (end > 0) return end
     }
     if ((cues & (cue.facility | cue.facilityFirst)) !== 0) this.#facilities.facility(word, cues)
+    if ((cues & cue.streetLast) !== 0) this.#places.streetLast(word)
     if ((cues & cue.dwells) !== 0) this.#towns.after(word)
     this.#announced.cue(word, cues)
     return 0

@@ -9,7 +9,7 @@ import type { Word } from "./word-at.ts"
 const town = String.raw`((?:(?:St|Mt|Ft|Ste)\.?[ ])?\p{Lu}[\p{L}'’]+(?:[- ](?:(?:&|de|del|la|sur|upon|on|am|of)[- ])?\p{Lu}[\p{L}'’]+){0,2})`
 /** From somebody who lives to the town: at most five small words, a word for the place, and capitals. */
 const dwelling = new RegExp(
-  String.raw`(?:[ ]\p{Ll}+){0,5}?[ ](?:in|at|near|outside|from|to|for|en|a|à|em|im|of)[ ](?:the[ ])?${town}`,
+  String.raw`(?:[ ]\p{L}\p{Ll}*){0,5}?[ ](?:in|at|near|outside|from|to|for|en|a|à|em|im|of)[ ](?:the[ ])?${town}`,
   "uy",
 )
 const origin = new RegExp(String.raw`[ ](?:the[ ])?${town}`, "uy")
@@ -35,7 +35,8 @@ export class TownRules {
 
   /** A word for living, working or coming from somewhere. */
   after(word: Word): void {
-    const { text } = this.#scan
+    const { text, known } = this.#scan
+    if (known.maker.given.towns === true) return
     const pattern = word.folded === "from" || word.folded === "nach" ? origin : dwelling
     pattern.lastIndex = word.end
     const found = pattern.exec(text)?.[1]
@@ -44,7 +45,7 @@ export class TownRules {
     const named = this.#named(found)
     if (named === "") return
     const start = end - found.length
-    this.#scan.add("place", start, start + named.length, inCaseOf(named, this.#scan.known.maker.place(fold(named))))
+    this.#scan.add("place", start, start + named.length, inCaseOf(named, known.maker.place(fold(named))))
   }
 
   /** As much of the capitalised words as can be the name of a place. */

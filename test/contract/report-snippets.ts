@@ -62,7 +62,7 @@ interface Span {
 }
 
 const small =
-  /^(?:of|the|de|des|y|van|der|von|la|du|et|Mr|Mrs|Ms|Miss|Dr|Dra|Pt|Prof|Mlle|MD|RN|SPR|CNMT|Uncle|Nurse|al|los|den|St|Mc|Mac|Hospital|st|nd|rd|th)$/
+  /^(?:of|the|de|des|y|van|der|von|la|du|et|Mr|Mrs|Ms|Miss|Dr|Dra|Pt|Prof|Mlle|MD|RN|SPR|CNMT|Uncle|Nurse|end|al|los|den|St|Mc|Mac|Hospital|st|nd|rd|th)$/
 
 /** Words and numbers of a passage; the small words of a name, a date or an address say nothing. */
 export const tokensIn = (text: string, start: number, end: number): readonly Span[] =>
