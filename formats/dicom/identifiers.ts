@@ -78,7 +78,9 @@ export function needlesOf(identifiers: readonly string[]): Needles {
 function hasTokens(text: string, { anywhere, first }: Needles, shortest: number): boolean {
   const upper = normal(text)
   let padded: string | undefined
-  for (const [at, needle] of anywhere.entries()) {
+  // The innermost loop of all: an iterator of entries would make a pair for each needle and text.
+  for (let at = 0; at < anywhere.length; at++) {
+    const needle = anywhere[at]!
     if (needle.length < shortest || !upper.includes(first[at]!)) continue
     padded ??= ` ${tokensOf(text).join(" ")} `
     if (padded.includes(` ${needle} `)) return true

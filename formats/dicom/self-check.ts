@@ -54,6 +54,10 @@ function placeOf(dataSet: DataSet, at: number): { readonly path: string; readonl
   return { path: tagText(element.tag), element }
 }
 
+/** The word in upper and lower case and as names are written; of ISO 646 alone once, as the search heeds no case there. */
+const casesOf = (word: string): readonly string[] =>
+  /^[\x21-\x7e]*$/.test(word) ? [word] : [word, word.toLowerCase(), word[0] + word.slice(1).toLowerCase()]
+
 class SelfCheck {
   private readonly original: Parsed
   private readonly its: Checked
@@ -71,7 +75,7 @@ class SelfCheck {
     const long = words.filter((word) => word.length >= shortestInBytes)
     this.words = long.flatMap(plainForms)
     // Upper and lower case of other letters than those of ISO 8859-1 differ in their bytes.
-    const wide = long.flatMap((word) => [word, word.toLowerCase(), word[0] + word.slice(1).toLowerCase()]).map(wideForm)
+    const wide = long.flatMap(casesOf).map(wideForm)
     this.raw = [...known.raw.map(formOf), ...new Map(wide.map((form) => [form.text, form])).values()]
   }
 
