@@ -3,7 +3,6 @@ import type { SinkClaim, SinkInstance } from "../plugin.ts"
 import type { CompiledSink } from "../pipeline/model.ts"
 import type { Member, Writer } from "../ports/log.ts"
 import type { InputPosition } from "../ports/store.ts"
-import type { Rec } from "../record.ts"
 import type { Counts } from "./counters.ts"
 import { allEnded, fold, markOfInputs, readFacts } from "./facts.ts"
 import type { Facts } from "./facts.ts"
@@ -188,24 +187,20 @@ export class SinkTask {
       const records = pass.positions.length === 1 ? pass.records : pass.records.filter(({ at }) => at.topic === topic)
       const to = last === undefined ? { next } : { next, last }
       const span = { topic, partition: this.#partition, from: lane.next, epoch: lane.epoch, ...to }
-      const written = await rows.write(this.#watched(records), span)
+      // Those of canaries are searched like all others, and go into no data set.
+      const { kept, canaries } = this.#runtime.canaries?.rows(this.#sink.name, records) ?? {
+        kept: records,
+        canaries: [],
+      }
+      const written = await rows.write(kept, span)
       if (this.#instance.delivery !== "transactional") await this.#commit(writer, { topic, ...to })
       lane.next = next
       lane.touched ||= records.length > 0
       counts.in += records.length
       counts.out += written
+      for (const canary of canaries) this.#runtime.counters.add(this.#sink.name, canarySeen, canary, 1)
     }
     this.#delays(pass, counts)
-  }
-
-  /** Without those of canaries, which were searched like all others and go into no data set. */
-  #watched(records: readonly Rec[]): readonly Rec[] {
-    const { canaries, counters } = this.#runtime
-    if (canaries === undefined) return records
-    const { name } = this.#sink
-    const { kept, canaries: seen } = canaries.rows(name, records)
-    for (const canary of seen) counters.add(name, canarySeen, canary, 1)
-    return kept
   }
 
   async #commit(writer: Writer, position: InputPosition): Promise<void> {
