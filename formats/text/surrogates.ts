@@ -121,7 +121,9 @@ export class Maker {
   }
 
   #shape(kind: string, text: string): string {
-    const bare = fold(text)
+    const folded = fold(text)
+    // What is longer than any identifier is named by its key, so that its blocks cost the same each.
+    const bare = folded.length > 256 ? this.given.key(kind, folded) : folded
     let [out, key, used, block] = ["", "", 26, 0]
     let digits = 0
     for (const char of text) {
