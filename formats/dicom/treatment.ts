@@ -1,7 +1,7 @@
 import { accession, titles } from "./identity-treatment.ts"
 import type { Case, Treatment } from "./case.ts"
 import type { Charset } from "./charset.ts"
-import { itemSubject } from "./content-item.ts"
+import { contentSequences, itemSubject } from "./content-item.ts"
 import type { ItemSubject } from "./content-item.ts"
 import { capAge, noOffset, shiftDates } from "./dates.ts"
 import type { Why } from "./decision.ts"
@@ -65,6 +65,11 @@ export class Treatments {
     return (this.valuesMade ??= new Values(this.its.source, this.dataSet, this.charsetAround()))
   }
 
+  /** Whether the data set lies in structured content. */
+  private get inContent(): boolean {
+    return contentSequences.has(this.parent) || this.around?.inContent === true
+  }
+
   private charsetAround(): Charset | undefined {
     return this.around?.values.charset
   }
@@ -99,7 +104,7 @@ export class Treatments {
   }
 
   private passedOver(): OffTable {
-    return (this.offTable ??= new OffTable(this.its, this.dataSet, this.parent, {
+    return (this.offTable ??= new OffTable(this.its, this.dataSet, this.parent, this.inContent, {
       drop: (count) => this.drop(count),
       emptied: (vr) => this.value(vr, nothing, "emptied"),
       dummy: (element, vr) => this.dummy(element, vr),

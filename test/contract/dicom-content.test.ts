@@ -70,6 +70,14 @@ describe("Clean Structured Content", () => {
     expect(cleaned(value("99SITE", "Roe")).get(at("(0040,A168)[0].(0008,0104)"))).toBe("ANONYMOUS")
   })
 
+  it("codes outside of content items are descriptors, and of no concern to the option", () => {
+    const procedure: DataElement = { tag: "00081032", vr: "SQ", items: [code("6310", "99SITE", "MRT Oberbauch")] }
+    const meaning = (...with_: readonly ProfileOption[]) =>
+      textsOf(release(build(slice(procedure)), with_)).get("(0008,1032)[0].(0008,0104)")
+    expect(meaning("clean-structured-content")).toBe("MRT Oberbauch")
+    expect(meaning("clean-descriptors")).not.toMatch(/Oberbauch/)
+  })
+
   it("a birth date is no date to shift, an id no text to clean, an age no number to keep", () => {
     const birth = cleaned(
       item("DATE", concept("121031", "Subject Birth Date"), { tag: "0040A121", vr: "DA", value: "19500101" }),
