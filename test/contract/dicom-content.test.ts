@@ -184,6 +184,9 @@ describe("Clean Descriptors", () => {
     "MR BRAIN",
     "Hodgkin lymphoma, follow-up",
     "T1 AXIAL PRE\r\nSTIR",
+    "PET FDG 18F, restaging of hepatocellular carcinoma",
+    "ep2d_diff RUL nodule, s/p TACE",
+    "brown fat, white matter, gray scale",
   ])("keeps %j as it is", (text) => expect(cleanDescriptor(text, given)).toBe(text))
 
   it.each([
@@ -197,6 +200,12 @@ describe("Clean Descriptors", () => {
     ["liver 2021-03-03 10:15", "liver"],
     ["see jane@example.org or http://x.example/1 chest", "see or chest"],
     ["Müller liver", "liver"],
+    ["chest x-ray for Hoffman", "chest x-ray for"],
+    ["per Holly Friedman, Boston", "per"],
+    ["Brown A. liver", "liver"],
+    ["A. Brown liver", "liver"],
+    ["Mar 17th '57 liver", "liver"],
+    ["1957-03-17T10:15 liver", "liver"],
     ["471147", ""],
   ])("%j becomes %j", (text, expected) => expect(cleanDescriptor(text, given)).toBe(expected))
 

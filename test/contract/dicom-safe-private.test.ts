@@ -48,6 +48,7 @@ describe("Retain Safe Private", () => {
 
   it.each<[string, DataElement]>([
     ["a date in a text", { tag: "004310AA", vr: "LO", value: "scan of 20240229" }],
+    ["a UID in a text", { tag: "004310AA", vr: "LO", value: "of 1.2.3.4.5.6.7.8.9" }],
     ["the person", { tag: "004310AA", vr: "LO", value: "for doe" }],
     ["the person, misspelt", { tag: "00431027", vr: "SH", value: "778898" }],
     ["a name by its VR", { tag: "00431034", vr: "PN", value: "ROE^MAX" }],
