@@ -42,7 +42,7 @@ const shapes: readonly RegExp[] = [
   /\b(?:Brown|White|Gr[ae]y|Green|Black|Young|Long|Short|Stone|Ray|BROWN|WHITE|GR[AE]Y|GREEN|BLACK|YOUNG|LONG|STONE),?\s+\p{Lu}\.(?!\p{L})/gu,
   // dates, phone numbers and ids of several parts
   /\d{1,4}([-/.])\d{1,2}\1\d{1,4}(?!\d)/gu,
-  /\+?\(?\d[\d\s()/.-]{5,}\d/gu,
+  /(?<![\p{L}\d])\+?\(?\d[\d\s()/.-]{5,}\d/gu,
   /\b\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?(?:\s*[AP]M)?/giu,
   /\b\d{1,2}\/\d{1,4}\b(?!\s*(?:MM|CM))/giu,
   /\d{1,3}(?:\.\d+){2,}/gu,
