@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { parseWhole, profileOptions } from "../../formats/dicom/index.ts"
+import { charsetOf, decodeText, parseWhole, profileOptions } from "../../formats/dicom/index.ts"
 import type { DataElement, ProfileOption } from "../../formats/dicom/index.ts"
 import { build, explicitLittle, person, refusal, release, slice, textsOf, verdictOn } from "./dicom-slice.ts"
 
@@ -308,6 +308,11 @@ describe("character sets", () => {
       expect(text).not.toMatch(/\ufffd/)
     },
   )
+
+  it("an escape ends at the delimiters of names (PS3.5 6.1.2.5.3)", () => {
+    const name = Buffer.from([0x1b, 0x24, 0x29, 0x43, 0xb1, 0xe8, 0x5e, 0xe8, 0xf1])
+    expect(decodeText(name, charsetOf(["", "ISO 2022 IR 149"]))).toBe("김^èñ")
+  })
 
   it("UTF-8 that is called something else is read and written as what it is", () => {
     const out = described("ISO_IR 100", Buffer.from("Doe Schädel"))

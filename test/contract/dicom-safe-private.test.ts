@@ -48,7 +48,7 @@ describe("Retain Safe Private", () => {
 
   it.each<[string, DataElement]>([
     ["a date in a text", { tag: "004310AA", vr: "LO", value: "scan of 20240229" }],
-    ["a UID in a text", { tag: "004310AA", vr: "LO", value: "of 1.2.3.4.5.6.7.8.9" }],
+    ["a UID in a text", { tag: "004310AA", vr: "LO", value: "of 2.16.840.1.113883.9.8.7" }],
     ["the person", { tag: "004310AA", vr: "LO", value: "for doe" }],
     ["a social security number", { tag: "004310AA", vr: "LO", value: "of 123-45-6789" }],
     ["a name with a title", { tag: "004310AA", vr: "LO", value: "for Dr. Roe" }],
