@@ -33,6 +33,8 @@ export interface Case {
   readonly safePrivate: boolean
   /** Whether any option cleans texts: descriptors, structured content or graphics. */
   readonly cleaning: boolean
+  /** Whether Clean Descriptors is on: texts are cleaned wherever they stand. */
+  readonly descriptors: boolean
   readonly cleanText: CleanText
   /** The patient: what must be in no value that is kept. */
   readonly patient: TextPerson

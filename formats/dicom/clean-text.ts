@@ -35,10 +35,14 @@ const shapes: readonly RegExp[] = [
   ),
   new RegExp(String.raw`${name}(?:\s+${name})?,?\s+(?:M\.?D\.?|PH\.?D\.?|R\.?N\.?|R\.?T\.?\(R\))(?![\p{L}])`, "gu"),
   new RegExp(String.raw`\b\d{1,2}(?:ST|ND|RD|TH|\.)?[\s-]*${month}[\s,.-]*(?:\d{2,4})?`, "giu"),
-  new RegExp(String.raw`\b${month}[\s,.-]+\d{1,4}(?:ST|ND|RD|TH)?(?:[\s,.-]+\d{4})?`, "giu"),
+  new RegExp(String.raw`\b${month}[\s,.-]+\d{1,4}(?:ST|ND|RD|TH)?(?:[\s,.-]+\d{4}|[\s,]*['’]\d\d)?`, "giu"),
+  /\d{4}-\d\d-\d\dT[\d:.]+/gu,
+  // initials and a surname, also one that is a colour or a size as well
+  /(?<!\p{L})(?:\p{Lu}\.\s*)+\p{Lu}\p{Ll}+/gu,
+  /\b(?:Brown|White|Gr[ae]y|Green|Black|Young|Long|Short|Stone|Ray|BROWN|WHITE|GR[AE]Y|GREEN|BLACK|YOUNG|LONG|STONE),?\s+\p{Lu}\.(?!\p{L})/gu,
   // dates, phone numbers and ids of several parts
   /\d{1,4}([-/.])\d{1,2}\1\d{1,4}(?!\d)/gu,
-  /\+?\(?\d[\d\s()/.-]{5,}\d/gu,
+  /(?<![\p{L}\d])\+?\(?\d[\d\s()/.-]{5,}\d/gu,
   /\b\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?(?:\s*[AP]M)?/giu,
   /\b\d{1,2}\/\d{1,4}\b(?!\s*(?:MM|CM))/giu,
   /\d{1,3}(?:\.\d+){2,}/gu,
@@ -48,7 +52,7 @@ const shapes: readonly RegExp[] = [
 const measures =
   /^\d{1,3}(?:[.,]\d{1,3})?$|^\d{1,4}(?:[.,]\d{1,3})?(?:MM|CM|ML|MG|KV|KVP|MA|MAS|MS|S|SEC|MIN|HZ|MHZ|T|X|DEG|GY|CGY|MBQ|MCI)$/
 const scannerTerm =
-  /^(?:\d{1,4}X\d{1,4}(?:X\d{1,4})?|[234]D|\d{1,2}(?:ST|ND|RD|TH)|[CTLS]\d{1,2}|T[12][WC]?|T2STAR|TE\d{1,3}|TR\d{1,4}|TI\d{1,4}|B\d{1,4}|[BHUTDIJQ]R?\d{2}[SFHD]?|FS\d|P\d|MRI?\d|V\d|SE\d{1,3})$/
+  /^(?:\d{1,4}X\d{1,4}(?:X\d{1,4})?|[234]D|\d{1,2}(?:ST|ND|RD|TH)|[CTLS]\d{1,2}|T[12][WC]?|T2STAR|TE\d{1,3}|TR\d{1,4}|TI\d{1,4}|B\d{1,4}|[BHUTDIJQ]R?\d{2}[SFHD]?|FS\d|P\d|MRI?\d|V\d|SE\d{1,3}|EP2D|FL[23]D|MAG3|COVID19|18F|11C|13N|15O|68GA|82RB|99M?TC|99TCM|12[35]I|131I|111IN|201TL|64CU|89ZR|177LU)$/
 const letters = new Set("ACILOPRSTWX")
 
 /** One change of a letter, or two neighbours changed: what a typing error does to a name. */

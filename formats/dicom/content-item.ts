@@ -7,6 +7,12 @@ import type { Source } from "./source.ts"
  * its meaning and not only by its kind. */
 export type ItemSubject = "birth-date" | "age" | "sex" | "identity"
 
+/** Sequences of content items: Content Sequence, Acquisition Context Sequence, Specimen Preparation Sequence, and the presentation
+ * state's and waveform's annotations (PS3.15 E.3.3, E.3.4). */
+export const contentSequences: ReadonlySet<number> = new Set([
+  0x0040a730, 0x00400555, 0x00400610, 0x0040b020, 0x00700001,
+])
+
 /** Codes of scheme DCM: subject, observer, device and procedure context. */
 const subjects: ReadonlyMap<string, ItemSubject> = new Map<string, ItemSubject>([
   ["121031", "birth-date"],
@@ -30,10 +36,9 @@ export function itemSubject(source: Source, item: DataSet): ItemSubject | undefi
 
 /** Coding schemes whose meanings are published (PS3.16 chapter 8): nobody's name is in them. */
 const published: ReadonlySet<string> = new Set(
-  `DCM SCT SRT SNM3 99SDM LN UCUM RADLEX FMA NCIT UMLS IBSI MDC BARI NEU ICD10 I10 I10P I9 I9C ICDO3 ACR C4 C5 RXNORM MSH BI PXMRS
-  ISO3166_1 ISO639_1 RFC5646 DICOMUID 99PMP ITIS_TSN NYUMCCG ON HPC`
-    .split(/\s+/)
-    .filter((scheme) => !scheme.startsWith("99")),
+  `DCM SCT SRT SNM3 LN UCUM RADLEX RADELEMENT FMA NCIT UMLS IBSI MDC BARI NEU ICD10 I10 I10P I11 I9 I9C ICDO3 ACR C4 C5 CD2 CPT4 CVX DC
+  RXNORM NDC MSH BI PXMRS ISO3166_1 ISO639_1 ISO639_2 RFC3066 RFC5646 DICOMUID DCMUID ITIS_TSN NYUMCCG ON HPC MGPI MDNS MAYOASRG NCDR
+  NICIP PATHLEX POS SCPECG TNM UBERON UNS`.split(/\s+/),
 )
 
 /** Whether the meaning of a coded entry (PS3.3 8.8) was written by those who made the object, not by a published scheme. */

@@ -197,6 +197,7 @@ class Deidentifier {
       characteristics: options.includes("retain-patient-characteristics"),
       safePrivate: options.includes("retain-safe-private"),
       cleaning: options.some(cleansTexts),
+      descriptors: options.includes("clean-descriptors"),
       cleanText: this.policy.cleanText ?? cleanDescriptor,
       patient: { identifiers: own },
       whose: () => (whose ??= { identifiers: [...own, ...namesIn(parsed)] }),

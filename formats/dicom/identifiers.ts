@@ -46,7 +46,8 @@ export interface Needles {
   readonly uids: ReadonlySet<string>
 }
 
-const isUid = (text: string): boolean => /^\d+(?:\.\d+){3,}$/.test(text)
+/** Searched as they are, whatever stands around them: UIDs, and days as machines write them. */
+const isUid = (text: string): boolean => /^\d+(?:\.\d+){3,}$|^\d{4}-\d\d-\d\d$/.test(text)
 
 /** Names count component by component, and each component's words (PS3.5 6.2.1). */
 function parts(identifier: string): readonly string[] {

@@ -31,6 +31,26 @@ export interface KnownIdentifiers {
 }
 
 const PATIENT_NAME = 0x00100010
+const BIRTH_DATE = 0x00100030
+const months =
+  "JAN JANUARY FEB FEBRUARY MAR MARCH APR APRIL MAY JUN JUNE JUL JULY AUG AUGUST SEP SEPTEMBER OCT OCTOBER NOV NOVEMBER DEC DECEMBER"
+
+/** The ways in which people write a day; none of what is no day, or stands for none. */
+function formsOf(date: string): readonly string[] {
+  const found = /^(\d{4})[.]?(\d\d)[.]?(\d\d)$/.exec(date.trim())
+  if (found === null || standsForNone.test(date)) return []
+  const [, year, month, day] = found as unknown as readonly [string, string, string, string]
+  const [m, d] = [String(Number(month)), String(Number(day))]
+  const named = months.split(" ").filter((name) => name.startsWith(months.split(" ")[2 * Number(m) - 2] ?? "?"))
+  return [
+    `${year}-${month}-${day}`,
+    ...[...new Set([`${month} ${day}`, `${day} ${month}`, `${m} ${d}`, `${d} ${m}`])].map((one) => `${one} ${year}`),
+    ...[...new Set([day, d])].flatMap((one) =>
+      named.flatMap((name) => [`${one} ${name} ${year}`, `${name} ${one} ${year}`]),
+    ),
+    `${year} ${month} ${day}`,
+  ]
+}
 
 /** The values of an item, once they are asked for. */
 function within(around: () => Values, item: DataSet): () => Values {
@@ -77,6 +97,7 @@ class Collector {
       if (vr === DA && standsForNone.test(told)) continue
       if (told !== "" && (always.has(element.tag) || isTelling(told))) this.texts.add(told)
     }
+    if (element.tag === BIRTH_DATE) for (const form of formsOf(values.text(element, DA))) this.texts.add(form)
     if (vr !== PN) return
     const bytes = Buffer.from(values.bytes(element)).toString("latin1")
     for (const word of bytes.split(/[\\^=\s\0]+/))

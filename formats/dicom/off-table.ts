@@ -62,12 +62,15 @@ export class OffTable {
   /** Tag of the enclosing sequence, 0 at the top. */
   private readonly parent: number
   private readonly acts: Acts
+  /** Whether the meanings of a site's own codes are to be cleaned. */
+  private readonly cleansMeanings: boolean
 
-  constructor(its: Case, dataSet: DataSet, parent: number, acts: Acts) {
+  constructor(its: Case, dataSet: DataSet, parent: number, inContent: boolean, acts: Acts) {
     this.its = its
     this.dataSet = dataSet
     this.parent = parent
     this.acts = acts
+    this.cleansMeanings = its.descriptors || (its.cleaning && inContent)
   }
 
   /** Throws `RefusedInside` for pictures inside items.
@@ -132,7 +135,7 @@ export class OffTable {
     const { tag } = element
     const isMeaning = tag === CODE_MEANING
     const isOwn = isMeaning && hasOwnMeaning(this.its.source, this.dataSet)
-    if (freeText.has(tag) || (isOwn && this.its.cleaning)) {
+    if (freeText.has(tag) || (isOwn && this.cleansMeanings)) {
       this.acts.because("off-table-text")
       const cleaned = this.its.cleaning ? cleanedText(this.its, element, vr, values) : undefined
       return cleaned ?? this.acts.dummy(element, vr)

@@ -1,9 +1,10 @@
 import type { Case, Treatment } from "./case.ts"
 import type { DataSet, Element } from "./element.ts"
+import { mentions } from "./clean-text.ts"
 import { creatorOf, creatorTag, isCreator, safeAttribute } from "./safe-private.ts"
 import type { SafeAttribute } from "./safe-private.ts"
 import { isPrivate } from "./tag.ts"
-import { cleanedText, hasDate, hasUid, speaksOfPerson } from "./text-treatment.ts"
+import { cleanedText, hasContact, hasDate, hasUid, speaksOfPerson } from "./text-treatment.ts"
 import type { Values } from "./values.ts"
 import { AS, CS, DA, DS, DT, IS, LO, numberWidth, OB, OW, SH, singleTextVrs, SQ, TM, UC, UI, UN } from "./vr.ts"
 
@@ -96,10 +97,11 @@ export class PrivateTreatments {
     if (vr === AS) return "drop"
     const isUid = text.trim() !== "" && hasUid(text)
     if (isUid && this.its.retainUids && !speaksOfPerson(this.its, text, vr)) return "keep"
-    if (hasDate(text) || isUid) return "drop"
+    if (hasDate(text) || isUid || hasContact(text)) return "drop"
     if (vr === DS || vr === IS) return number.test(text) && !speaksOfPerson(this.its, text, vr) ? "keep" : "drop"
     if (vr === CS) return code.test(text) && !speaksOfPerson(this.its, text, vr) ? "keep" : "drop"
     if (singleTextVrs.has(vr)) return cleanedText(this.its, element, vr, this.values) ?? "drop"
-    return (vr === LO || vr === SH || vr === UC) && !speaksOfPerson(this.its, text, vr) ? "keep" : "drop"
+    const isText = vr === LO || vr === SH || vr === UC
+    return isText && !speaksOfPerson(this.its, text, vr) && !mentions(text, this.its.whose()) ? "keep" : "drop"
   }
 }

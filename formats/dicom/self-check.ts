@@ -136,7 +136,8 @@ class SelfCheck {
 
   private summary(summary: object): readonly string[] {
     const texts = Object.entries(summary).filter((entry): entry is [string, string] => typeof entry[1] === "string")
-    return texts.filter(([, text]) => hitsOf(text, vrCode("LO"), this.needles)).map(([name]) => `summary.${name}`)
+    const vrOf = (name: string) => vrCode(name === "bodyPart" || name === "modality" ? "CS" : "LO")
+    return texts.filter(([name, text]) => hitsOf(text, vrOf(name), this.needles)).map(([name]) => `summary.${name}`)
   }
 }
 

@@ -19,3 +19,6 @@ export const isPixelData = (tag: number): boolean => tag === 0x7fe00010 || tag =
 export const ITEM = 0xfffee000
 export const ITEM_END = 0xfffee00d
 export const SEQUENCE_END = 0xfffee0dd
+
+/** Group lengths and Length to End are retired (PS3.5 7.2) and would be wrong. */
+export const isLength = (tag: number): boolean => (tag & 0xffff) === 0 || tag === 0x00080001

@@ -4,7 +4,7 @@ import { mentions } from "./clean-text.ts"
 import { isRegisteredUid } from "./dictionary.ts"
 import type { Element } from "./element.ts"
 import type { Values } from "./values.ts"
-import { SH, singleTextVrs } from "./vr.ts"
+import { PN, SH, singleTextVrs } from "./vr.ts"
 
 const uidText = /^(?:0|[12])(?:\.(?:0|[1-9]\d*)){4,}$/
 const someUid = /(?<![\d.])[012](?:\.(?:0|[1-9]\d*)){6,}(?![\d.]*\d)/
@@ -13,8 +13,19 @@ const someUid = /(?<![\d.])[012](?:\.(?:0|[1-9]\d*)){6,}(?![\d.]*\d)/
 const dateLike =
   /(?<!\d)(?:19|20)\d\d(?:([-/. ]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01]))(?!\d)|(?<!\d)(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{4,6}(?!\d)|(?<!\d)\d{1,2}([-/.])\d{1,2}\2(?:19|20)?\d\d(?!\d)/
 
+/** A day with the name of its month, as people write it. */
+const namedDay =
+  /\d[\s.,-]*(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)[A-Z]{0,6}\b|\b(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)[A-Z]{0,6}[\s.,-]+\d/i
+
+/** Addresses of mail and the web, phone and social security numbers, and what follows a title. */
+const contact =
+  /\S@\S|\b(?:https?|ftp):|\bwww\.|\b\d{3}-\d\d-\d{4}\b|\(\d{3}\)\s*\d{3}|\b\d{3}[-. ]\d{3}[-. ]\d{4}\b|\b(?:Dr|Prof|Mrs?|Ms)\.?\s+\p{Lu}/u
+
+/** Whether a text tells how somebody is reached or called. */
+export const hasContact = (text: string): boolean => contact.test(text)
+
 /** Whether a text has a date in it, or is one. */
-export const hasDate = (text: string): boolean => dateLike.test(text)
+export const hasDate = (text: string): boolean => dateLike.test(text) || namedDay.test(text)
 
 /** Whether a text is a UID that is not registered, or has one in it. */
 export const hasUid = (text: string): boolean => {
@@ -25,6 +36,14 @@ export const hasUid = (text: string): boolean => {
 /** Whether a value speaks of the patient. */
 export const speaksOfPerson = (its: Case, text: string, vr: number): boolean =>
   its.isHit(text, vr) || mentions(text, its.patient)
+
+/** Whether a value speaks of the patient, or has a word of another person's name in the object: such names some options keep, but nobody
+ * asked for them in other attributes. */
+export function speaksOfSomebody(its: Case, text: string, vr: number): boolean {
+  if (speaksOfPerson(its, text, vr)) return true
+  const pattern = vr === PN ? undefined : its.named()
+  return pattern !== undefined && text.search(pattern) >= 0
+}
 
 /** A value that is one UID and nothing else, mapped; undefined for all other texts. Text VRs may hold UIDs (PS3.3 C.12.1.1.1). */
 function mappedUid(its: Case, value: string): string | undefined {

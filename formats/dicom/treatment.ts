@@ -1,7 +1,6 @@
 import { accession, titles } from "./identity-treatment.ts"
 import type { Case, Treatment } from "./case.ts"
-import type { Charset } from "./charset.ts"
-import { itemSubject } from "./content-item.ts"
+import { contentSequences, itemSubject } from "./content-item.ts"
 import type { ItemSubject } from "./content-item.ts"
 import { capAge, noOffset, shiftDates } from "./dates.ts"
 import type { Why } from "./decision.ts"
@@ -14,8 +13,8 @@ import { basicAction } from "./profile.ts"
 import type { BasicAction, Rule } from "./profile.ts"
 import { ascii } from "./pseudonyms.ts"
 import { rawText } from "./raw-text.ts"
-import { isPrivate, tagText } from "./tag.ts"
-import { cleanedText, speaksOfPerson } from "./text-treatment.ts"
+import { isLength, isPrivate, tagText } from "./tag.ts"
+import { cleanedText, speaksOfSomebody } from "./text-treatment.ts"
 import { isOfKind, isOffset, isTimes, isUidText } from "./value-kinds.ts"
 import { Values } from "./values.ts"
 import { yearDates } from "./years.ts"
@@ -26,9 +25,6 @@ const PATIENT_ID = 0x00100020
 const ACCESSION_NUMBER = 0x00080050
 /** Container Identifier and Specimen Identifier: type 1, and different for each container and specimen. */
 const distinct: ReadonlySet<number> = new Set([0x00400512, 0x00400551])
-
-/** Group lengths and Length to End are retired (PS3.5 7.2) and would be wrong. */
-export const isLength = (tag: number): boolean => (tag & 0xffff) === 0 || tag === 0x00080001
 
 const MEASURED_VALUE = 0x0040a300
 const CONCEPT_CODE = 0x0040a168
@@ -63,11 +59,12 @@ export class Treatments {
 
   /** Values in the data set's character set, which may be that of one around it. */
   private get values(): Values {
-    return (this.valuesMade ??= new Values(this.its.source, this.dataSet, this.charsetAround()))
+    return (this.valuesMade ??= new Values(this.its.source, this.dataSet, this.around?.values.charset))
   }
 
-  private charsetAround(): Charset | undefined {
-    return this.around?.values.charset
+  /** Whether the data set lies in structured content. */
+  private get inContent(): boolean {
+    return contentSequences.has(this.parent) || this.around?.inContent === true
   }
 
   /** The treatment of an element, counted. Throws `RefusedInside` for pictures inside items.
@@ -100,7 +97,7 @@ export class Treatments {
   }
 
   private passedOver(): OffTable {
-    return (this.offTable ??= new OffTable(this.its, this.dataSet, this.parent, {
+    return (this.offTable ??= new OffTable(this.its, this.dataSet, this.parent, this.inContent, {
       drop: (count) => this.drop(count),
       emptied: (vr) => this.value(vr, nothing, "emptied"),
       dummy: (element, vr) => this.dummy(element, vr),
@@ -192,7 +189,8 @@ export class Treatments {
     if (vr === UI) return isUidText(this.text(element)) ? "keep" : this.uids(element, vr)
     if (!isEmpty(element) && !isOfKind(this.text(element), vr)) return this.unreadable(element, basic)
     // What would be found in the result takes the basic action now, as one attribute must not cost the whole object.
-    const told = charsetVrs.has(vr) && !isEmpty(element) && speaksOfPerson(this.its, this.values.text(element, vr), vr)
+    const told =
+      charsetVrs.has(vr) && !isEmpty(element) && speaksOfSomebody(this.its, this.values.text(element, vr), vr)
     if (told) this.why = "names-person"
     return told ? this.act(element, basic) : "keep"
   }

@@ -71,6 +71,7 @@ describe("deidentify-dicom", () => {
       instanceNumber: 3,
       profile: expect.stringMatching(/^weir-ps3\.15-\w+-basic$/),
     })
+    expect(draft!.headers).toBeUndefined()
     expect(object.key).toBe(`dicom/${base.uid(study)}/${object.sha256}.dcm`)
     const bytes = await outputOf(done)
     expect(bytes.length).toBe(object.size)

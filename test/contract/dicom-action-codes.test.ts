@@ -62,6 +62,17 @@ const pathOf = (tag: string) => `(${tag.slice(0, 4)},${tag.slice(4)})`
 const after = (row: Row, options: readonly ProfileOption[]): string | undefined =>
   textsOf(release(build(slice(element(row))), options)).get(pathOf(row.tag))
 
+/** The value inside a sequence: of an item that is kept as it was, of one of dummies 0. */
+const insideOf = (row: Row, options: readonly ProfileOption[]): string | undefined => {
+  const verdict = release(build(slice(element(row))), options)
+  return textsOf(verdict)
+    .get(`${pathOf(row.tag)}[0].(0028,0010)`)
+    ?.replace("\u0003", "3")
+}
+/** What becomes of a value that names the patient. */
+const told = ({ tag, vr }: Row, option: ProfileOption): string =>
+  textsOf(release(build(slice({ tag, vr, value: "JANE DOE" })), [option])).get(pathOf(tag)) ?? ""
+
 type Fate = "absent" | "empty" | "same" | "uid" | "other"
 function fateOf(row: Row, now: string | undefined): Fate {
   if (now === undefined) return "absent"
@@ -119,7 +130,10 @@ describe("each option column of Table E.1-1, by the codes of its rows", () => {
   it.each(covered.filter(({ rows, code }) => rows.length > 0 && code === "K"))(
     "$option: K keeps what $basic would take",
     ({ option, rows }) => {
-      for (const row of rows) expect(fateOf(row, after(row, [option])), `${row.tag} ${row.vr}`).toBe("same")
+      for (const row of rows) {
+        expect(fateOf(row, after(row, [option])), `${row.tag} ${row.vr}`).toBe("same")
+        if (row.vr === "SQ") expect(insideOf(row, [option]), row.tag).toBe("3")
+      }
     },
   )
 
@@ -136,6 +150,8 @@ describe("each option column of Table E.1-1, by the codes of its rows", () => {
         else if (["PN", "UR", "CS", "UI", "DS", "IS", "AS"].includes(row.vr))
           expect(now, where).not.toMatch(/CHEST|chest/)
         else expect(fateOf(row, now), where).toBe("same")
+        if (row.vr === "SQ") expect(insideOf(row, [option]), where).toBe("3")
+        if (row.vr === "CS") expect(told(row, option), where).not.toMatch(/JANE/)
       }
     },
   )

@@ -70,6 +70,14 @@ describe("Clean Structured Content", () => {
     expect(cleaned(value("99SITE", "Roe")).get(at("(0040,A168)[0].(0008,0104)"))).toBe("ANONYMOUS")
   })
 
+  it("codes outside of content items are descriptors, and of no concern to the option", () => {
+    const procedure: DataElement = { tag: "00081032", vr: "SQ", items: [code("6310", "99SITE", "MRT Oberbauch")] }
+    const meaning = (...with_: readonly ProfileOption[]) =>
+      textsOf(release(build(slice(procedure)), with_)).get("(0008,1032)[0].(0008,0104)")
+    expect(meaning("clean-structured-content")).toBe("MRT Oberbauch")
+    expect(meaning("clean-descriptors")).not.toMatch(/Oberbauch/)
+  })
+
   it("a birth date is no date to shift, an id no text to clean, an age no number to keep", () => {
     const birth = cleaned(
       item("DATE", concept("121031", "Subject Birth Date"), { tag: "0040A121", vr: "DA", value: "19500101" }),
@@ -176,6 +184,9 @@ describe("Clean Descriptors", () => {
     "MR BRAIN",
     "Hodgkin lymphoma, follow-up",
     "T1 AXIAL PRE\r\nSTIR",
+    "PET FDG 18F, restaging of hepatocellular carcinoma",
+    "ep2d_diff RUL nodule, s/p TACE",
+    "brown fat, white matter, gray scale",
   ])("keeps %j as it is", (text) => expect(cleanDescriptor(text, given)).toBe(text))
 
   it.each([
@@ -189,6 +200,12 @@ describe("Clean Descriptors", () => {
     ["liver 2021-03-03 10:15", "liver"],
     ["see jane@example.org or http://x.example/1 chest", "see or chest"],
     ["Müller liver", "liver"],
+    ["chest x-ray for Hoffman", "chest x-ray for"],
+    ["per Holly Friedman, Boston", "per"],
+    ["Brown A. liver", "liver"],
+    ["A. Brown liver", "liver"],
+    ["Mar 17th '57 liver", "liver"],
+    ["1957-03-17T10:15 liver", "liver"],
     ["471147", ""],
   ])("%j becomes %j", (text, expected) => expect(cleanDescriptor(text, given)).toBe(expected))
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { parseWhole, profileOptions } from "../../formats/dicom/index.ts"
+import { charsetOf, decodeText, parseWhole, profileOptions } from "../../formats/dicom/index.ts"
 import type { DataElement, ProfileOption } from "../../formats/dicom/index.ts"
 import { build, explicitLittle, person, refusal, release, slice, textsOf, verdictOn } from "./dicom-slice.ts"
 
@@ -71,6 +71,8 @@ describe.each(sets)("what carries names besides attributes, %s profile", (_, opt
     const framed = build(slice({ tag: "7FE00010", vr: "OB", fragments: [rle([3, 1, 2, 3, 4])] }), "1.2.840.10008.1.2.5")
     expect(refusal(framed, options)).toBe("released")
     expect(refusal(Buffer.concat([framed, Buffer.from(canary)]), options)).toBe("unparsable")
+    for (const few of ["DOE", "DOEJANE"])
+      expect(refusal(Buffer.concat([build(slice()), Buffer.from(few)]), options)).toBe("unparsable")
   })
 
   it("bytes behind the runs of an RLE segment are refused", () => {
@@ -82,6 +84,8 @@ describe.each(sets)("what carries names besides attributes, %s profile", (_, opt
     expect(of(-3, 7, ...Buffer.from(canary))).toBe("app-segment")
   })
 })
+
+const pathOf = (tag: string) => `(${tag.slice(0, 4)},${tag.slice(4)})`
 
 /** An RLE frame of one segment. */
 const rle = (segment: readonly number[]): Uint8Array => {
@@ -191,6 +195,16 @@ describe("references", () => {
     expect(latin(bytes)).not.toContain("1.2.3.4.5.6.7.8.")
   })
 
+  it("in attributes that the table passes over are mapped, but for those of kinds", () => {
+    const uid = "1.2.3.4.5.6.7.8.3"
+    for (const tag of ["00081167", "00083012", "00200242", "00209312", "0040A021", "300A0675", "3010001F", "00701209"])
+      expect(textsOf(release(build(slice({ tag, vr: "UI", value: uid })), [])).get(pathOf(tag)), tag).toBe(
+        person.uid(uid),
+      )
+    for (const tag of ["0008010C", "00081150", "00089123"])
+      expect(textsOf(release(build(slice({ tag, vr: "UI", value: uid })), [])).get(pathOf(tag)), tag).toBe(uid)
+  })
+
   it("that are written as texts are mapped like all others, or go where they do not fit", () => {
     const uid = "1.2.3.4.5.6.7.8.3"
     const out = textsOf(
@@ -231,6 +245,29 @@ describe("references", () => {
   })
 })
 
+describe("what the table passes over", () => {
+  it("names nobody: PN attributes are emptied", () => {
+    for (const tag of ["00140104", "00142006", "0040A067"]) {
+      const out = release(build(slice({ tag, vr: "PN", value: "QUETZALCOATL^X" })), [])
+      expect(textsOf(out).get(pathOf(tag)), tag).toBe("")
+    }
+  })
+
+  it("tells no date", () => {
+    for (const [tag, vr, value] of [
+      ["00140102", "DA", "20240229"],
+      ["0008041F", "DT", "20240229101500"],
+    ] as const)
+      expect(latin(release(build(slice({ tag, vr, value })), [])), tag).not.toContain("20240229")
+  })
+
+  it("has no group lengths, which would be wrong", () => {
+    const lengths = ["00080000", "00100000", "00280000"].map((tag) => ({ tag, vr: "UL", value: 12 }))
+    const out = textsOf(release(build(slice(...lengths, { tag: "00080001", vr: "UL", value: 500 })), []))
+    for (const tag of ["00080000", "00100000", "00280000", "00080001"]) expect(out.has(pathOf(tag)), tag).toBe(false)
+  })
+})
+
 describe("character sets", () => {
   const described = (charset: string, bytes: Uint8Array, options: readonly ProfileOption[] = ["clean-descriptors"]) =>
     release(
@@ -254,6 +291,8 @@ describe("character sets", () => {
     ["GB18030", Buffer.from([0xcd, 0xf5])],
     ["ISO_IR 13", Buffer.from([0xd4, 0xcf])],
     ["\\ISO 2022 IR 87", jis],
+    // an escape to the set that is there anyway, which nobody would write again
+    ["\\ISO 2022 IR 87", Buffer.concat([Buffer.from([0x1b, 0x28, 0x42]), Buffer.from("chest")])],
     ["\\ISO 2022 IR 149", korean],
     ["ISO 2022 IR 100\\ISO 2022 IR 126", Buffer.concat([Buffer.from([0x1b, 0x2d, 0x46]), greek])],
   ]
@@ -269,6 +308,11 @@ describe("character sets", () => {
       expect(text).not.toMatch(/\ufffd/)
     },
   )
+
+  it("an escape ends at the delimiters of names (PS3.5 6.1.2.5.3)", () => {
+    const name = Buffer.from([0x1b, 0x24, 0x29, 0x43, 0xb1, 0xe8, 0x5e, 0xe8, 0xf1])
+    expect(decodeText(name, charsetOf(["", "ISO 2022 IR 149"]))).toBe("김^èñ")
+  })
 
   it("UTF-8 that is called something else is read and written as what it is", () => {
     const out = described("ISO_IR 100", Buffer.from("Doe Schädel"))
@@ -296,6 +340,12 @@ describe("character sets", () => {
       )
     for (const word of ["yamada", "太郎", "やまだ"])
       expect(textsOf(release(bytes(`chest ${word}`), ["clean-descriptors"])).get("(0008,103E)")).toBe("chest")
+    // A group in Latin letters of which each word is a clinical one.
+    const third = slice(
+      { tag: "00100010", vr: "PN", value: "Yamada^Tarou=Lung^Liver=Spleen^Kidney" },
+      { tag: "0008103E", vr: "LO", value: "chest Lung Spleen" },
+    )
+    expect(textsOf(release(build(third), ["clean-descriptors"])).get("(0008,103E)")).toBe("chest")
   })
 })
 
@@ -326,6 +376,13 @@ describe("files that are large or strange", () => {
       { tag: "00081090", vr: "SQ", items: [[{ tag: "00100010", vr: "LO", value: "DOE^JANE" }]] },
     )
     for (const [, options] of sets) expect(latin(release(build(odd), options))).not.toMatch(/jane|doe|1950/i)
+  })
+
+  it("attributes that come twice are refused, also out of order: a reader may see the other one", () => {
+    const bytes = build(slice({ tag: "7FE00010", vr: "OW" }))
+    const name = Buffer.from("100010004c4f040058595a20", "hex")
+    const number = Buffer.from("20001300495302003120", "hex")
+    expect(refusal(Buffer.concat([bytes, number, name]), [])).toBe("unparsable")
   })
 
   it("the same key gives the same bytes", () => {

@@ -48,7 +48,11 @@ describe("Retain Safe Private", () => {
 
   it.each<[string, DataElement]>([
     ["a date in a text", { tag: "004310AA", vr: "LO", value: "scan of 20240229" }],
+    ["a UID in a text", { tag: "004310AA", vr: "LO", value: "of 2.16.840.1.113883.9.8.7" }],
     ["the person", { tag: "004310AA", vr: "LO", value: "for doe" }],
+    ["a social security number", { tag: "004310AA", vr: "LO", value: "of 123-45-6789" }],
+    ["a name with a title", { tag: "004310AA", vr: "LO", value: "for Dr. Roe" }],
+    ["a place of the object", { tag: "004310AA", vr: "LO", value: "Brannighan site" }],
     ["the person, misspelt", { tag: "00431027", vr: "SH", value: "778898" }],
     ["a name by its VR", { tag: "00431034", vr: "PN", value: "ROE^MAX" }],
     ["a text instead of a number", { tag: "00431034", vr: "IS", value: "Roe" }],
@@ -56,7 +60,8 @@ describe("Retain Safe Private", () => {
     ["readable bytes", { tag: "0043108B", vr: "OB", value: Buffer.from("\0\u0001Max Roe, Main St.\0") }],
     ["an age", { tag: "00431034", vr: "AS", value: "034Y" }],
   ])("removes what is called safe but is %s", (_, element) => {
-    expect(texts([ge, element]).has(`(0043,${element.tag.slice(4)})`)).toBe(false)
+    const institution = { tag: "00080080", vr: "LO", value: "Brannighan Clinic" }
+    expect(texts([ge, institution, element]).has(`(0043,${element.tag.slice(4)})`)).toBe(false)
   })
 
   it("maps UIDs, shifts dates, and removes dates where dates are removed", () => {

@@ -2,6 +2,7 @@ import type { Report } from "./finding.ts"
 import type { DataSet, Element } from "./reader.ts"
 import { actionsFor } from "./rules.ts"
 import type { Action } from "./rules.ts"
+import { describesPixels, mayReplaceText, pixelsCleaned } from "./cleaned.ts"
 import { dayOf, isPlaceholder } from "./dates.ts"
 import type { Pair } from "./pair.ts"
 import { canonical, textOf, valuesOf } from "./text.ts"
@@ -62,11 +63,13 @@ export class Actions {
   readonly #report: Report
   /** Values that another class names as identity; an attribute with one may be cleaned. */
   readonly #names: (element: Element) => boolean
+  readonly #pixelsCleaned: boolean
 
   constructor(pair: Pair, names: (element: Element) => boolean, report: Report) {
     this.#pair = pair
     this.#names = names
     this.#report = report
+    this.#pixelsCleaned = pixelsCleaned(pair)
   }
 
   grade(): void {
@@ -80,9 +83,11 @@ export class Actions {
     for (const element of after) if (!was.has(element.tag) && !dummy) this.#added(element)
   }
 
-  #added({ tag, path }: Element): void {
+  #added(element: Element): void {
+    const { tag, path } = element
     if (markers.has(tag) || tag === charset || isGroupLength(tag) || isPrivate(tag)) return
     const { sopClass, standard } = this.#pair
+    if (this.#pixelsCleaned && describesPixels(element, undefined, element, this.#pair)) return
     const row = standard.rowOf(tag)
     const types = standard.typesOf(sopClass, tag, path) ?? ["1", "2", "3"]
     // What the IOD requires may be given where it was missing, as a dummy.
@@ -93,6 +98,7 @@ export class Actions {
   #element(before: Element, after: Element | undefined, dummy: boolean): void {
     const { tag, path } = before
     if (isPrivate(tag) || isGroupLength(tag) || isPixels(tag) || markers.has(tag)) return
+    if (this.#pixelsCleaned && after !== undefined && describesPixels(before, before, after, this.#pair)) return
     const { sopClass, asked, standard } = this.#pair
     const actions = actionsFor(before, sopClass, asked, standard)
     const became = outcome(before, after)
@@ -135,6 +141,7 @@ export class Actions {
       return this.#items(before, after, false)
     }
     if (became === "same" || (became === "empty" && isEmpty(before)) || this.#names(before)) return
+    if (became === "changed" && mayReplaceText(before, this.#pair)) return
     this.#report("unchanged", path, became, before.value)
   }
 }

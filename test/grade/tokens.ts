@@ -41,6 +41,9 @@ export function isWeak(text: string, standard: Standard): boolean {
   return text.split(/[^\p{L}\p{N}]+/u).every((word) => word.length < 3 || standard.isVocabulary(word))
 }
 
+/** Words that stand for no person where a name belongs: they name nobody wherever they are found. */
+const nobody = /^(?:anonym(?:ous|i[sz]ed)?|de-?identified|unknown|removed|none|nobody|n\/a)$/
+
 const rank = { name: 4, id: 3, place: 2, device: 1, text: 0 }
 const shortest = (text: string): number => (/^[\x20-\x7e]*$/.test(text) ? 3 : 2)
 
@@ -49,7 +52,7 @@ export function tokensOf(file: DicomFile, asked: Asked, standard: Standard): rea
   const tokens = new Map<string, Token>()
   const add = (given: string, kind: Token["kind"], raw?: Buffer) => {
     const text = given.normalize("NFC").toLowerCase().trim()
-    if (text.length < shortest(text) || /^[^\p{L}\p{N}]*$/u.test(text)) return
+    if (text.length < shortest(text) || nobody.test(text) || /^[^\p{L}\p{N}]*$/u.test(text)) return
     const key = raw === undefined ? text : `raw ${raw.toString("hex")}`
     const known = tokens.get(key)
     if (known !== undefined && rank[known.kind] >= rank[kind]) return
