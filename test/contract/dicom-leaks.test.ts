@@ -253,6 +253,16 @@ describe("what the table passes over", () => {
     }
   })
 
+  it("tells no birth date in other forms, also where an option keeps", () => {
+    for (const told of ["03/17/1957", "17 Mar 1957", "1957-03-17T10"]) {
+      const born: DataElement = { tag: "00100030", vr: "DA", value: "19570317" }
+      const out = release(build(slice(born, { tag: "00102160", vr: "SH", value: told })), [
+        "retain-patient-characteristics",
+      ])
+      expect(latin(out)).not.toContain(told)
+    }
+  })
+
   it("tells no date", () => {
     for (const [tag, vr, value] of [
       ["00140102", "DA", "20240229"],
