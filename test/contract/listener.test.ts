@@ -185,6 +185,8 @@ describe("a run with a listener", { timeout: 120_000 }, () => {
       guide.match(/\b(?:weir|process|nodejs)_[a-z_]+[a-z]/g)!.map((each) => each.replace(/_bucket$/, "")),
     )
     named.delete("weir_sink")
+    // Of pipelines that de-identify, and that name canaries.
+    for (const other of ["weir_self_check_alarm", "weir_canary_leaks_total"]) named.delete(other)
     expect([...named].sort()).toEqual(families.toSorted())
 
     const status = JSON.parse((await get("/status")).body)
