@@ -164,6 +164,8 @@ describe("weir deid, on the images of the same hospital", () => {
       keys("identity"),
       "--options",
       "retain-longitudinal-modified-dates,retain-patient-characteristics",
+      "--hold",
+      "pixels,reports",
       "--accession-issuers",
       '[["HOSP", "", "http://hospital.example/accession"]]',
       "--map",

@@ -137,14 +137,18 @@ function expectCounted(state: MemoryState, final: Final): void {
   expect([...state.references.keys()].sort()).toEqual([...named].sort())
 }
 
-/** Whether an instance was taken back by the next record of its row, or by a later one that came no later than it: another person's
- * record goes on for the arrival. */
+/** Whether it was a retract that overtook an instance: of its later versions one that came no later than it, or before each version
+ * between. Another person's record goes on for the arrival. */
 function overtakenByRetract(place: string, inputs: readonly Rec[], chunks: readonly (readonly Rec[])[]): boolean {
   const at = inputs.find(({ origin }) => String(origin.offset) === place)!
   const later = inputs.filter((one) => one.key === at.key && one.id === at.id && one.version > at.version)
   const cameIn = ({ origin: { offset } }: Rec) =>
     chunks.findIndex((chunk) => chunk.some(({ origin }) => origin.offset === offset))
-  return later.some((one, index) => one.op === "retract" && (index === 0 || cameIn(one) <= cameIn(at)))
+  return later.some(
+    (one, index) =>
+      one.op === "retract" &&
+      (cameIn(one) <= cameIn(at) || later.slice(0, index).every((between) => cameIn(between) >= cameIn(one))),
+  )
 }
 
 /** What formats/dicom says of what stands at the end, each series as a whole. */
