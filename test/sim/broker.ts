@@ -116,6 +116,12 @@ export class SimBroker {
     this.#write(transaction, Infinity)
   }
 
+  /** Shows all of what was decided: a run may end before the last offsets of a commit are there. */
+  complete(): void {
+    for (const transaction of this.#transactions.values())
+      if (transaction.decided !== undefined) this.#write(transaction, Infinity)
+  }
+
   expire(id: string, transaction: Transaction): void {
     if (this.#transactions.get(id) === transaction) this.settle(id)
   }

@@ -272,6 +272,7 @@ async function outcomeOf(seed: number | Seed, bugs: Bugs): Promise<Outcome> {
   const run = new Run(given, bugs)
   const failure = await run.go()
   const { world } = run
+  run.broker.complete()
   const broken = failure === undefined ? judge(run) : [failure]
   return {
     seed: given.seed,
