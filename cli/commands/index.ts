@@ -7,6 +7,7 @@ import { deid } from "./deid.ts"
 import { demo } from "./demo.ts"
 import { describe } from "./describe.ts"
 import { erase } from "../erase/command.ts"
+import { report } from "../report/command.ts"
 import { list } from "./list.ts"
 import { positionSet, positionShow } from "./position.ts"
 import { replayStage } from "./replay.ts"
@@ -40,6 +41,7 @@ export const commands: readonly Command[] = [
   vaultVerify,
   vaultRotate,
   erase,
+  report,
   deid,
   deidExplain,
   synth,

@@ -1,4 +1,4 @@
-import { WeirError, rowId } from "../../core/index.ts"
+import { WeirError, rowId, weirVersion } from "../../core/index.ts"
 import type { Context, CuratedInstance, Objects } from "../../core/index.ts"
 import { deidentifyOriginal, examine } from "./dicom-original.ts"
 import type { Examined, ReleasedObject } from "./dicom-original.ts"
@@ -6,7 +6,7 @@ import type { DicomPolicy } from "./dicom-policy.ts"
 import type { FaceSeries, Faces } from "./dicom-faces.ts"
 import { asSeries, under } from "./dicom-series.ts"
 import type { Risk } from "./dicom-series.ts"
-import type { Refusal, Stated, Verdict } from "./dicom-rows.ts"
+import type { Made, Refusal, Stated, Verdict } from "./dicom-rows.ts"
 import { checked, hashOf, originalIn } from "./dicom-store.ts"
 import type { Kept } from "./dicom-store.ts"
 
@@ -80,13 +80,19 @@ export async function verdictOn(
         : await faces.deidentify(original, person, face, pixels)
     if (face !== undefined && found.kind === "released") count("faces-cleaned", "face-risk")
     if (found.kind === "refused") return { risk, refused: refusalOf(under(risk, found)) }
-    return { risk, released: await store(stated.study, found, border) }
+    return { risk, released: await store(stated.study, found, border), made: madeOf(found, policy) }
   } catch (thrown) {
     return { risk, refused: refusalFrom(thrown) }
   } finally {
     kept.forget(stated.object.key)
   }
 }
+
+const madeOf = ({ released: { report } }: ReleasedObject, policy: DicomPolicy): Made => ({
+  tool: weirVersion(),
+  key: policy.keyId,
+  counts: Object.fromEntries(Object.entries(report.counts).filter(([, number]) => number > 0)),
+})
 
 async function store(study: string, object: ReleasedObject, { policy, to, count }: Border): Promise<CuratedInstance> {
   const sha256 = await hashOf(object)

@@ -5,6 +5,7 @@ import { postgresError } from "./errors.ts"
 import { migrate } from "./migrate.ts"
 import { queryAs } from "./query.ts"
 import { objectReferences } from "./references.ts"
+import { rowsOf } from "./stage-rows.ts"
 import { tasksOf } from "./tasks.ts"
 import { Sessions, checkUrl, connection } from "./sessions.ts"
 import { vaultTables } from "./vault.ts"
@@ -35,6 +36,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     url,
     claim: (pipeline, stage, partition) => claimTask(sessions, side, pipeline, stage, partition),
     tasks: (pipeline) => tasksOf(side, pipeline),
+    rows: (pipeline, stage) => rowsOf(side, pipeline, stage),
     positions: (pipeline) => taskPositions(side, pipeline),
     query: (sql, zone) => queryAs(url, side, sql, zone),
     async audit(action, detail) {
