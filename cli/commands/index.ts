@@ -8,6 +8,7 @@ import { deid } from "./deid.ts"
 import { demo } from "./demo.ts"
 import { describe } from "./describe.ts"
 import { erase } from "../erase/command.ts"
+import { report } from "../report/command.ts"
 import { list } from "./list.ts"
 import { positionSet, positionShow } from "./position.ts"
 import { replayStage } from "./replay.ts"
@@ -49,6 +50,7 @@ export const commands: readonly Command[] = [
   erase,
   canaryNew,
   canarySend,
+  report,
   deid,
   deidExplain,
   synth,

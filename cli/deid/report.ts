@@ -1,9 +1,9 @@
-import { createHmac } from "node:crypto"
 import { writeFile } from "node:fs/promises"
 import { fatal } from "../../core/index.ts"
 import { profileEdition } from "../../formats/dicom/index.ts"
 import type { ProfileOption } from "../../formats/dicom/index.ts"
 import { methodCodes } from "../../formats/dicom/profile.ts"
+import { keyIdOf } from "../../transforms/deidentify/dicom-policy.ts"
 import { version } from "../version.ts"
 import type { FileResult } from "./deidentify.ts"
 
@@ -59,7 +59,7 @@ export class Tally {
       options: asked,
       faces,
       statement,
-      keyId: createHmac("sha256", projectKey).update("weir key id").digest("hex").slice(0, 16),
+      keyId: keyIdOf(projectKey),
       files: this.files,
       actions: sorted(this.actions),
       refusals: sorted(this.refusals),

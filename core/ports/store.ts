@@ -126,6 +126,9 @@ export interface Store {
   positions(pipeline: string): Promise<readonly TaskPositions[]>
   /** Looks at a pipeline's tasks without claiming or holding up any; for those who watch. In order of stage and partition. */
   tasks?(pipeline: string): Promise<readonly TaskState[]>
+  /** Rows of the state of a stage's tasks, as last committed, in order of partition, key and sort; claims and holds up nothing. For
+   * reports: a row holds what is phi, so only counts and codes of it may be shown. */
+  rows?(pipeline: string, stage: string): AsyncIterable<StateRow>
   /** Rows of the tables of a zone and below, as a role that sees nothing above it. */
   query(
     sql: string,

@@ -69,6 +69,7 @@ export const importTable: readonly Row[] = [
     may: ["core/", "formats/", "transforms/deidentify/", "transforms/deface/", "cli/"],
     never: ["core/drivers/"],
   },
+  { folder: "cli/report", may: ["core/", "formats/", "transforms/deidentify/", "cli/"], never: ["core/drivers/"] },
   { folder: "cli/erase", may: ["core/", "transforms/identity/", "cli/"], never: ["core/drivers/"] },
   { folder: "cli", may: ["core/", "formats/", "synth/", "main.ts", "effect"], never: ["core/drivers/"] },
   { folder: "synth", may: ["formats/"] },

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto"
+import { createHash, createHmac } from "node:crypto"
 import { defaultShift, fatal, pseudonymizer } from "../../core/index.ts"
 import type { Pseudonymizer, ShiftRange } from "../../core/index.ts"
 import { deidentifier, isRegisteredUid, optionsFault, profileEdition } from "../../formats/dicom/index.ts"
@@ -33,6 +33,10 @@ export interface PolicyGiven {
   readonly pixelShare?: number
 }
 
+/** Tells what is made under one project key from what is made under another; nothing of the key is in it. */
+export const keyIdOf = (projectKey: Uint8Array): string =>
+  createHmac("sha256", projectKey).update("weir key id").digest("hex").slice(0, 16)
+
 /** One slice in twenty, besides the first, the middle and the last of a series where its files are at hand. */
 export const defaultShare = 0.05
 
@@ -61,6 +65,8 @@ export interface Told {
 export class DicomPolicy {
   readonly deidentify: Deidentify
   readonly faces: "refuse" | "allow"
+  /** See {@link keyIdOf}. */
+  readonly keyId: string
   /** With `clean-pixel-data`. */
   readonly pixels: PixelCleaner | undefined
   readonly #share: number
@@ -89,6 +95,7 @@ export class DicomPolicy {
     this.#codes = given.profile === "safe-harbor" ? given.codes : undefined
     this.#options = [...new Set(given.options)].sort()
     this.faces = given.faces
+    this.keyId = keyIdOf(given.projectKey)
     this.#clock = given.clock
     this.#pseudonyms = pseudonymizer(given.projectKey, this.#shift)
     const issuers = (given.accessionIssuers ?? []).flatMap((same) => same.map((one) => [one, same[0]!] as const))

@@ -31,12 +31,24 @@ export interface Refusal {
   readonly detail?: string
 }
 
+/** What a released instance was made with, for reports; nothing of the instance is in it. */
+export interface Made {
+  /** Version of Weir. */
+  readonly tool: string
+  /** Of the project key; see {@link keyIdOf}. */
+  readonly key: string
+  /** Elements by what was done, those that are not none. */
+  readonly counts: Readonly<Record<string, number>>
+}
+
 /** The verdict on an instance's bytes under a decision on its series. */
 export interface Verdict {
   readonly risk: Risk
   readonly refused?: Refusal
   /** What is released: the claim check of the result and what is kept of the header. */
   readonly released?: CuratedInstance
+  /** Of what is released; absent where an older version of Weir made it. */
+  readonly made?: Made
 }
 
 /** What was last emitted of a row; kept for ever, as revisions go on past a retract. */

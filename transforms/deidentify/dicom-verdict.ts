@@ -1,4 +1,4 @@
-import { WeirError, rowId } from "../../core/index.ts"
+import { WeirError, rowId, weirVersion } from "../../core/index.ts"
 import type { Context, CuratedInstance, Objects, ReviewDecision, State } from "../../core/index.ts"
 import { deidentifyCoded } from "./dicom-coded.ts"
 import { examine } from "./dicom-original.ts"
@@ -10,7 +10,7 @@ import type { Lifted, ReviewQueue } from "./dicom-review.ts"
 import { under } from "./dicom-series.ts"
 import type { Risk } from "./dicom-series.ts"
 import { placeText } from "./dicom-rows.ts"
-import type { InstanceRow, Place, Refusal, Stated, Verdict } from "./dicom-rows.ts"
+import type { InstanceRow, Made, Place, Refusal, Stated, Verdict } from "./dicom-rows.ts"
 import { checked, hashOf, originalIn } from "./dicom-store.ts"
 import type { Kept } from "./dicom-store.ts"
 
@@ -84,7 +84,8 @@ export async function verdictOn(deciding: Deciding, border: Border, kept: Kept):
       const { found, study } = await deidentified(deciding, original, lifted, border)
       if (found.kind === "released") {
         if (deciding.face !== undefined && lifted.reviewed?.face !== true) count("faces-cleaned", "face-risk")
-        return { risk, released: await store(study, found, border, lifted.reviewed !== undefined) }
+        const released = await store(study, found, border, lifted.reviewed !== undefined)
+        return { risk, released, made: madeOf(found, border.policy) }
       }
       const refused = refusalOf(under(risk, found))
       const { reason } = refused
@@ -105,6 +106,12 @@ export async function verdictOn(deciding: Deciding, border: Border, kept: Kept):
     kept.forget(stated.object.key)
   }
 }
+
+const madeOf = ({ released: { report } }: ReleasedObject, policy: DicomPolicy): Made => ({
+  tool: weirVersion(),
+  key: policy.keyId,
+  counts: Object.fromEntries(Object.entries(report.counts).filter(([, number]) => number > 0)),
+})
 
 /** An instance de-identified, or why not, with what people lifted so far. */
 function deidentified(

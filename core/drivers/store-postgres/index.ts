@@ -6,6 +6,7 @@ import { migrate } from "./migrate.ts"
 import { queryAs } from "./query.ts"
 import { objectReferences } from "./references.ts"
 import { reviewTables } from "./reviews.ts"
+import { rowsOf } from "./stage-rows.ts"
 import { tasksOf } from "./tasks.ts"
 import { Sessions, checkUrl, connection } from "./sessions.ts"
 import { vaultTables } from "./vault.ts"
@@ -36,6 +37,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     url,
     claim: (pipeline, stage, partition) => claimTask(sessions, side, pipeline, stage, partition),
     tasks: (pipeline) => tasksOf(side, pipeline),
+    rows: (pipeline, stage) => rowsOf(side, pipeline, stage),
     positions: (pipeline) => taskPositions(side, pipeline),
     query: (sql, zone) => queryAs(url, side, sql, zone),
     async audit(action, detail) {
