@@ -60,8 +60,14 @@ export class AnnouncedRules {
     this.#names.expect(at)
     const after = this.#scan.wordAfter(at)
     const isLoud = isAllCapitals(word.text) && isAllCapitals(after?.text ?? "")
+    if (word.text === "dr" && after !== undefined && this.#isSmallName(after)) this.#names.other(after)
     if (!weak || titled || isLoud || word.folded.length > 3 || text[word.end] === ".")
       this.#names.take(at, { most: isLoud ? 3 : 4, surely: sure && at === skip(text, word.end, ".") })
+  }
+
+  /** "dr okoye" in notes without capitals. */
+  #isSmallName({ text, folded }: Word): boolean {
+    return text.length > 1 && !isCapital(text) && !isTerm(folded) && cuesOf(folded) === 0
   }
 
   #afterLabel(word: Word): void {

@@ -60,7 +60,17 @@ export const months: ReadonlyMap<string, readonly CalendarWord[]> = new Map([
 ])
 
 /** Weekdays by their folded names; short ones are words as well, so they count beside a date only. */
-export const weekdays: ReadonlyMap<string, readonly CalendarWord[]> = wordsOf(["days", "shortDays"], 0)
+export const weekdays: ReadonlyMap<string, readonly CalendarWord[]> = new Map([
+  ...wordsOf(["days", "shortDays"], 0),
+  ...(
+    [
+      ["tues", 2],
+      ["weds", 3],
+      ["thurs", 4],
+      ["thur", 4],
+    ] as const
+  ).map(([word, number]) => [word, [{ language: "en", form: "shortDays", number } as const]] as const),
+])
 
 /** Another month or weekday, in the language, form and case of a given one. */
 export function wordLike({ language, form, number }: CalendarWord, to: number, original: string): string {

@@ -38,7 +38,10 @@ function nextStart(text: string, word: Word, commas: boolean): number {
   return next - at > 3 ? -1 : next
 }
 
-function isName(word: Word, run: NameRun, first: boolean): boolean {
+function isName(text: string, word: Word, run: NameRun, first: boolean): boolean {
+  // The other half of a double name: Ji-hoon, Minh-Thu, Pemberton-Shaw.
+  if (!first && word.text.length > 1 && /\p{L}{2}-$/u.test(text.slice(Math.max(0, word.start - 3), word.start)))
+    return isCapital(word.text) ? word.text.length > 2 || !isAllCapitals(word.text) : !isTerm(word.folded)
   if (!isCapital(word.text)) return false
   if (word.text.length === 1) return true
   const cues = cuesOf(word.folded)
@@ -71,7 +74,7 @@ export function nameRun(text: string, from: number, run: NameRun): readonly Word
       at = next
       continue
     }
-    if (startsWithDigit || !isName(word, run, first)) break
+    if (startsWithDigit || !isName(text, word, run, first)) break
     found.push(word)
     const next = nextStart(text, word, commas && found.length === 1)
     if (text[word.end] === ",") commas = false

@@ -89,6 +89,9 @@ export class NumberRules {
       if (card > 0 && before !== "+" && before !== "(") return this.#shape("id", start, card)
       const ssn = numberEnd.ssn(text, start)
       if (ssn > 0) return this.#shape("id", start, ssn)
+      // The bracket may be of the sentence, not of the area code.
+      const bare = before === "(" && numberEnd.phone(text, from) === 0 ? numberEnd.phone(text, start) : 0
+      if (bare > 0) return this.#shape("phone", start, bare)
       const phone =
         numberEnd.phone(text, from) ||
         (before === "+" ? numberEnd.international(text, from) : 0) ||

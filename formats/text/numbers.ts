@@ -9,7 +9,7 @@ const timeSpan = /[01]\d[0-5]\d[-/ ](?:[01]\d|2[0-3])[0-5]\d(?!\d)/y
 const ssn = /\d{3}([- ])\d{2}\1\d{4}(?!\d)/y
 const ip = /(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d]|\.\d)/y
 const ipv6 = /[0-9a-f]{1,4}(?:::?[0-9a-f]{1,4}){4,7}(?![\p{L}\d:])/iuy
-const card = /\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?!\d)|\d{4} \d{5} \d(?: \d)?(?![\d./])|\d{3} \d{3} \d{4}(?!\d)/y
+const card = /\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?!\d)|\d{4} \d{5} \d(?: \d)?(?![\d/]|\.\d)|\d{3} \d{3} \d{4}(?!\d)/y
 /** Postal codes of the United Kingdom and of Canada: the letters that they have no place for are those of units. */
 const postcode = /(?:[A-Z]{1,2}\d{1,2}[A-Z]? \d[ABD-HJLNP-UW-Z]{2}|[ABCEGHJ-NPRSTVXY]\d[A-Z] \d[A-Z]\d)(?![\p{L}\d])/uy
 const iban = /[A-Z]{2}\d{2}(?: [A-Z\d]{4}){3,7}(?: [A-Z\d]{1,4})?(?![\p{L}\d])/uy
@@ -17,7 +17,7 @@ const vin = /(?=[A-HJ-NPR-Z\d]{0,16}\d{3})(?=\d{0,4}[A-HJ-NPR-Z])[A-HJ-NPR-Z\d]{
 const trial = /NCT\d{8}(?!\d)/y
 const uid = /[0-2](?:\.(?:0|[1-9]\d*)){4,}(?!\d)/y
 const labelled =
-  /(?=[A-Za-z0-9./_-]*\d)[A-Za-z0-9](?:[A-Za-z0-9]|[-./_](?=[A-Za-z0-9]))*(?:(?: \d{3,4}){2,}(?![\d./]))?/y
+  /(?=[A-Za-z0-9./_-]*\d)[A-Za-z0-9](?:[A-Za-z0-9]|[-./_](?=[A-Za-z0-9]))*(?:(?:(?: \d{3,4}){2,}| \d{5} \d(?: \d)?)(?![\d/]|\.\d))?/y
 const labelledPhone = /[+(]?\d(?:[\d]|[-./() ]{1,3}(?=\d))*(?!\d)(?:\s?(?:x|ext\.?|extension)\s?\d{1,6})?/iy
 const digits = /\d{7,}[A-Za-z]{0,2}(?![\p{L}\d])/uy
 const between = /(?:[ \t]*(?:#|no\.?|num(?:ber)?|nr\.?|id|code|is|was|n°|º)){0,2}[ \t]*[:#=]?[ \t]*[(#]?/iy
