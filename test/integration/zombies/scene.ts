@@ -317,6 +317,7 @@ export class Scene {
       async () => (await this.#client.query("SELECT FROM weir.timers")).rowCount === 0,
       processes,
     )
+    await until("what the timers wrote is published", () => this.#isPublished("count", "passed"), processes)
     await until(`${all} events in the table`, async () => distinct(await this.#writes("passed")) === all, processes)
     await until(
       "counts in the table",
@@ -324,6 +325,16 @@ export class Scene {
       processes,
     )
     await until(`${all} events in chunks`, async () => (await this.#lines()).length >= all, processes)
+  }
+
+  /** Whether the Log has all that a stage with state has put into its outbox. */
+  async #isPublished(stage: string, input: string): Promise<boolean> {
+    const { rows } = await this.#client.query<{ partition: number; outbox: string }>(
+      "SELECT t.partition, t.outbox FROM weir.tasks t JOIN weir.stages s ON s.id = t.stage WHERE s.name = $1",
+      [stage],
+    )
+    const published = await this.#log.committed(`${this.name}.${stage}.outbox`, this.topic(input))
+    return rows.length > 0 && rows.every(({ partition, outbox }) => (published.get(partition) ?? 0n) >= BigInt(outbox))
   }
 
   /** Checks that every event has come through once and no more, everywhere. */
