@@ -22,6 +22,8 @@ export interface S3ObjectsOptions {
   }
   /** The bucket in the path, not the host name; true with an `endpoint` unless given. */
   readonly forcePathStyle?: boolean
+  /** How long a connection may be silent while a request is under way, ms; 20 s unless given. Then it is given up, and tried anew. */
+  readonly silenceMs?: number
 }
 
 /** Opens a bucket as an object store, and makes it if it is missing. Rejects: `missing-package` (fatal), `login-refused`
