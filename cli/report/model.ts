@@ -53,7 +53,7 @@ export interface ImageReport {
   readonly applied: readonly Applied[]
   /** Elements of the released instances by what was done. */
   readonly actions: Readonly<Record<string, number>>
-  /** Released instances of which actions were not counted, as an older version of Weir made them. */
+  /** Released instances of which actions are not counted: an older version of Weir made them, or a newer version of them waits. */
   readonly uncounted: number
   /** Refused instances by reason. */
   readonly refusals: Readonly<Record<string, number>>

@@ -42,7 +42,9 @@ function imagesBlock(images: ImageReport): string {
     ),
     "<h3>Elements of released images by action</h3>",
     bars("Elements by action", actions),
-    uncounted === 0 ? "" : `<p>Actions of ${uncounted} images are not counted: an older Weir made them.</p>`,
+    uncounted === 0
+      ? ""
+      : `<p>Actions of ${uncounted} images are not counted: an older Weir made them, or a newer version of them waits to be decided on.</p>`,
     "<h3>Refused images by reason</h3>",
     total(refusals) === 0 ? "<p>None.</p>" : bars("Refused images by reason", refusals),
   ].join("\n")
