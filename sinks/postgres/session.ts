@@ -15,6 +15,10 @@ const sessionSettings = `
   SET tcp_keepalives_count = 2;
   SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`
 
+/** What needs no work of the server is answered within this time, ms: a connection that was lost without a word while nothing used
+ * it is found when it is next taken, long before a batch's own timeout. */
+const answerMs = 8_000
+
 /** Connections to the server of a url.
  * @throws fatal `bad-url`; the url holds a password, so neither it nor the parser's error is told */
 export function openPool(url: string): Pool {
@@ -46,6 +50,18 @@ export function openPool(url: string): Pool {
 /** Not waited for as long as what it ends: without an answer the connection is dropped. */
 const rollback = { text: "ROLLBACK", query_timeout: 5_000 }
 
+async function begin(pool: Pool, timeout: number): Promise<PoolClient> {
+  const statement = { text: "BEGIN", query_timeout: timeout }
+  const client = await pool.connect()
+  try {
+    await client.query(statement)
+    return client
+  } catch (thrown) {
+    client.release(true)
+    throw thrown
+  }
+}
+
 async function commit(client: PoolClient): Promise<void> {
   const { command } = await client.query("COMMIT").catch((thrown: unknown) => {
     throw isLost(thrown)
@@ -56,12 +72,16 @@ async function commit(client: PoolClient): Promise<void> {
 }
 
 /** Runs work in one transaction, committed when it resolves and undone when it throws. Errors are thrown as they come; see
- * meaningOf. A lost answer to COMMIT is retryable `unknown-outcome`. */
-export async function transaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect()
+ * meaningOf. A lost answer to COMMIT is retryable `unknown-outcome`.
+ * @param answer how long the connection has to answer that it is there, ms */
+export async function transaction<T>(
+  pool: Pool,
+  work: (client: PoolClient) => Promise<T>,
+  answer = answerMs,
+): Promise<T> {
+  const client = await begin(pool, answer)
   let whole = true
   try {
-    await client.query("BEGIN")
     const result = await work(client)
     await commit(client)
     return result
