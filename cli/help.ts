@@ -1,7 +1,8 @@
 import type { Command } from "./command.ts"
 import { columns } from "./table.ts"
 
-const usageOf = ({ name, positionals, options }: Command): string =>
+/** How a command is called, with every option. */
+export const usageOf = ({ name, positionals, options }: Command): string =>
   [
     `weir ${name}`,
     ...positionals,

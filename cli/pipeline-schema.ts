@@ -43,8 +43,9 @@ const store = either("the state", [
   driver("embedded", { dir }),
   driver("postgres", { url: text("postgres://user:password@host/database") }, ["url"]),
 ])
+const sweepAfter = text("how long an object stays after its last reference: 7d unless said otherwise, or forever")
 const objects = either("the objects, a bucket or folder for each zone: <bucket>-phi, -limited, -clean", [
-  driver("folder", { dir }),
+  driver("folder", { dir, "sweep-after": sweepAfter }),
   driver(
     "s3",
     {
@@ -54,6 +55,7 @@ const objects = either("the objects, a bucket or folder for each zone: <bucket>-
       "access-key": text("default: as the SDK finds it"),
       "secret-key": text("default: as the SDK finds it"),
       "path-style": flag("the bucket stands in the path; true with an endpoint"),
+      "sweep-after": sweepAfter,
     },
     ["bucket"],
   ),
@@ -130,7 +132,7 @@ const topic = object({
 
 /** Options that belong to the plugin that `use` names. */
 const uses = (plugins: readonly AnyPlugin[]) => ({
-  properties: { use: { enum: plugins.map(({ name }) => name) } },
+  properties: { use: { enum: plugins.map(({ name }) => name), description: "name of the plugin" } },
   allOf: plugins.map((plugin) => ({
     if: { properties: { use: { const: plugin.name } }, required: ["use"] },
     // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
@@ -142,7 +144,11 @@ const step = (plugins: readonly AnyPlugin[], properties: object, required: reado
   const { properties: use, allOf } = uses(plugins)
   return {
     type: "object",
-    properties: { ...use, with: { type: "object", description: "options of the plugin" }, ...properties },
+    properties: {
+      ...use,
+      with: { type: "object", description: "options of the plugin; its page has them" },
+      ...properties,
+    },
     required: ["use", ...required],
     additionalProperties: false,
     allOf,
@@ -158,6 +164,8 @@ function ports(description: string, plugins: readonly AnyPlugin[], side: "inputs
   return { description, anyOf: [item, byPort] }
 }
 
+const start = { enum: ["earliest", "latest"], description: "where what has no position begins; default earliest" }
+
 /** JSON Schema (draft 2020-12) of pipeline files, with the options of each plugin by its `use`. It cannot say what spans several
  * places, such as zones and cycles: `weir check` does. */
 export function pipelineSchema(plugins: PluginSet): object {
@@ -170,8 +178,7 @@ export function pipelineSchema(plugins: PluginSet): object {
       from,
       through: { type: "array", minItems: 1, items: step(transforms, {}, []), description: "transforms, in order" },
       to: to(transforms),
-      start: { enum: ["earliest", "latest"], description: "where a stage without a position begins" },
-      concurrency: { type: "integer", minimum: 1 },
+      start,
     },
     ["from", "through", "to"],
   )
@@ -190,10 +197,13 @@ export function pipelineSchema(plugins: PluginSet): object {
       topics: named("topics that are not just phi with their writer's record type", topic),
       sources: named("what reads the outside world", step(sources, { to: to(sources) }, ["to"])),
       stages: named("topics, through transforms, to topics", stage),
-      listen,
+      listen: { ...listen, description: "the HTTP listener: health, readiness, metrics, status" },
       canaries,
       "self-check": selfCheck,
-      sinks: named("what writes to the outside world", step(sinks, { from: texts("topics that it reads") }, ["from"])),
+      sinks: named(
+        "what writes to the outside world",
+        step(sinks, { from: texts("topics that it reads"), start }, ["from"]),
+      ),
     }),
   }
 }

@@ -1,4 +1,4 @@
-/** Writes docs/reference from the declarations of plugins and record types:
+/** Writes docs/reference from the declarations of plugins, record types, commands and the pipeline file:
  *
  *     node scripts/docs.ts            writes
  *     node scripts/docs.ts --check    changes nothing; ends 1 when a page is stale, missing or left over */
@@ -8,64 +8,12 @@ import * as core from "../core/index.ts"
 import type { AnyPlugin, FieldType, Fields, Port, Ports, RecordType } from "../core/index.ts"
 import { optionsJsonSchema } from "../core/index.ts"
 import { builtIns } from "../main.ts"
+import { commandsPage } from "./docs/commands.ts"
+import { code, optionRows, page, table } from "./docs/markdown.ts"
+import type { JsonSchema } from "./docs/markdown.ts"
+import { pipelineFilePage } from "./docs/pipeline-file.ts"
 
 const folder = join(import.meta.dirname, "..", "docs", "reference")
-
-const generated = "<!-- Made by `npm run docs` from the declaration; change that instead. -->"
-
-const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ")
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [head, head.map(() => "---"), ...rows.map((row) => row.map(cell))].map((row) => `| ${row.join(" | ")} |`).join("\n")
-const code = (text: string): string => `\`${text}\``
-const page = (title: string, ...blocks: readonly string[]): string =>
-  `${[generated, `# ${title}`, ...blocks].join("\n\n")}\n`
-
-interface JsonSchema {
-  readonly type?: string
-  readonly description?: string
-  readonly enum?: readonly unknown[]
-  readonly const?: unknown
-  readonly default?: unknown
-  readonly properties?: Readonly<Record<string, JsonSchema>>
-  readonly required?: readonly string[]
-  readonly additionalProperties?: boolean | JsonSchema
-  readonly items?: JsonSchema
-  readonly anyOf?: readonly JsonSchema[]
-  readonly allOf?: readonly JsonSchema[]
-  readonly $ref?: string
-  readonly $defs?: Readonly<Record<string, JsonSchema>>
-}
-
-/** Parts that hold together, as one. */
-const merged = ({ allOf = [], ...own }: JsonSchema): JsonSchema =>
-  Object.assign({}, ...allOf.map(merged), own) as JsonSchema
-
-const definitionName = (ref: string): string => ref.slice(ref.lastIndexOf("/") + 1)
-
-/** A type as a reader of YAML would say it. */
-function typeText(given: JsonSchema): string {
-  const schema = merged(given)
-  if (schema.$ref !== undefined) return definitionName(schema.$ref)
-  if (schema.const !== undefined) return JSON.stringify(schema.const)
-  if (schema.enum !== undefined) return schema.enum.map((value) => JSON.stringify(value)).join(" or ")
-  if (schema.anyOf !== undefined) return [...new Set(schema.anyOf.map(typeText))].join(" or ")
-  if (schema.type === "array") return `list of ${schema.items === undefined ? "anything" : typeText(schema.items)}`
-  if (schema.type === "object" && typeof schema.additionalProperties === "object")
-    return `map of ${typeText(schema.additionalProperties)}`
-  return schema.type ?? "anything"
-}
-
-/** The rows of an object's options, those of nested objects behind their own. */
-function optionRows(schema: JsonSchema, path = ""): string[][] {
-  return Object.entries(schema.properties ?? {}).flatMap(([name, given]) => {
-    const option = merged(given)
-    const needed = schema.required?.includes(name) === true ? "yes" : ""
-    const text = option.default === undefined ? "" : ` (default ${JSON.stringify(option.default)})`
-    const own = [code(path + name), typeText(option), needed, (option.description ?? "") + text]
-    const list = option.items?.properties === undefined ? [] : optionRows(option.items, `${path}${name}[].`)
-    return [own, ...optionRows(option, `${path}${name}.`), ...list]
-  })
-}
 
 function optionsBlock(plugin: AnyPlugin): string {
   const schema = optionsJsonSchema(plugin) as JsonSchema
@@ -165,6 +113,7 @@ function indexPage(plugins: readonly AnyPlugin[]): string {
   )
   return page(
     "Reference",
+    "- [the pipeline file](pipeline-file.md): every key of it\n- [commands](commands.md): every command of `weir` with its options",
     "## Plugins",
     ...present.map(of),
     "## Record types",
@@ -177,6 +126,8 @@ function pages(): ReadonlyMap<string, string> {
   const plugins = builtIns.toSorted((a, b) => (a.name < b.name ? -1 : 1))
   return new Map([
     ["index.md", indexPage(plugins)],
+    ["commands.md", commandsPage()],
+    ["pipeline-file.md", pipelineFilePage()],
     ...plugins.map((plugin) => [`plugins/${plugin.name}.md`, pluginPage(plugin)] as const),
     ...recordTypes.map((type) => [`records/${type.name}.md`, recordPage(type)] as const),
   ])

@@ -312,7 +312,7 @@ class Compiler {
     const entries = root?.map("stages")
     const waiting = new Map<string, Shape>()
     for (const name of entries?.keys ?? []) {
-      const entry = entries?.map(name, ["from", "through", "to", "start", "concurrency"])
+      const entry = entries?.map(name, ["from", "through", "to", "start"])
       if (entry !== undefined) waiting.set(name, entry)
     }
     const done: CompiledStage[] = []

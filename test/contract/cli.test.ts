@@ -239,6 +239,39 @@ describe("list, describe and schema", () => {
     const folder = source.allOf.find((one: { if: unknown }) => JSON.stringify(one.if).includes("dicom-folder"))
     expect(folder.then.properties.with.required).toEqual(["path"])
   })
+
+  it("has in the JSON Schema just the keys that a pipeline file may have", async () => {
+    const { properties } = JSON.parse((await weir("schema")).out)
+    const item = (of: string) => properties[of].additionalProperties.properties
+    const driver = (of: string, name: string) =>
+      properties[of].oneOf.find(
+        (each: { properties: { driver: { const: string } } }) => each.properties.driver.const === name,
+      ).properties
+    const places: readonly (readonly [text: string, keys: object])[] = [
+      ["zzzzzzzz: 1", properties],
+      ["log: { driver: embedded, zzzzzzzz: 1 }", driver("log", "embedded")],
+      ["log: { driver: kafka, zzzzzzzz: 1 }", driver("log", "kafka")],
+      ["store: { driver: embedded, zzzzzzzz: 1 }", driver("store", "embedded")],
+      ["store: { driver: postgres, zzzzzzzz: 1 }", driver("store", "postgres")],
+      ["objects: { driver: folder, zzzzzzzz: 1 }", driver("objects", "folder")],
+      ["objects: { driver: s3, zzzzzzzz: 1 }", driver("objects", "s3")],
+      ["identity: [{ zzzzzzzz: 1 }]", properties.identity.items.properties],
+      ["topics: { a: { zzzzzzzz: 1 } }", item("topics")],
+      ["sources: { a: { zzzzzzzz: 1 } }", item("sources")],
+      ["stages: { a: { zzzzzzzz: 1 } }", item("stages")],
+      ["stages: { a: { through: [{ zzzzzzzz: 1 }] } }", item("stages").through.items.properties],
+      ["sinks: { a: { zzzzzzzz: 1 } }", item("sinks")],
+      ["listen: { zzzzzzzz: 1 }", properties.listen.properties],
+      ["listen: { tls: { zzzzzzzz: 1 } }", properties.listen.properties.tls.properties],
+      ["canaries: { zzzzzzzz: 1 }", properties.canaries.properties],
+      ["self-check: { zzzzzzzz: 1 }", properties["self-check"].properties],
+    ]
+    for (const [text, keys] of places) {
+      const { err } = await weir("check", await file(`${text}\n`))
+      const known = /unknown key "zzzzzzzz"; known: (.*)/.exec(err)?.[1]?.split(", ")
+      expect(known, `${text}\n${err}`).toEqual(Object.keys(keys).sort())
+    }
+  })
 })
 
 describe("errors and the log", () => {
