@@ -13,6 +13,7 @@ import type { SeriesCounts } from "../../transforms/deidentify/dicom-series.ts"
 import type { Member } from "../../transforms/deface/index.ts"
 import { FileChanged, withFile } from "./files.ts"
 import type { Inputs } from "./files.ts"
+import { Memory } from "./memory.ts"
 import { Ambiguity, identifierOf, personsBy } from "./person.ts"
 import type { NamespaceOf } from "./person.ts"
 import { Texts, statedIds, textKindOf } from "./texts.ts"
@@ -113,6 +114,7 @@ class Run {
   readonly #known: Known[] = []
   readonly #ambiguity = new Ambiguity()
   readonly #room = new Room(roomBytes)
+  readonly #memory = new Memory()
   readonly #texts: Texts
   readonly #samples: SeriesSamples
   readonly #personOf: ReturnType<typeof personsBy>
@@ -146,9 +148,14 @@ class Run {
     this.#setting.onProgress({ phase, done, total: this.#inputs.files.length })
   }
 
+  /** For an act that keeps nothing of the bytes. */
+  #withFile<T>(file: string, act: Parameters<typeof withFile<T>>[1]): Promise<T> {
+    return this.#memory.lend((take) => withFile(join(this.#inputs.folder, file), act, take))
+  }
+
   async #examine(file: string): Promise<Known> {
     try {
-      return await withFile(join(this.#inputs.folder, file), async (original, mark): Promise<Known> => {
+      return await this.#withFile(file, async (original, mark): Promise<Known> => {
         const as = textKindOf(file)
         if (as !== undefined) return await this.#examineText(as, original, mark)
         if (original.size === 0) return { kind: "done", status: "refused", reason: "not-dicom" }
@@ -202,7 +209,7 @@ class Run {
       return { input, output: "", status: "refused", reason: "issuer-ambiguous" }
     const path = join(this.#inputs.folder, input)
     try {
-      return await withFile(path, async (original, mark, remark): Promise<FileResult> => {
+      return await this.#withFile(input, async (original, mark, remark): Promise<FileResult> => {
         if (mark !== known.mark) throw new FileChanged()
         return this.#room.use(original.size, () =>
           known.kind === "beside"

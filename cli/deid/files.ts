@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve, sep } from "node:path"
 import { promisify } from "node:util"
 import { classify, fatal } from "../../core/index.ts"
 import type { Original } from "../../transforms/deidentify/dicom-original.ts"
+import type { Take } from "./memory.ts"
 
 /** What is read: the files of a folder, or one. */
 export interface Inputs {
@@ -79,16 +80,18 @@ export const markOf = (file: { readonly size: number; readonly mtimeMs: number }
   `${file.size}:${file.mtimeMs}`
 
 /** Opens a file for one act, which is given its bytes, its mark, and what asks for its mark anew: that of the bytes that were read,
- * whatever the name stands for meanwhile. */
+ * whatever the name stands for meanwhile.
+ * @param take where its bytes are read into; memory of their own unless given */
 export async function withFile<T>(
   path: string,
   act: (original: Original, mark: string, remark: () => string) => Promise<T>,
+  take: Take = Buffer.allocUnsafe,
 ): Promise<T> {
   const file = await openFile(path, "r")
   try {
     // What is asked of an open file, and the close of one that was read, waits for no disk; a thread for each would cost more.
     const info = fs.fstatSync(file)
-    return await act(originalOf(file, info.size), markOf(info), () => markOf(fs.fstatSync(file)))
+    return await act(originalOf(file, info.size, take), markOf(info), () => markOf(fs.fstatSync(file)))
   } finally {
     fs.closeSync(file)
   }
@@ -98,9 +101,9 @@ const openFile = promisify(fs.open)
 const readFile = promisify(fs.read)
 const pieceSize = 1 << 20
 
-function originalOf(file: number, size: number): Original {
-  const read = async (from: number, to: number): Promise<Uint8Array> => {
-    const bytes = Buffer.allocUnsafe(to - from)
+function originalOf(file: number, size: number, take: Take): Original {
+  const read = async (from: number, to: number, into = take): Promise<Uint8Array> => {
+    const bytes = into(to - from)
     let length = 0
     while (length < bytes.length) {
       const { bytesRead } = await readFile(file, bytes, length, bytes.length - length, from + length)
@@ -111,9 +114,11 @@ function originalOf(file: number, size: number): Original {
   }
   return {
     size,
-    read,
+    read: (from, to) => read(from, to),
     async *stream(from, to) {
-      for (let at = from; at < to; at += pieceSize) yield await read(at, Math.min(to, at + pieceSize))
+      // Pieces pass by one after another; memory that is lent would hold all of them.
+      for (let at = from; at < to; at += pieceSize)
+        yield await read(at, Math.min(to, at + pieceSize), Buffer.allocUnsafe)
     },
   }
 }

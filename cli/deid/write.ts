@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from "node:crypto"
 import type { Hash } from "node:crypto"
-import { mkdir, open, rename, rm } from "node:fs/promises"
-import type { FileHandle } from "node:fs/promises"
+import * as fs from "node:fs"
+import { mkdir, rm } from "node:fs/promises"
 import { join } from "node:path"
+import { promisify } from "node:util"
 import { classify, fatal } from "../../core/index.ts"
 import type { ReleasedObject } from "../../transforms/deidentify/dicom-original.ts"
 
@@ -25,6 +26,9 @@ export type Written = Pick<ReleasedObject, "pieces" | "stream">
 export class Folder {
   readonly #root: string
   readonly #made = new Map<string, Promise<unknown>>()
+  /** No other run has temporary files of this name. */
+  readonly #name = randomBytes(8).toString("hex")
+  #written = 0
 
   constructor(root: string) {
     this.#root = root
@@ -36,7 +40,7 @@ export class Folder {
     const made = this.#made.get(study) ?? onDisk(mkdir(folder, { recursive: true }))
     this.#made.set(study, made)
     await made
-    const temporary = join(folder, `.${randomBytes(8).toString("hex")}.part`)
+    const temporary = join(folder, `.${this.#name}-${this.#written++}.part`)
     let named = false
     try {
       const sha256 = await writeHashed(temporary, object)
@@ -49,6 +53,15 @@ export class Folder {
   }
 }
 
+// A file handle costs more than the calls that it makes.
+const [open, close, rename, utimes] = [
+  promisify(fs.open),
+  promisify(fs.close),
+  promisify(fs.rename),
+  promisify(fs.futimes),
+]
+const writev = promisify(fs.writev)
+
 async function writeHashed(path: string, object: Written): Promise<string> {
   const hash = createHash("sha256")
   const file = await onDisk(open(path, "wx"))
@@ -56,19 +69,19 @@ async function writeHashed(path: string, object: Written): Promise<string> {
     if (object.pieces !== undefined) await writeAll(file, object.pieces, hash)
     else for await (const piece of object.stream()) await writeAll(file, [piece], hash)
     // When it was written is nobody's business, and beside it dates would tell the shift.
-    await onDisk(file.utimes(0, 0))
+    await onDisk(utimes(file, 0, 0))
     return hash.digest("hex")
   } finally {
-    await file.close()
+    await close(file)
   }
 }
 
 /** Writes pieces in as few calls as the disk takes, and hashes them meanwhile. */
-async function writeAll(file: FileHandle, pieces: readonly Uint8Array[], hash: Hash): Promise<void> {
-  let writing = onDisk(file.writev(pieces))
+async function writeAll(file: number, pieces: readonly Uint8Array[], hash: Hash): Promise<void> {
+  let writing = onDisk(writev(file, pieces))
   for (const piece of pieces) hash.update(piece)
   for (let left = after(pieces, (await writing).bytesWritten); left.length > 0;) {
-    writing = onDisk(file.writev(left))
+    writing = onDisk(writev(file, left))
     left = after(left, (await writing).bytesWritten)
   }
 }
