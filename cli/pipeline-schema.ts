@@ -92,6 +92,11 @@ const listen = object(
   ["port"],
 )
 
+const encrypt = {
+  description: "objects in phi are sealed, each under a key of its own that erasing its person destroys",
+  ...object({ vault: text("name of the secret that opens the vault of a step") }, ["vault"]),
+}
+
 const canaries = {
   description: "patients that there are not: one of them below phi stops the pipeline",
   ...object(
@@ -185,6 +190,7 @@ export function pipelineSchema(plugins: PluginSet): object {
       log,
       store,
       objects,
+      encrypt,
       secrets: named("keys and passwords by name", secret),
       identity: { type: "array", items: namespace, description: "namespaces of identifiers, highest rank first" },
       topics: named("topics that are not just phi with their writer's record type", topic),

@@ -153,7 +153,7 @@ async function records(
 ): Promise<void> {
   const print = args.flag("json") ? printJson : printLines
   if (!(await log.topics()).some(({ name }) => name === topic.name)) return
-  await withObjects(pipeline, topic.zone, app, async (objects) => {
+  await withObjects(pipeline, topic.zone, app, io, async (objects) => {
     for await (const record of readRecords(log, topic, objects, limit)) io.stdout.write(print(record))
   })
 }

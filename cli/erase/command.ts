@@ -3,6 +3,7 @@ import type { Runtime } from "../../core/engine/runtime.ts"
 import { sweepEnded } from "../../core/engine/sweep.ts"
 import { fatal } from "../../core/errors.ts"
 import type { CompiledPipeline } from "../../core/pipeline/model.ts"
+import { ringKeysOf } from "../../core/sealing/sealing.ts"
 import { Custodian } from "../../core/vault/custodian.ts"
 import type { Act } from "../../core/vault/custodian.ts"
 import { memberOf } from "../../transforms/identity/members.ts"
@@ -48,6 +49,13 @@ async function eraseFromVaults({ store, secrets, pipeline }: Runtime, plan: Eras
   return erased
 }
 
+/** Removes the keys by which what lies in `phi` of the person was sealed; that is written into the audit of the key ring. */
+async function eraseKeys({ store, secrets, pipeline }: Runtime, plan: ErasePlan, act: Act): Promise<number> {
+  const keys = ringKeysOf(pipeline, secrets)
+  if (keys === undefined || store.vault === undefined) return 0
+  return (await Custodian.open(store.vault, keys)).erase(plan.members ?? [], act)
+}
+
 export const erase: Command = {
   name: command,
   summary:
@@ -80,12 +88,14 @@ export const erase: Command = {
       await refuseWhileRunning(runtime)
       const rows = await removeRest(runtime, stage, plan)
       const vault = await eraseFromVaults(runtime, plan, act)
+      const keys = await eraseKeys(runtime, plan, act)
       if (!(await endErasure(runtime, stage, member)))
         throw fatal("not-erased", "the run did not take back what was emitted of the person", {
           hint: "see that the stage of resolve-patient runs, and do it again",
         })
       const objects = new Set([...plan.objects, ...(await sweepEnded(runtime))])
-      const said = `${objects.size} objects, ${rows} rows of state, ${vault} vault entries`
+      const sealed = pipeline.encrypt === undefined ? "" : `, ${keys} keys`
+      const said = `${objects.size} objects, ${rows} rows of state, ${vault} vault entries${sealed}`
       await runtime.store.audit("erase", `${pipeline.name}: done: ${said}`)
       await runtime.store.scrub?.()
       return said

@@ -17,9 +17,11 @@ import type { Store } from "../ports/store.ts"
 import { zones } from "../record.ts"
 import type { Zone } from "../record.ts"
 import { register } from "../registry.ts"
+import { openSealing } from "../sealing/sealing.ts"
+import type { Sealing } from "../sealing/sealing.ts"
 import { ArrivalTimes } from "./arrival-times.ts"
 import { Counters } from "./counters.ts"
-import { refreshing } from "./objects.ts"
+import { tracked } from "./objects.ts"
 import { LogTable } from "./log-table.ts"
 import { PauseRows } from "./pause-rows.ts"
 import { replayTopics } from "./replay.ts"
@@ -110,6 +112,7 @@ export const openRuntime = (
     const clock = yield* Clock.Clock
     const secrets = yield* attempt(() => readSecrets(pipeline, options.environment))
     const store = yield* opened("store", logger, () => drivers.store(pipeline.store, pipeline.folder))
+    const sealing = yield* patiently("vault", logger, () => openSealing(pipeline, secrets, store))
     const canaries = yield* attempt(() => openCanaries(pipeline, secrets))
     const counters = new Counters()
     const log = yield* opened("log", logger, async () => {
@@ -125,7 +128,7 @@ export const openRuntime = (
           return canaries === undefined || zone === "phi" ? own : guardedObjects(own, zone, canaries)
         }),
       )
-    const codecs = yield* patiently("topics", logger, () => openTopics(pipeline, log, store, objects))
+    const codecs = yield* patiently("topics", logger, () => openTopics(pipeline, log, store, objects, sealing))
     const table = yield* opened("tasks", logger, async () => new LogTable(log, taskTopic(pipeline.name)))
     const now = () => clock.currentTimeMillisUnsafe()
     const calendar = () => options.asOf ?? now()
@@ -144,7 +147,7 @@ export const openRuntime = (
       selfChecks: new SelfCheckAlarms(pipeline.selfCheck, logger, now),
       tracing: options.traced === true ? new Tracing(yield* Effect.tracer, clock) : undefined,
     }
-    const ports = { log, store, objects, codecs, secrets, table }
+    const ports = { log, store, objects, sealing, codecs, secrets, table }
     return { pipeline, ...ports, ...shown, logger, now, elapsed, turn, calendar, asOf, untilIdle }
   })
 
@@ -171,12 +174,13 @@ async function openTopics(
   log: Log,
   store: Store,
   objects: ReadonlyMap<Zone, Objects>,
+  sealing: Sealing | undefined,
 ): Promise<Map<string, TopicCodec>> {
   const topics = [...pipeline.topics.values()]
   await log.ensureTopics(topicSpecs(pipeline))
   const { ids, schemas } = await register(log, topics)
   const codec = ({ name, zone, type }: (typeof topics)[number]) =>
-    topicCodec(name, zone, type, ids.get(name)!, schemas, refreshing(objects.get(zone)!, store, zone))
+    topicCodec(name, zone, type, ids.get(name)!, schemas, tracked(objects.get(zone)!, zone, { store, sealing }))
   return new Map(topics.map((topic) => [topic.name, codec(topic)]))
 }
 

@@ -117,8 +117,10 @@ export class StatefulTask {
       const appends = await out.appends()
       // Before the Store has them, not first when they are published: what is in the outbox is to be published.
       this.#runtime.canaries?.appends(appends)
+      const keys = (await this.#runtime.sealing?.forOwners(state.owned)) ?? []
       const number = await tx.commit({
         ...state.change,
+        keys,
         positions: work.pass.positions,
         facts: facts as unknown as Record<string, unknown>,
         ...(appends.length === 0 ? {} : { outbox: serialize(appends) }),

@@ -1,6 +1,7 @@
 import type { KeyedState, SharedState, State, Timer } from "../plugin.ts"
 import type { StateKey, StateRow, StepChange, StepTransaction } from "../ports/store.ts"
 import type { Zone } from "../record.ts"
+import type { OwnedObject } from "../sealing/store-keys.ts"
 import { ReferenceChanges } from "./references.ts"
 import { compareUtf8 } from "./byte-order.ts"
 
@@ -198,6 +199,13 @@ export class StepState implements State {
   }
   read(zone: Zone, keys: readonly string[]): void {
     this.#references.read(zone, keys)
+  }
+  own(zone: Zone, owner: string, keys: readonly string[]): void {
+    this.#references.own(zone, owner, keys)
+  }
+  /** Objects that the step says are about somebody. */
+  get owned(): readonly OwnedObject[] {
+    return this.#references.owned
   }
   /** Fired timers are gone unless the step armed them again. */
   fired(timers: readonly Timer[]): void {

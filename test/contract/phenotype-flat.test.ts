@@ -83,6 +83,7 @@ function countingState() {
     timer: () => {},
     cancel: () => {},
     refer: () => {},
+    own: () => {},
     read: () => {},
     now: 0,
     completeThrough: new Map(),

@@ -3,6 +3,7 @@ import type { Store } from "../../ports/store.ts"
 import { claimTask, taskPositions } from "./claim.ts"
 import { postgresError } from "./errors.ts"
 import { migrate } from "./migrate.ts"
+import { objectKeyTables } from "./object-keys.ts"
 import { queryAs } from "./query.ts"
 import { objectReferences } from "./references.ts"
 import { reviewTables } from "./reviews.ts"
@@ -47,6 +48,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
       )
     },
     objects: objectReferences(side),
+    objectKeys: objectKeyTables(side),
     vault: vaultTables(side),
     reviews: reviewTables(side),
     close: () => (closing ??= Promise.all([sessions.close(), side.close()]).then(() => {})),
