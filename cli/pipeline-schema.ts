@@ -93,8 +93,17 @@ const listen = object(
 )
 
 const encrypt = {
-  description: "objects in phi are sealed, each under a key of its own that erasing its person destroys",
-  ...object({ vault: text("name of the secret that opens the vault of a step") }, ["vault"]),
+  description: "what lies in phi is sealed, under keys that erasing its person destroys",
+  ...object(
+    {
+      vault: text("name of the secret that opens the vault of a step"),
+      what: {
+        description: "objects, and values of records; both unless said otherwise",
+        anyOf: [{ enum: ["objects"] }, { type: "array", items: { enum: ["objects", "values"] } }],
+      },
+    },
+    ["vault"],
+  ),
 }
 
 const canaries = {

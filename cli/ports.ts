@@ -23,6 +23,21 @@ export const withLog = async <T>(
   act: (log: Log) => Promise<T>,
 ) => using(await app.drivers.log(pipeline.log, pipeline.folder), act)
 
+/** Opens a pipeline's Log for one act, to read; what is sealed there is opened, and what is erased is passed over. */
+export async function withOpenedLog<T>(
+  pipeline: CompiledPipeline,
+  app: Pick<App, "drivers">,
+  io: Pick<Io, "environment">,
+  act: (log: Log) => Promise<T>,
+): Promise<T> {
+  if (pipeline.encrypt === undefined) return withLog(pipeline, app, act)
+  const secrets = await readSecrets(pipeline, io.environment)
+  return withStore(pipeline, app, async (store) => {
+    const sealing = (await openSealing(pipeline, secrets, store))!
+    return withLog(pipeline, app, (log) => act(sealing.log(log)))
+  })
+}
+
 /** Opens a pipeline's Store for one act. */
 export const withStore = async <T>(
   pipeline: CompiledPipeline,

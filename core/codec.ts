@@ -43,7 +43,8 @@ export interface TopicCodec {
 export const topicSchema = (type: RecordType): unknown => envelopeCodec(type.avro).schema
 
 /** @param schemaId the registry's id of the topic's schema
- * @param schemas all that the registry holds, by id: what was written with an older one is still read */
+ * @param schemas all that the registry holds, by id: what was written with an older one is still read
+ * @param about names what a value is sealed for; absent where it is not */
 export function topicCodec(
   topic: string,
   zone: Zone,
@@ -51,6 +52,7 @@ export function topicCodec(
   schemaId: number,
   schemas: ReadonlyMap<number, unknown>,
   objects: Objects,
+  about?: (draft: Draft) => string,
 ): TopicCodec {
   const envelopes = envelopeCodec(type.avro, schemas)
   const message = (envelope: Envelope): Message => ({
@@ -91,7 +93,11 @@ export function topicCodec(
         claim: null,
       }
       const encoded = message(envelope)
-      return encoded.value!.length > claimLimit && draft.value !== null ? check(envelope) : encoded
+      const ready = encoded.value!.length > claimLimit && draft.value !== null ? check(envelope) : encoded
+      // What has no value stays readable: who lags behind must learn that a row is gone, whoever was erased meanwhile.
+      if (about === undefined || draft.value === null) return ready
+      const sealed = (one: Message): Message => ({ ...one, about: about(draft) })
+      return ready instanceof Promise ? ready.then(sealed) : sealed(ready)
     },
     control({ kind, writer, mark, feed, through }) {
       const headers: Record<string, string> = { kind, writer }

@@ -12,7 +12,7 @@ import type { Arguments, Command } from "../command.ts"
 import { jsonOption, phiOption } from "../command.ts"
 import { UsageError, exit } from "../exit.ts"
 import { loadPipeline } from "../load.ts"
-import { audited, withLog, withObjects } from "../ports.ts"
+import { audited, withLog, withObjects, withOpenedLog } from "../ports.ts"
 import { cell, columns, json } from "../table.ts"
 import { readNotes, readRecords } from "../topics/read.ts"
 
@@ -122,7 +122,7 @@ export const topicRead: Command = {
     if (compiled === undefined && !own.includes(topic))
       throw new UsageError([unknownName("topic", topic, [...pipeline.topics.keys(), ...own])], "topic read")
     if ((compiled?.zone ?? "phi") === "phi") await allowed(args, pipeline, topic, app)
-    await withLog(pipeline, app, (log) =>
+    await withOpenedLog(pipeline, app, io, (log) =>
       compiled === undefined ? notes(log, topic, limit, io) : records(log, pipeline, compiled, limit, args, app, io),
     )
     return exit.ok

@@ -3,10 +3,12 @@ import type { Runtime } from "../../core/engine/runtime.ts"
 import { sweepEnded } from "../../core/engine/sweep.ts"
 import { fatal } from "../../core/errors.ts"
 import type { CompiledPipeline } from "../../core/pipeline/model.ts"
-import { ringKeysOf } from "../../core/sealing/sealing.ts"
+import { personOwner } from "../../core/sealing/value-keys.ts"
+import { personKeys } from "../../core/privacy.ts"
+import { identitySecret, ringKeysOf } from "../../core/sealing/sealing.ts"
 import { Custodian } from "../../core/vault/custodian.ts"
 import type { Act } from "../../core/vault/custodian.ts"
-import { memberOf } from "../../transforms/identity/members.ts"
+import { memberOf, parts } from "../../transforms/identity/members.ts"
 import type { Command } from "../command.ts"
 import { UsageError, exit } from "../exit.ts"
 import { loadPipeline } from "../load.ts"
@@ -53,7 +55,13 @@ async function eraseFromVaults({ store, secrets, pipeline }: Runtime, plan: Eras
 async function eraseKeys({ store, secrets, pipeline }: Runtime, plan: ErasePlan, act: Act): Promise<number> {
   const keys = ringKeysOf(pipeline, secrets)
   if (keys === undefined || store.vault === undefined) return 0
-  return (await Custodian.open(store.vault, keys)).erase(plan.members ?? [], act)
+  const ofMember = personKeys(secrets.get(identitySecret)!)
+  const owners = (plan.members ?? []).flatMap((member) => {
+    const { namespace, value } = parts(member)
+    // Only a set in which the member is can have this person key: it is nobody else's.
+    return [member, personOwner(ofMember(namespace, value))]
+  })
+  return (await Custodian.open(store.vault, keys)).erase(owners, act)
 }
 
 export const erase: Command = {

@@ -19,11 +19,17 @@ export function checkRetention(pipeline: CompiledPipeline): readonly Finding[] {
   else found.ok("every topic in phi has a retention, and with it uncounted objects")
   if (pipeline.sweepAfter === undefined)
     found.warning("objects that nothing refers to are never removed", "take a duration for sweep-after under objects:")
-  if (pipeline.encrypt === undefined)
+  const what = pipeline.encrypt?.what ?? []
+  if (what.length === 0)
     found.warning(
-      "objects in phi are not encrypted: copies of an erased person's objects, in backups of the bucket, stay readable",
+      "objects and values in phi are not encrypted: copies of what was an erased person's, in the Log and in backups, stay readable",
       `add encrypt: { vault: ${vaults[0]} }`,
     )
-  else found.ok("objects in phi are encrypted, each under a key of its own")
+  else if (!what.includes("values"))
+    found.warning(
+      "values in phi are not encrypted: records of an erased person stay readable until their retention",
+      "leave out what under encrypt, so that values are encrypted too",
+    )
+  else found.ok("objects and values in phi are encrypted, under keys that go with their person")
   return found.all
 }

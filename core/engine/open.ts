@@ -9,7 +9,7 @@ import { topicCodec } from "../codec.ts"
 import type { TopicCodec } from "../codec.ts"
 import type { Logger } from "../context.ts"
 import { WeirError, classify, fatal } from "../errors.ts"
-import type { CompiledPipeline, DriverSettings } from "../pipeline/model.ts"
+import type { CompiledPipeline, CompiledTopic, DriverSettings } from "../pipeline/model.ts"
 import type { Finding } from "../ports/finding.ts"
 import type { Log, TopicSpec } from "../ports/log.ts"
 import type { Objects } from "../ports/objects.ts"
@@ -116,7 +116,8 @@ export const openRuntime = (
     const canaries = yield* attempt(() => openCanaries(pipeline, secrets))
     const counters = new Counters()
     const log = yield* opened("log", logger, async () => {
-      const own = await drivers.log(pipeline.log, pipeline.folder)
+      const bare = await drivers.log(pipeline.log, pipeline.folder)
+      const own = sealing === undefined ? bare : sealing.log(bare, passedOver(pipeline, counters))
       return canaries === undefined ? own : guardedLog(own, canaries, pipeline, counters)
     })
     const objects = new Map<Zone, Objects>()
@@ -151,6 +152,12 @@ export const openRuntime = (
     return { pipeline, ...ports, ...shown, logger, now, elapsed, turn, calendar, asOf, untilIdle }
   })
 
+/** Counts what stages and sinks pass over because whose it was is erased. */
+const passedOver =
+  ({ name }: CompiledPipeline, counters: Counters) =>
+  (group: string, topic: string, count: number): void =>
+    counters.add(group.slice(name.length + 1), "passed-over", `erased: ${topic}`, count)
+
 const arrivalTopics = ({ topics }: CompiledPipeline): readonly string[] =>
   [...topics.values()].filter(({ writers }) => writers.some(({ kind }) => kind === "source")).map(({ name }) => name)
 
@@ -179,8 +186,11 @@ async function openTopics(
   const topics = [...pipeline.topics.values()]
   await log.ensureTopics(topicSpecs(pipeline))
   const { ids, schemas } = await register(log, topics)
-  const codec = ({ name, zone, type }: (typeof topics)[number]) =>
-    topicCodec(name, zone, type, ids.get(name)!, schemas, tracked(objects.get(zone)!, zone, { store, sealing }))
+  const codec = (topic: CompiledTopic) => {
+    const { name, zone, type } = topic
+    const bucket = tracked(objects.get(zone)!, zone, { store, sealing })
+    return topicCodec(name, zone, type, ids.get(name)!, schemas, bucket, sealing?.about(topic))
+  }
   return new Map(topics.map((topic) => [topic.name, codec(topic)]))
 }
 

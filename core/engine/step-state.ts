@@ -1,7 +1,9 @@
 import type { KeyedState, SharedState, State, Timer } from "../plugin.ts"
 import type { StateKey, StateRow, StepChange, StepTransaction } from "../ports/store.ts"
-import type { Zone } from "../record.ts"
+import type { Rec, Zone } from "../record.ts"
+import type { RecordName } from "../sealing/sealing.ts"
 import type { OwnedObject } from "../sealing/store-keys.ts"
+import { markOf } from "./replay.ts"
 import { ReferenceChanges } from "./references.ts"
 import { compareUtf8 } from "./byte-order.ts"
 
@@ -139,6 +141,7 @@ export class StepState implements State {
   readonly #timers = new Map<string, Timer>()
   readonly #cancels = new Map<string, readonly [string, string]>()
   readonly #references = new ReferenceChanges()
+  readonly #ownedRecords: (RecordName & { readonly owner: string })[] = []
 
   /** @param below the step's transaction, or the part of the step over which this one is tried */
   constructor(below: StepTransaction | StepState, now: number, complete: ReadonlyMap<string, number>) {
@@ -170,6 +173,7 @@ export class StepState implements State {
     for (const [key, name] of part.#cancels.values()) this.cancel(key, name)
     for (const timer of part.#timers.values()) this.timer(timer, timer)
     this.#references.absorb(part.#references)
+    this.#ownedRecords.push(...part.#ownedRecords)
   }
 
   get<T>(keys: readonly StateKey[]): Promise<readonly (T | undefined)[]> {
@@ -202,6 +206,16 @@ export class StepState implements State {
   }
   own(zone: Zone, owner: string, keys: readonly string[]): void {
     this.#references.own(zone, owner, keys)
+  }
+  ownRecords(owner: string, records: readonly Rec[]): void {
+    for (const record of records) {
+      const { key, id, version } = record
+      this.#ownedRecords.push({ topic: markOf(record)?.topic ?? record.at.topic, key, id, version, owner })
+    }
+  }
+  /** Records that the step says are about somebody. */
+  get ownedRecords(): readonly (RecordName & { readonly owner: string })[] {
+    return this.#ownedRecords
   }
   /** Objects that the step says are about somebody. */
   get owned(): readonly OwnedObject[] {

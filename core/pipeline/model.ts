@@ -100,6 +100,7 @@ export interface SelfCheckPolicy {
 export interface EncryptSettings {
   /** Name of the secret that opens the vault. */
   readonly vault: string
+  readonly what: readonly ("objects" | "values")[]
 }
 
 /** A pipeline file that was found right: a graph that can run. */
@@ -114,7 +115,7 @@ export interface CompiledPipeline {
   readonly objects: DriverSettings
   /** How long after its last reference an object is removed, ms; undefined: never. */
   readonly sweepAfter: number | undefined
-  /** Undefined: objects in `phi` are put as they are. */
+  /** Undefined: what lies in `phi` lies there as it is. */
   readonly encrypt?: EncryptSettings
   readonly secrets: ReadonlyMap<string, SecretSource>
   /** Secrets that plugins use. */

@@ -1,28 +1,80 @@
 import { fatal } from "../errors.ts"
-import type { CompiledPipeline } from "../pipeline/model.ts"
+import type { CompiledPipeline, CompiledTopic, EncryptSettings } from "../pipeline/model.ts"
+import type { Log } from "../ports/log.ts"
+import type { RecordKeyRewrap, RecordKeyTables } from "../ports/record-keys.ts"
 import type { ObjectKeyTables, KeyRewrap } from "../ports/object-keys.ts"
 import type { Objects } from "../ports/objects.ts"
 import type { Store } from "../ports/store.ts"
-import type { Zone } from "../record.ts"
+import type { Draft, Zone } from "../record.ts"
 import { KeyRing, ringKeys } from "../vault/ring.ts"
 import type { VaultKeys } from "../vault/vault.ts"
+import { RecordKeys } from "./record-keys.ts"
+import { sealedLog } from "./sealed-log.ts"
 import { SealedObjects } from "./sealed-objects.ts"
 import { StoreKeys } from "./store-keys.ts"
 import type { OwnedObject } from "./store-keys.ts"
+import { StoredValueKeys, aboutPerson, aboutRecord } from "./value-keys.ts"
 
 /** Name of the secret by which persons are told apart, and by which the key ring is found. */
 export const identitySecret = "identity-key"
 
-/** Seals what lies in `phi`: its objects. */
+/** Names a record by its row and version in a topic. */
+export interface RecordName {
+  readonly topic: string
+  readonly key: string
+  readonly id: string
+  readonly version: bigint
+}
+
+interface Tables {
+  readonly objects: ObjectKeyTables
+  readonly records: RecordKeyTables
+}
+
+/** Seals what lies in `phi`: its objects, and the values of records. */
 export class Sealing {
   readonly #keys: StoreKeys
+  readonly #records: RecordKeys
+  readonly #ring: KeyRing
+  readonly #values: StoredValueKeys
+  readonly #what: EncryptSettings["what"]
 
-  constructor(tables: ObjectKeyTables, ring: KeyRing) {
-    this.#keys = new StoreKeys(tables, ring, "phi")
+  constructor(tables: Tables, ring: KeyRing, what: EncryptSettings["what"]) {
+    this.#keys = new StoreKeys(tables.objects, ring, "phi")
+    this.#records = new RecordKeys(tables.records, ring)
+    this.#ring = ring
+    this.#values = new StoredValueKeys(this.#records, ring)
+    this.#what = what
   }
 
+  /** Whether objects in a zone may be sealed. */
   seals(zone: Zone): boolean {
     return zone === "phi"
+  }
+
+  /** A Log that is read as if nothing in it were sealed. */
+  log(log: Log, passed?: Parameters<typeof sealedLog>[2]): Log {
+    return sealedLog(log, this.#values, passed)
+  }
+
+  /** Names what the value of a topic's record is sealed for: the person where the topic is keyed by persons, else the record. undefined:
+   * its values are not sealed. */
+  about({ name, zone, key }: Pick<CompiledTopic, "name" | "zone" | "key">): ((draft: Draft) => string) | undefined {
+    if (zone !== "phi" || !this.#what.includes("values")) return undefined
+    if (key === "person") return (draft) => aboutPerson(draft.key)
+    return (draft) => aboutRecord(this.#idOf({ topic: name, ...draft }), name)
+  }
+
+  /** What a step commits of the keys of records whose owner it knows. */
+  async forRecordOwners(
+    records: readonly (RecordName & { readonly owner: string })[],
+  ): Promise<readonly RecordKeyRewrap[]> {
+    if (records.length === 0 || !this.#what.includes("values")) return []
+    return this.#records.forOwners(records.map((record) => ({ id: this.#idOf(record), owner: record.owner })))
+  }
+
+  #idOf({ topic, key, id, version }: RecordName): string {
+    return Buffer.from(this.#ring.hashOf("record", topic, key, id, String(version)).subarray(0, 16)).toString("hex")
   }
 
   objects(objects: Objects, zone: Zone): Objects {
@@ -50,18 +102,23 @@ export function ringKeysOf({ encrypt }: Sealed, secrets: Secrets): VaultKeys | u
 export async function openSealing(
   pipeline: Sealed,
   secrets: Secrets,
-  store: Pick<Store, "vault" | "objectKeys">,
+  store: Pick<Store, "vault" | "objectKeys" | "recordKeys">,
 ): Promise<Sealing | undefined> {
   const keys = ringKeysOf(pipeline, secrets)
   const identityKey = secrets.get(identitySecret)
   if (keys !== undefined) {
-    if (store.vault === undefined || store.objectKeys === undefined)
+    const { vault, objectKeys: objects, recordKeys: records } = store
+    if (vault === undefined || objects === undefined || records === undefined)
       throw fatal("vault-unsupported", "this Store keeps no keys of sealed objects")
-    return new Sealing(store.objectKeys, await KeyRing.open(store.vault, keys))
+    return new Sealing({ objects, records }, await KeyRing.open(vault, keys), pipeline.encrypt!.what)
   }
   if (identityKey !== undefined && store.vault !== undefined && (await KeyRing.isThere(store.vault, identityKey)))
-    throw fatal("encrypt-missing", "objects in phi of this Store are sealed, and the pipeline does not say encrypt", {
-      hint: "add encrypt: { vault: SECRET } as it was; what is sealed stays so",
-    })
+    throw fatal(
+      "encrypt-missing",
+      "what is in phi is sealed by this Store's keys, and the pipeline does not say encrypt",
+      {
+        hint: "add encrypt: { vault: SECRET } as it was; what is sealed stays so",
+      },
+    )
   return undefined
 }

@@ -57,6 +57,11 @@ export class KeyRing {
     return new Map(distinct.map((name, at) => [name, this.#ownerOf(standing[at]!)]))
   }
 
+  /** A keyed hash of what names something. */
+  hashOf(...parts: readonly string[]): Uint8Array {
+    return this.#cipher.lookup("named", ...parts)
+  }
+
   /** Owners by their ids, in their order; undefined for who was removed. */
   async known(ids: readonly Uint8Array[]): Promise<readonly (Owner | undefined)[]> {
     if (ids.length === 0) return []

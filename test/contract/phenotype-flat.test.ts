@@ -84,6 +84,7 @@ function countingState() {
     cancel: () => {},
     refer: () => {},
     own: () => {},
+    ownRecords: () => {},
     read: () => {},
     now: 0,
     completeThrough: new Map(),

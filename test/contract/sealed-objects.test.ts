@@ -21,7 +21,7 @@ const secrets = new Map([
   ["vault-key", randomBytes(32)],
 ])
 const keys = ringKeys(secrets.get("identity-key")!, secrets.get("vault-key")!)
-const encrypt = { vault: "vault-key" }
+const encrypt = { vault: "vault-key", what: ["objects", "values"] as const }
 
 let folder: string
 let store: Store

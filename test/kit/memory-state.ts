@@ -80,6 +80,7 @@ function stateOf(now: number, { own, shared, timers, complete, references }: Kep
     references,
     read: () => {},
     own: () => {},
+    ownRecords: () => {},
     refer: (zone, before, after) => {
       for (const key of new Set(before)) refer(references, `${zone}/${key}`, -1)
       for (const key of new Set(after)) refer(references, `${zone}/${key}`, 1)

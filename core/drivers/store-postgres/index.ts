@@ -5,6 +5,7 @@ import { postgresError } from "./errors.ts"
 import { migrate } from "./migrate.ts"
 import { objectKeyTables } from "./object-keys.ts"
 import { queryAs } from "./query.ts"
+import { recordKeyTables } from "./record-keys.ts"
 import { objectReferences } from "./references.ts"
 import { reviewTables } from "./reviews.ts"
 import { rowsOf } from "./stage-rows.ts"
@@ -49,6 +50,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     },
     objects: objectReferences(side),
     objectKeys: objectKeyTables(side),
+    recordKeys: recordKeyTables(side),
     vault: vaultTables(side),
     reviews: reviewTables(side),
     close: () => (closing ??= Promise.all([sessions.close(), side.close()]).then(() => {})),
