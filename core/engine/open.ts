@@ -189,7 +189,7 @@ async function openTopics(
   const codec = (topic: CompiledTopic) => {
     const { name, zone, type } = topic
     const bucket = tracked(objects.get(zone)!, zone, { store, sealing })
-    return topicCodec(name, zone, type, ids.get(name)!, schemas, bucket, sealing?.about(topic))
+    return topicCodec(name, zone, type, ids.get(name)!, schemas, bucket, sealing?.values(topic))
   }
   return new Map(topics.map((topic) => [topic.name, codec(topic)]))
 }

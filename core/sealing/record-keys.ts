@@ -51,13 +51,14 @@ export class RecordKeys {
     return this.forWriting(records)
   }
 
-  /** The keys of records that were read, by id; those that are gone are missing. */
-  async forReading(ids: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>> {
+  /** The keys of records that were read, by id; those that are gone are missing.
+   * @param isAnew whether what is remembered is asked for again */
+  async forReading(ids: readonly string[], isAnew = false): Promise<ReadonlyMap<string, Uint8Array>> {
     const known = new Map<string, Uint8Array>()
     const asked: string[] = []
     for (const id of new Set(ids)) {
       const one = this.#known.get(id)
-      if (one === undefined) asked.push(id)
+      if (one === undefined || isAnew) asked.push(id)
       else known.set(id, one)
     }
     const rows = await this.#tables.find(asked.map(bytesOf))

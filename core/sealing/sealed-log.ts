@@ -1,9 +1,9 @@
 import { systemic } from "../errors.ts"
 import type { Append, Batch, Fetched, Log, Message, Reader } from "../ports/log.ts"
-import { seal, unseal } from "../vault/seal.ts"
+import { seal, subKey, unseal } from "../vault/seal.ts"
 
 /** The header of a message that says which key its value is sealed under: `r:` and the id of the record's own, or `o:` and the id of its
- * owner. */
+ * owner, and a tag that tells keys apart. */
 export const keyHeader = "weir-key"
 
 /** Keys of messages' values. Names are what `Message.about` holds: `r:ID TOPIC` a record with a key of its own, `p:PERSON`; and what
@@ -13,8 +13,9 @@ export interface ValueKeys {
   forWriting(
     names: readonly string[],
   ): Promise<ReadonlyMap<string, { readonly header: string; readonly key: Uint8Array }>>
-  /** For reading, by header. One that is gone is missing. */
-  forReading(headers: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>>
+  /** For reading, by header. One that is gone is missing.
+   * @param isAnew whether what is remembered is asked for again */
+  forReading(headers: readonly string[], isAnew?: boolean): Promise<ReadonlyMap<string, Uint8Array>>
 }
 
 /** A Log whose messages are sealed when they are written, where they say what they are about, and opened when they are read. One whose
@@ -77,30 +78,62 @@ function sealedMessage(
   const one = found.get(about)
   // The person was erased while the message was on its way; nobody may read it, and nobody would.
   if (one === undefined) throw systemic("key-gone", "a record is to be written under a key that is gone")
-  const value = seal(one.key, message.value, contextOf(one.header, message))
-  return { ...message, value, headers: { ...message.headers, [keyHeader]: one.header } }
+  const tag = tagOf(one.header, one.key)
+  const value = seal(one.key, message.value, contextOf(tag, message))
+  return { ...message, value, headers: { ...message.headers, [keyHeader]: tag } }
 }
 
 async function opened(batch: Batch, keys: ValueKeys, told: (count: number) => void): Promise<Batch> {
-  const headers = batch.messages.flatMap(({ headers: of }) => of?.[keyHeader] ?? [])
-  if (headers.length === 0) return batch
-  const found = await keys.forReading([...new Set(headers)])
+  const sealedUnder = (message: Message) => message.headers?.[keyHeader]
+  const tagged = [...new Set(batch.messages.flatMap((message) => sealedUnder(message) ?? []))]
+  if (tagged.length === 0) return batch
+  const found = await keysOf(tagged, keys)
   const messages: Fetched[] = []
   for (const message of batch.messages) {
-    const { [keyHeader]: header, ...rest } = message.headers ?? {}
-    if (header === undefined || message.value === null) {
+    const tag = sealedUnder(message)
+    if (tag === undefined || message.value === null) {
       messages.push(message)
       continue
     }
-    const key = found.get(header)
+    const key = found.get(tag)
     if (key === undefined) continue
-    const value = unseal(key, message.value, contextOf(header, message))
-    messages.push({ ...message, value, headers: rest, about: header })
+    const { [keyHeader]: _, ...headers } = message.headers!
+    const value = unseal(key, message.value, contextOf(tag, message))
+    messages.push({ ...message, value, headers, about: headerOf(tag) })
   }
   if (messages.length < batch.messages.length) told(batch.messages.length - messages.length)
   return { ...batch, messages }
 }
 
+/** The keys of what messages are sealed under. One that is remembered may be another by now, and one that stands may be another than
+ * the message's: of somebody who was erased, and came again. */
+async function keysOf(tagged: readonly string[], keys: ValueKeys): Promise<ReadonlyMap<string, Uint8Array>> {
+  const right = new Map<string, Uint8Array>()
+  let missing = tagged
+  for (const isAnew of [false, true]) {
+    const found = await keys.forReading([...new Set(missing.map(headerOf))], isAnew)
+    for (const tag of missing) {
+      const key = found.get(headerOf(tag))
+      if (key !== undefined && tagOf(headerOf(tag), key) === tag) right.set(tag, key)
+    }
+    // What is gone was not remembered, and is not asked for twice.
+    missing = missing.filter((tag) => !right.has(tag) && found.has(headerOf(tag)))
+    if (missing.length === 0) break
+  }
+  return right
+}
+
+const tags = new WeakMap<Uint8Array, string>()
+
+/** A header with a few bytes that tell keys apart, and nothing of them. */
+function tagOf(header: string, key: Uint8Array): string {
+  let tag = tags.get(key)
+  if (tag === undefined) tags.set(key, (tag = Buffer.from(subKey(key, "tag").subarray(0, 8)).toString("hex")))
+  return `${header}.${tag}`
+}
+
+const headerOf = (tag: string): string => tag.slice(0, tag.lastIndexOf("."))
+
 /** A value opens beside its own message key only. */
-const contextOf = (header: string, { key }: Pick<Message, "key">): string =>
-  `value ${header} ${Buffer.from(key ?? []).toString("base64")}`
+const contextOf = (tag: string, { key }: Pick<Message, "key">): string =>
+  `value ${tag} ${Buffer.from(key ?? []).toString("base64")}`

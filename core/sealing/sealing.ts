@@ -1,3 +1,4 @@
+import type { ValueSealing } from "../codec.ts"
 import { fatal } from "../errors.ts"
 import type { CompiledPipeline, CompiledTopic, EncryptSettings } from "../pipeline/model.ts"
 import type { Log } from "../ports/log.ts"
@@ -5,7 +6,7 @@ import type { RecordKeyRewrap, RecordKeyTables } from "../ports/record-keys.ts"
 import type { ObjectKeyTables, KeyRewrap } from "../ports/object-keys.ts"
 import type { Objects } from "../ports/objects.ts"
 import type { Store } from "../ports/store.ts"
-import type { Draft, Zone } from "../record.ts"
+import type { Zone } from "../record.ts"
 import { KeyRing, ringKeys } from "../vault/ring.ts"
 import type { VaultKeys } from "../vault/vault.ts"
 import { RecordKeys } from "./record-keys.ts"
@@ -13,7 +14,7 @@ import { sealedLog } from "./sealed-log.ts"
 import { SealedObjects } from "./sealed-objects.ts"
 import { StoreKeys } from "./store-keys.ts"
 import type { OwnedObject } from "./store-keys.ts"
-import { StoredValueKeys, aboutPerson, aboutRecord } from "./value-keys.ts"
+import { StoredValueKeys, aboutPerson, aboutRecord, personOwner } from "./value-keys.ts"
 
 /** Name of the secret by which persons are told apart, and by which the key ring is found. */
 export const identitySecret = "identity-key"
@@ -57,12 +58,16 @@ export class Sealing {
     return sealedLog(log, this.#values, passed)
   }
 
-  /** Names what the value of a topic's record is sealed for: the person where the topic is keyed by persons, else the record. undefined:
-   * its values are not sealed. */
-  about({ name, zone, key }: Pick<CompiledTopic, "name" | "zone" | "key">): ((draft: Draft) => string) | undefined {
+  /** What seals the values of a topic's records: for the person where the topic is keyed by persons, else for the record. undefined: they
+   * are not sealed. */
+  values({ name, zone, key }: Pick<CompiledTopic, "name" | "zone" | "key">): ValueSealing | undefined {
     if (zone !== "phi" || !this.#what.includes("values")) return undefined
-    if (key === "person") return (draft) => aboutPerson(draft.key)
-    return (draft) => aboutRecord(this.#idOf({ topic: name, ...draft }), name)
+    if (key !== "person")
+      return { about: (draft) => aboutRecord(this.#idOf({ topic: name, ...draft }), name), claimed: async () => {} }
+    return {
+      about: (draft) => aboutPerson(draft.key),
+      claimed: (person, object) => this.#keys.give([{ zone, key: object, owner: personOwner(person) }]),
+    }
   }
 
   /** What a step commits of the keys of records whose owner it knows. */

@@ -70,6 +70,11 @@ export class StoreKeys implements ObjectKeys {
     return made
   }
 
+  /** Wraps the keys of objects for their owners at once. */
+  async give(objects: readonly OwnedObject[]): Promise<void> {
+    await this.#tables.rewrap(await this.forOwners(objects))
+  }
+
   #context(key: string): string {
     return `object ${this.#zone} ${key}`
   }

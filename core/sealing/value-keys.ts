@@ -39,47 +39,60 @@ export class StoredValueKeys implements ValueKeys {
       return id === undefined ? [] : [{ id, topic: topic! }]
     })
     const keys = await this.#records.forWriting(records)
-    await this.#learn(names.filter((name) => name.startsWith("p:")))
     const again = await this.forReading(names.filter((name) => name.startsWith("o:")))
+    const persons = await this.#forPersons(names.filter((name) => name.startsWith("p:")))
     const found = new Map<string, { readonly header: string; readonly key: Uint8Array }>()
     for (const { id, topic } of records) found.set(aboutRecord(id, topic), { header: `r:${id}`, key: keys.get(id)! })
     for (const [header, key] of again) found.set(header, { header, key })
-    for (const name of names.filter((one) => one.startsWith("p:"))) {
-      const id = this.#ids.get(name)!
-      found.set(name, { header: `o:${id}`, key: this.#owners.get(id)! })
-    }
+    for (const [name, one] of persons) found.set(name, one)
     return found
   }
 
-  async forReading(headers: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>> {
+  async forReading(headers: readonly string[], isAnew = false): Promise<ReadonlyMap<string, Uint8Array>> {
     const found = new Map<string, Uint8Array>()
     const ofRecords = headers.filter((header) => header.startsWith("r:"))
-    const records = await this.#records.forReading(ofRecords.map((header) => header.slice(2)))
+    const records = await this.#records.forReading(
+      ofRecords.map((header) => header.slice(2)),
+      isAnew,
+    )
     for (const [id, key] of records) found.set(`r:${id}`, key)
     const owners = headers.filter((header) => header.startsWith("o:")).map((header) => header.slice(2))
+    if (isAnew) for (const id of owners) this.#owners.delete(id)
     const unknown = owners.filter((id) => !this.#owners.has(id))
-    for (const owner of await this.#ring.known(unknown.map((id) => Buffer.from(id, "hex"))))
-      if (owner !== undefined) this.#remember(owner)
     for (const id of owners) if (this.#owners.has(id)) found.set(`o:${id}`, this.#owners.get(id)!)
+    for (const owner of await this.#ring.known(unknown.map((id) => Buffer.from(id, "hex"))))
+      if (owner !== undefined) found.set(`o:${hexOf(owner.id)}`, this.#remember(owner))
     return found
   }
 
-  async #learn(names: readonly string[]): Promise<void> {
-    if (this.#owners.size + names.length > mostRemembered) {
-      this.#owners.clear()
-      this.#ids.clear()
+  async #forPersons(names: readonly string[]) {
+    const found = new Map<string, { readonly header: string; readonly key: Uint8Array }>()
+    for (const name of names) {
+      const id = this.#ids.get(name)
+      const key = id === undefined ? undefined : this.#owners.get(id)
+      if (key !== undefined) found.set(name, { header: `o:${id}`, key })
     }
-    const unknown = names.filter((name) => !this.#owners.has(this.#ids.get(name) ?? ""))
-    if (unknown.length === 0) return
+    const unknown = names.filter((name) => !found.has(name))
+    if (unknown.length === 0) return found
     const owners = await this.#ring.owners(unknown.map((name) => personOwner(name.slice(2))))
     for (const name of unknown) {
       const owner = owners.get(personOwner(name.slice(2)))!
-      this.#remember(owner)
+      found.set(name, { header: `o:${hexOf(owner.id)}`, key: this.#remember(owner) })
       this.#ids.set(name, hexOf(owner.id))
     }
+    return found
   }
 
-  #remember({ id, key }: Owner): void {
-    this.#owners.set(hexOf(id), subKey(key, "values"))
+  #makeRoom(count: number): void {
+    if (this.#owners.size + count <= mostRemembered) return
+    this.#owners.clear()
+    this.#ids.clear()
+  }
+
+  #remember({ id, key }: Owner): Uint8Array {
+    this.#makeRoom(1)
+    const own = subKey(key, "values")
+    this.#owners.set(hexOf(id), own)
+    return own
   }
 }
