@@ -70,7 +70,7 @@ export const erase: Command = {
     "Erases a person from a stopped pipeline: takes back all rows, then removes state, objects and vault entries",
   positionals: ["FILE", "PERSON"],
   options: { reason: reasonOption },
-  more: "PERSON is NAMESPACE/VALUE, as mrn/12345. It runs the pipeline until it is idle, so that the retractions reach every sink. What comes of the person later is dropped. Records of phi topics and backups end by their retention.",
+  more: "PERSON is NAMESPACE/VALUE, as mrn/12345. It runs the pipeline until it is idle, so that the retractions reach every sink. What comes of the person later is dropped. Records of phi topics and backups end by their retention, or with the person's keys where the pipeline encrypts.",
   async run(args, app, io) {
     const act = actOf(args, io, command)
     const [file, person] = args.positionals as [string, string]

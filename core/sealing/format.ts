@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto"
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from "node:crypto"
 import { badRecord } from "../errors.ts"
 
 // A sealed object: magic with the format's number, an id of its data key, a salt, then chunks. Each chunk is AES-256-GCM (NIST SP
@@ -89,7 +89,7 @@ function nonce(number: number, last: boolean): Buffer {
 
 /** Tells data keys apart, and nothing of them. */
 const idOf = (dataKey: Uint8Array): Uint8Array =>
-  new Uint8Array(hkdfSync("sha256", dataKey, "", "weir-object-key-id", idBytes))
+  createHash("sha256").update("weir-object-key").update(dataKey).digest().subarray(0, idBytes)
 
 /** Whether an object that begins so is sealed under this data key. */
 export const isUnder = (header: Uint8Array, dataKey: Uint8Array): boolean =>

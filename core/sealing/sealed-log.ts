@@ -1,6 +1,7 @@
+import { createHash } from "node:crypto"
 import { systemic } from "../errors.ts"
 import type { Append, Batch, Fetched, Log, Message, Reader } from "../ports/log.ts"
-import { seal, subKey, unseal } from "../vault/seal.ts"
+import { seal, unseal } from "../vault/seal.ts"
 
 /** The header of a message that says which key its value is sealed under: `r:` and the id of the record's own, or `o:` and the id of its
  * owner, and a tag that tells keys apart. */
@@ -128,7 +129,8 @@ const tags = new WeakMap<Uint8Array, string>()
 /** A header with a few bytes that tell keys apart, and nothing of them. */
 function tagOf(header: string, key: Uint8Array): string {
   let tag = tags.get(key)
-  if (tag === undefined) tags.set(key, (tag = Buffer.from(subKey(key, "tag").subarray(0, 8)).toString("hex")))
+  if (tag === undefined)
+    tags.set(key, (tag = createHash("sha256").update("weir-tag").update(key).digest("hex").slice(0, 16)))
   return `${header}.${tag}`
 }
 

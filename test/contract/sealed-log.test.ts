@@ -78,7 +78,19 @@ const draftOf = (id: string, body: string | null, version = 1n): Draft<FhirResou
   op: body === null ? "retract" : "upsert",
   version,
   time: 1000,
-  value: body === null ? null : { source: "ehr", file: "f", line: 1, resourceType: "Patient", resourceId: id, body },
+  value:
+    body === null
+      ? null
+      : {
+          source: "ehr",
+          file: "f",
+          line: 1,
+          versionId: null,
+          lastUpdated: null,
+          resourceType: "Patient",
+          resourceId: id,
+          body,
+        },
 })
 
 let topics = 0
