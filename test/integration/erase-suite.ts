@@ -258,6 +258,19 @@ export const erasingSuite = (name: string, bucket: () => Readonly<Record<string,
         expect(opened.every((bytes) => [alva, bodil].some(({ mrn }) => (bytes as Buffer).includes(mrn)))).toBe(true)
       })
 
+      it.runIf(isEncrypted)("gives each original, and each record that was resolved, to whom it is about", async () => {
+        const owners = async (sql: string) => {
+          const { out, err } = await weir("sql", file, "--phi", "--json", sql)
+          expect(err).toBe("")
+          return (JSON.parse(out) as { readonly has: boolean; readonly count: string }[]).map(({ has }) => has)
+        }
+        const of = (table: string, where: string) =>
+          owners(`SELECT owner IS NOT NULL AS has, count(*) FROM weir.${table} WHERE ${where} GROUP BY 1`)
+        expect(await of("object_references", "wrapped IS NOT NULL AND key LIKE 'instances/%'")).toEqual([true])
+        for (const topic of ["dicom.arrivals", "fhir.arrivals"])
+          expect(await of("record_keys", `topic = '${topic}'`)).toEqual([true])
+      })
+
       it.runIf(isEncrypted)("has no value of phi in the Log, and shows each to who may see it", async () => {
         // Keys and ids of records stay: partitions and compaction go by them.
         const told = [alva, bodil].flatMap(({ mrn, family, accession }) => [mrn, family, accession])
