@@ -94,6 +94,20 @@ const listen = object(
   ["port"],
 )
 
+const encrypt = {
+  description: "what lies in phi is sealed, under keys that erasing its person destroys",
+  ...object(
+    {
+      vault: text("name of the secret that opens the vault of a step"),
+      what: {
+        description: "objects, and values of records; both unless said otherwise",
+        anyOf: [{ enum: ["objects"] }, { type: "array", items: { enum: ["objects", "values"] } }],
+      },
+    },
+    ["vault"],
+  ),
+}
+
 const canaries = {
   description: "patients that there are not: one of them below phi stops the pipeline",
   ...object(
@@ -192,6 +206,7 @@ export function pipelineSchema(plugins: PluginSet): object {
       log,
       store,
       objects,
+      encrypt,
       secrets: named("keys and passwords by name", secret),
       identity: { type: "array", items: namespace, description: "namespaces of identifiers, highest rank first" },
       topics: named("topics that are not just phi with their writer's record type", topic),

@@ -25,6 +25,11 @@ export interface Control {
   readonly at: Position
 }
 
+const claims = new WeakMap<object, string>()
+
+/** The key of the object that holds a record's value, where that is too large for a message; of the very record that was decoded. */
+export const claimOf = (record: Rec): string | undefined => claims.get(record)
+
 export type Decoded = { readonly record: Rec } | { readonly control: Control }
 
 /** Encodes and decodes one topic's messages: Avro in the Confluent wire format. */
@@ -42,8 +47,18 @@ export interface TopicCodec {
 /** The Avro schema under which a topic's messages are registered. */
 export const topicSchema = (type: RecordType): unknown => envelopeCodec(type.avro).schema
 
+/** What seals the values of a topic's records. */
+export interface ValueSealing {
+  /** Names what a value is sealed for. */
+  about(draft: Draft): string
+  /** Told of an object that holds a value which is too large for a message.
+   * @param key of the record */
+  claimed(key: string, object: string): Promise<void>
+}
+
 /** @param schemaId the registry's id of the topic's schema
- * @param schemas all that the registry holds, by id: what was written with an older one is still read */
+ * @param schemas all that the registry holds, by id: what was written with an older one is still read
+ * @param sealing absent where values are not sealed */
 export function topicCodec(
   topic: string,
   zone: Zone,
@@ -51,6 +66,7 @@ export function topicCodec(
   schemaId: number,
   schemas: ReadonlyMap<number, unknown>,
   objects: Objects,
+  sealing?: ValueSealing,
 ): TopicCodec {
   const envelopes = envelopeCodec(type.avro, schemas)
   const message = (envelope: Envelope): Message => ({
@@ -63,6 +79,7 @@ export function topicCodec(
     const sha256 = createHash("sha256").update(bytes).digest("hex")
     const key = `values/${sha256.slice(0, 2)}/${sha256}`
     await objects.put(key, bytes)
+    await sealing?.claimed(envelope.key, key)
     return message({ ...envelope, value: null, claim: { key, size: bytes.length, sha256 } })
   }
   const fetch = async (envelope: Envelope, claim: NonNullable<Envelope["claim"]>): Promise<unknown> => {
@@ -91,7 +108,11 @@ export function topicCodec(
         claim: null,
       }
       const encoded = message(envelope)
-      return encoded.value!.length > claimLimit && draft.value !== null ? check(envelope) : encoded
+      const ready = encoded.value!.length > claimLimit && draft.value !== null ? check(envelope) : encoded
+      // What has no value stays readable: who lags behind must learn that a row is gone, whoever was erased meanwhile.
+      if (sealing === undefined || draft.value === null) return ready
+      const sealed = (one: Message): Message => ({ ...one, about: sealing.about(draft) })
+      return ready instanceof Promise ? ready.then(sealed) : sealed(ready)
     },
     control({ kind, writer, mark, feed, through }) {
       const headers: Record<string, string> = { kind, writer }
@@ -134,7 +155,12 @@ export function topicCodec(
       const rec = (content: unknown): Decoded => ({
         record: { key, id, op, version, time, value: content, headers, at, origin, zone, type: type.name },
       })
-      return claim === null ? rec(envelope.value) : fetch(envelope, claim).then(rec)
+      if (claim === null) return rec(envelope.value)
+      return fetch(envelope, claim).then((content) => {
+        const decoded = rec(content)
+        if ("record" in decoded) claims.set(decoded.record, claim.key)
+        return decoded
+      })
     },
   }
 }

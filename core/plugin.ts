@@ -167,6 +167,11 @@ export interface State extends KeyedState {
   /** Says that records were read which name these objects: those that no row names are swept then, instead of kept as long as the
    * topic may hold their records. */
   read(zone: Zone, keys: readonly string[]): void
+  /** Says whose objects are, once it is known: where objects are sealed (`encrypt`), their keys are wrapped with the owner's, which goes
+   * when the owner is erased. The step refers to them too. */
+  own(zone: Zone, owner: string, keys: readonly string[]): void
+  /** Says whose records of the batch are, as `own` does of objects: what was read of a topic in `phi` is sealed with keys as well. */
+  ownRecords(owner: string, records: readonly Rec[]): void
   /** The engine's clock, read once a step, ms since 1970, UTC: what quiet timers go by. Derivation never uses it. */
   readonly now: number
   /** Feeds that declare themselves complete: the clinical time to which each is, over all writers of the inputs. */

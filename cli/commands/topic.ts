@@ -12,7 +12,7 @@ import type { Arguments, Command } from "../command.ts"
 import { jsonOption, phiOption } from "../command.ts"
 import { UsageError, exit } from "../exit.ts"
 import { loadPipeline } from "../load.ts"
-import { audited, withLog, withObjects } from "../ports.ts"
+import { audited, withLog, withObjects, withOpenedLog } from "../ports.ts"
 import { cell, columns, json } from "../table.ts"
 import { readNotes, readRecords } from "../topics/read.ts"
 
@@ -122,7 +122,7 @@ export const topicRead: Command = {
     if (compiled === undefined && !own.includes(topic))
       throw new UsageError([unknownName("topic", topic, [...pipeline.topics.keys(), ...own])], "topic read")
     if ((compiled?.zone ?? "phi") === "phi") await allowed(args, pipeline, topic, app)
-    await withLog(pipeline, app, (log) =>
+    await withOpenedLog(pipeline, app, io, (log) =>
       compiled === undefined ? notes(log, topic, limit, io) : records(log, pipeline, compiled, limit, args, app, io),
     )
     return exit.ok
@@ -153,7 +153,7 @@ async function records(
 ): Promise<void> {
   const print = args.flag("json") ? printJson : printLines
   if (!(await log.topics()).some(({ name }) => name === topic.name)) return
-  await withObjects(pipeline, topic.zone, app, async (objects) => {
+  await withObjects(pipeline, topic.zone, app, io, async (objects) => {
     for await (const record of readRecords(log, topic, objects, limit)) io.stdout.write(print(record))
   })
 }

@@ -2,7 +2,7 @@ import type { Command } from "../command.ts"
 import { jsonOption } from "../command.ts"
 import { UsageError, exit } from "../exit.ts"
 import { columns, json } from "../table.ts"
-import { actOf, newKey, projectOption, reasonOption, withCustodian } from "../vault/open.ts"
+import { actOf, newKey, projectOption, reasonOption, rotateRing, withCustodian } from "../vault/open.ts"
 
 export const vaultReveal: Command = {
   name: "vault reveal",
@@ -85,7 +85,10 @@ export const vaultRotate: Command = {
     const path = args.text("new-key-file")
     if (path === undefined) throw new UsageError(["vault rotate needs --new-key-file"], this.name)
     const key = await newKey(path, this.name)
-    await withCustodian(args, app, io, this.name, (custodian) => custodian.rotate(key, act))
+    await withCustodian(args, app, io, this.name, async (custodian, ring) => {
+      if (ring !== undefined) await rotateRing(ring, key, act)
+      await custodian.rotate(key, act)
+    })
     io.stdout.write("rotated: the old envelope key opens the vault no more\n")
     return exit.ok
   },

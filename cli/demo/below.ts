@@ -3,7 +3,7 @@ import type { CompiledPipeline } from "../../core/pipeline/model.ts"
 import type { Store } from "../../core/ports/store.ts"
 import { zones } from "../../core/record.ts"
 import type { App } from "../app.ts"
-import { withLog, withObjects, withStore } from "../ports.ts"
+import { withLog, withBucket, withStore } from "../ports.ts"
 import { json } from "../table.ts"
 import { readMessages, readRecords } from "../topics/read.ts"
 
@@ -41,7 +41,7 @@ async function messages(pipeline: CompiledPipeline, app: Pick<App, "drivers">, a
   const topics = [...pipeline.topics.values()].filter(({ zone }) => zone !== "phi")
   await withLog(pipeline, app, async (log) => {
     for (const topic of topics)
-      await withObjects(pipeline, topic.zone, app, async (bucket) => {
+      await withBucket(pipeline, topic.zone, app, async (bucket) => {
         for await (const { partition, message } of readMessages(log, topic.name, 0n)) {
           const parts = [message.key, message.value].map((bytes) => Buffer.from(bytes ?? []).toString("latin1"))
           const texts = [...parts, json(message.headers ?? {}), day(message.timestamp)]
@@ -82,7 +82,7 @@ async function objects(
   act: (found: Found) => void,
 ) {
   for (const zone of below)
-    await withObjects(pipeline, zone, app, async (bucket) => {
+    await withBucket(pipeline, zone, app, async (bucket) => {
       for await (const { key } of bucket.list("")) {
         const bytes = await bucket.bytes(key)
         act({ kind: "object", place: `${zone}: ${key}`, texts: [key, ...textsOf(key, bytes, app)] })

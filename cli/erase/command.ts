@@ -3,9 +3,12 @@ import type { Runtime } from "../../core/engine/runtime.ts"
 import { sweepEnded } from "../../core/engine/sweep.ts"
 import { fatal } from "../../core/errors.ts"
 import type { CompiledPipeline } from "../../core/pipeline/model.ts"
+import { personOwner } from "../../core/sealing/value-keys.ts"
+import { personKeys } from "../../core/privacy.ts"
+import { identitySecret, ringKeysOf } from "../../core/sealing/sealing.ts"
 import { Custodian } from "../../core/vault/custodian.ts"
 import type { Act } from "../../core/vault/custodian.ts"
-import { memberOf } from "../../transforms/identity/members.ts"
+import { memberOf, parts } from "../../transforms/identity/members.ts"
 import type { Command } from "../command.ts"
 import { UsageError, exit } from "../exit.ts"
 import { loadPipeline } from "../load.ts"
@@ -48,13 +51,26 @@ async function eraseFromVaults({ store, secrets, pipeline }: Runtime, plan: Eras
   return erased
 }
 
+/** Removes the keys by which what lies in `phi` of the person was sealed; that is written into the audit of the key ring. */
+async function eraseKeys({ store, secrets, pipeline }: Runtime, plan: ErasePlan, act: Act): Promise<number> {
+  const keys = ringKeysOf(pipeline, secrets)
+  if (keys === undefined || store.vault === undefined) return 0
+  const ofMember = personKeys(secrets.get(identitySecret)!)
+  const owners = (plan.members ?? []).flatMap((member) => {
+    const { namespace, value } = parts(member)
+    // Only a set in which the member is can have this person key: it is nobody else's.
+    return [member, personOwner(ofMember(namespace, value))]
+  })
+  return (await Custodian.open(store.vault, keys)).erase(owners, act)
+}
+
 export const erase: Command = {
   name: command,
   summary:
     "Erases a person from a stopped pipeline: takes back all rows, then removes state, objects and vault entries",
   positionals: ["FILE", "PERSON"],
   options: { reason: reasonOption },
-  more: "PERSON is NAMESPACE/VALUE, as mrn/12345. It runs the pipeline until it is idle, so that the retractions reach every sink. What comes of the person later is dropped. Records of phi topics and backups end by their retention.",
+  more: "PERSON is NAMESPACE/VALUE, as mrn/12345. It runs the pipeline until it is idle, so that the retractions reach every sink. What comes of the person later is dropped. Records of phi topics and backups end by their retention, or with the person's keys where the pipeline encrypts.",
   async run(args, app, io) {
     const act = actOf(args, io, command)
     const [file, person] = args.positionals as [string, string]
@@ -80,12 +96,14 @@ export const erase: Command = {
       await refuseWhileRunning(runtime)
       const rows = await removeRest(runtime, stage, plan)
       const vault = await eraseFromVaults(runtime, plan, act)
+      const keys = await eraseKeys(runtime, plan, act)
       if (!(await endErasure(runtime, stage, member)))
         throw fatal("not-erased", "the run did not take back what was emitted of the person", {
           hint: "see that the stage of resolve-patient runs, and do it again",
         })
       const objects = new Set([...plan.objects, ...(await sweepEnded(runtime))])
-      const said = `${objects.size} objects, ${rows} rows of state, ${vault} vault entries`
+      const sealed = pipeline.encrypt === undefined ? "" : `, ${keys} keys`
+      const said = `${objects.size} objects, ${rows} rows of state, ${vault} vault entries${sealed}`
       await runtime.store.audit("erase", `${pipeline.name}: done: ${said}`)
       await runtime.store.scrub?.()
       return said

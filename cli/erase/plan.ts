@@ -10,6 +10,8 @@ export interface ErasePlan {
   readonly persons: readonly string[]
   /** Keys of objects, originals and released ones. */
   readonly objects: readonly string[]
+  /** The person's identifiers, by whose keys its objects are sealed. Absent in a plan that an older version made. */
+  readonly members?: readonly string[]
 }
 
 const planKey = "erase/plan"
@@ -73,7 +75,7 @@ async function identityOf(tx: StepTransaction, member: string) {
   const persons = new Set([person, ...rows.flatMap((row, at) => (own[at]!.length === 0 ? [] : Object.keys(row.out)))])
   const objects = new Set<string>()
   for (const facts of own) objectsIn(facts, objects)
-  return { persons, objects }
+  return { persons, objects, members: set }
 }
 
 /** The tasks of the pipeline that keep state by person. */
@@ -91,14 +93,14 @@ export async function askToErase(runtime: Runtime, stage: string, member: string
   if (known !== undefined) return known
   const found = await step(runtime, stage, 0, async (tx) => [await identityOf(tx, member), {}] as const)
   if (found === undefined) return undefined
-  const { persons, objects } = found
+  const { persons, objects, members } = found
   for (const task of await otherTasks(runtime, stage))
     await step(runtime, task.stage, task.partition, async (tx) => {
       const rows = await tx.scan([...persons].map((key) => ({ key })))
       for (const [, value] of rows.flat()) objectsIn(parsed(value), objects)
       return [undefined, {}] as const
     })
-  const plan: ErasePlan = { persons: [...persons], objects: [...objects] }
+  const plan: ErasePlan = { persons: [...persons], objects: [...objects], members }
   return step(runtime, stage, 0, async (tx) => {
     await tx.shared.lock([planKey, eraseAsked])
     const rows = [
@@ -119,6 +121,7 @@ export async function removeRest(runtime: Runtime, stage: string, plan: ErasePla
       return [deletes.length, { deletes }] as const
     })
   removed += (await runtime.store.reviews?.erase(runtime.pipeline.name, plan.persons)) ?? 0
+  await runtime.store.objectKeys?.forget("phi", plan.objects)
   if (plan.objects.length > 0) for (const objects of runtime.objects.values()) await objects.delete(plan.objects)
   return removed
 }

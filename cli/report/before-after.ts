@@ -68,11 +68,12 @@ async function find(pipeline: CompiledPipeline, app: App, uid: string): Promise<
 async function bytesOf(
   pipeline: CompiledPipeline,
   app: App,
+  io: Io,
   zone: Zone,
   { key, size, sha256 }: { readonly key: string; readonly size: number; readonly sha256: string },
 ): Promise<Uint8Array> {
   if (size > most) throw fatal("too-large", "the image has more bytes than are read for a table", { path: "instance" })
-  const bytes = await withObjects(pipeline, zone, app, (objects) => objects.bytes(key))
+  const bytes = await withObjects(pipeline, zone, app, io, (objects) => objects.bytes(key))
   if (createHash("sha256").update(bytes).digest("hex") === sha256) return bytes
   throw fatal("object-changed", "the bytes of the image are not those that were de-identified", { path: "instance" })
 }
@@ -86,12 +87,12 @@ export async function beforeAfter(pipeline: CompiledPipeline, app: App, io: Io, 
   const [topic, partition, offset] = row.at
   await audited(pipeline, app, "report", `${pipeline.name}: before and after of ${topic}[${partition}]@${offset}`)
   const zoneOf = (name: string | undefined): Zone => pipeline.topics.get(name ?? "")?.zone ?? "phi"
-  const original = await bytesOf(pipeline, app, "phi", row.stated!.object)
+  const original = await bytesOf(pipeline, app, io, "phi", row.stated!.object)
   const released = row.out?.op === "upsert" ? row.verdict?.released : undefined
   const made =
     released === undefined
       ? undefined
-      : await bytesOf(pipeline, app, zoneOf(stage.outputs["instances"]), released.object)
+      : await bytesOf(pipeline, app, io, zoneOf(stage.outputs["instances"]), released.object)
   const profile = released?.profile ?? ""
   const verdict = released !== undefined ? "released" : (row.verdict?.refused?.reason ?? "not-decided")
   return {

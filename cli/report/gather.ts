@@ -50,7 +50,7 @@ export class Gathering {
     const standing = new Map<string, string>()
     await withLog(this.#pipeline, this.#app, async (log) => {
       if (!(await log.topics()).some(({ name }) => name === topic.name)) return
-      await withObjects(this.#pipeline, topic.zone, this.#app, async (objects) => {
+      await withObjects(this.#pipeline, topic.zone, this.#app, this.#io, async (objects) => {
         // A row is written by one key and in order of its versions, so the last one read is the newest.
         for await (const { key, id, op, value } of readRecords(log, topic, objects, { from: 0n, limit: Infinity })) {
           const slot = JSON.stringify([key, id])

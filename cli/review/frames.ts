@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
 import { mkdir, writeFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
+import { tracked } from "../../core/engine/objects.ts"
 import type { Runtime } from "../../core/engine/runtime.ts"
 import { fatal } from "../../core/errors.ts"
 import type { ReviewRow } from "../../core/ports/reviews.ts"
@@ -17,9 +18,9 @@ function framesToShow({ facts }: ReviewRow, count: number): readonly number[] {
 
 /** Writes frames of what is held as PNG; what they show is phi. Gives the paths.
  * @throws fatal `object-changed`, `pixels-unreadable` */
-export async function writeFrames({ objects }: Runtime, row: ReviewRow, folder: string): Promise<readonly string[]> {
+export async function writeFrames(runtime: Runtime, row: ReviewRow, folder: string): Promise<readonly string[]> {
   const { key, sha256 } = row.facts.object
-  const bytes = await objects.get("phi")!.bytes(key)
+  const bytes = await tracked(runtime.objects.get("phi")!, "phi", runtime).bytes(key)
   if (createHash("sha256").update(bytes).digest("hex") !== sha256)
     throw fatal("object-changed", "the object's bytes are not those that are held", {
       hint: "find out who writes to the phi bucket; send the instance again",

@@ -4,8 +4,11 @@ import { resolve } from "node:path"
 import { readSecrets } from "../../core/engine/open.ts"
 import { fatal } from "../../core/errors.ts"
 import type { CompiledPipeline } from "../../core/pipeline/model.ts"
+import type { VaultTables } from "../../core/ports/vault.ts"
+import { identitySecret, ringKeysOf } from "../../core/sealing/sealing.ts"
 import { Custodian } from "../../core/vault/custodian.ts"
 import type { Act } from "../../core/vault/custodian.ts"
+import { ringKeys } from "../../core/vault/ring.ts"
 import type { VaultKeys } from "../../core/vault/vault.ts"
 import type { App, Io } from "../app.ts"
 import type { Arguments, Option } from "../command.ts"
@@ -25,6 +28,8 @@ interface Named {
   /** Name of the project key's secret. */
   readonly project: string
   readonly envelope: string
+  /** The key ring by which `phi` is encrypted, which the identity key's secret names. */
+  readonly isRing?: true
 }
 
 /** The projects of a pipeline that have a vault. */
@@ -38,10 +43,15 @@ export function vaultsOf({ stages }: CompiledPipeline): readonly Named[] {
   return [...found.values()]
 }
 
+/** The key ring of a pipeline that encrypts. */
+const ringOf = ({ encrypt }: CompiledPipeline): readonly Named[] =>
+  encrypt === undefined ? [] : [{ project: identitySecret, envelope: encrypt.vault, isRing: true }]
+
 function chosen(pipeline: CompiledPipeline, args: Arguments, command: string): Named {
   const all = vaultsOf(pipeline)
   const wanted = args.text("project")
-  const fit = wanted === undefined ? all : all.filter(({ project }) => project === wanted)
+  const fit =
+    wanted === undefined ? all : [...all, ...ringOf(pipeline)].filter(({ project }) => project === wanted).slice(0, 1)
   if (fit.length === 1) return fit[0]!
   const names = all.map(({ project }) => project).join(", ")
   throw new UsageError(
@@ -63,13 +73,31 @@ export function actOf(args: Arguments, io: Io, command: string): Act {
   return { actor: userInfo().username, reason, now: io.now() }
 }
 
-/** Opens the vault of the project that a command is about. */
+/** The key ring that the same envelope key opens. */
+export interface Ring {
+  readonly tables: VaultTables
+  readonly keys: VaultKeys
+}
+
+/** Wraps the ring's own key under another envelope key, unless that was done when another project's was. */
+export async function rotateRing({ tables, keys }: Ring, envelopeKey: Uint8Array, act: Act): Promise<void> {
+  try {
+    await (await Custodian.open(tables, keys)).rotate(envelopeKey, act)
+  } catch (error) {
+    const { code } = error as { readonly code?: string }
+    if (code === "vault-missing") return
+    if (code !== "vault-key") throw error
+    await Custodian.open(tables, { ...keys, envelopeKey })
+  }
+}
+
+/** Opens the vault of the project that a command is about. `act` is also given the key ring that its envelope key opens. */
 export async function withCustodian<T>(
   args: Arguments,
   app: App,
   io: Io,
   command: string,
-  act: (custodian: Custodian, pipeline: CompiledPipeline) => Promise<T>,
+  act: (custodian: Custodian, ring: Ring | undefined) => Promise<T>,
 ): Promise<T> {
   const { pipeline } = await loadPipeline(args.positionals[0]!, app, io)
   const named = chosen(pipeline, args, command)
@@ -77,12 +105,15 @@ export async function withCustodian<T>(
   const keys = keysOf(secrets, named)
   return withStore(pipeline, app, async (store) => {
     if (store.vault === undefined) throw fatal("vault-unsupported", "this Store keeps no vault")
-    return act(await Custodian.open(store.vault, keys), pipeline)
+    const isBeside = named.isRing === undefined && pipeline.encrypt?.vault === named.envelope
+    const ring = isBeside ? { tables: store.vault, keys: ringKeysOf(pipeline, secrets)! } : undefined
+    return act(await Custodian.open(store.vault, keys), ring)
   })
 }
 
 /** The keys that secrets hold for a project. */
-export function keysOf(secrets: ReadonlyMap<string, Uint8Array>, { project, envelope }: Named): VaultKeys {
+export function keysOf(secrets: ReadonlyMap<string, Uint8Array>, { project, envelope, isRing }: Named): VaultKeys {
+  if (isRing === true) return ringKeys(secrets.get(project)!, secrets.get(envelope)!)
   return { projectKey: secrets.get(project)!, envelopeKey: secrets.get(envelope)! }
 }
 

@@ -9,7 +9,7 @@ import { topicCodec } from "../codec.ts"
 import type { TopicCodec } from "../codec.ts"
 import type { Logger } from "../context.ts"
 import { WeirError, classify, fatal } from "../errors.ts"
-import type { CompiledPipeline, DriverSettings } from "../pipeline/model.ts"
+import type { CompiledPipeline, CompiledTopic, DriverSettings } from "../pipeline/model.ts"
 import type { Finding } from "../ports/finding.ts"
 import type { Log, TopicSpec } from "../ports/log.ts"
 import type { Objects } from "../ports/objects.ts"
@@ -17,9 +17,11 @@ import type { Store } from "../ports/store.ts"
 import { zones } from "../record.ts"
 import type { Zone } from "../record.ts"
 import { register } from "../registry.ts"
+import { openSealing } from "../sealing/sealing.ts"
+import type { Sealing } from "../sealing/sealing.ts"
 import { ArrivalTimes } from "./arrival-times.ts"
 import { Counters } from "./counters.ts"
-import { refreshing } from "./objects.ts"
+import { tracked } from "./objects.ts"
 import { LogTable } from "./log-table.ts"
 import { PauseRows } from "./pause-rows.ts"
 import { replayTopics } from "./replay.ts"
@@ -110,10 +112,12 @@ export const openRuntime = (
     const clock = yield* Clock.Clock
     const secrets = yield* attempt(() => readSecrets(pipeline, options.environment))
     const store = yield* opened("store", logger, () => drivers.store(pipeline.store, pipeline.folder))
+    const sealing = yield* patiently("vault", logger, () => openSealing(pipeline, secrets, store))
     const canaries = yield* attempt(() => openCanaries(pipeline, secrets))
     const counters = new Counters()
     const log = yield* opened("log", logger, async () => {
-      const own = await drivers.log(pipeline.log, pipeline.folder)
+      const bare = await drivers.log(pipeline.log, pipeline.folder)
+      const own = sealing === undefined ? bare : sealing.log(bare, passedOver(pipeline, counters))
       return canaries === undefined ? own : guardedLog(own, canaries, pipeline, counters)
     })
     const objects = new Map<Zone, Objects>()
@@ -125,7 +129,7 @@ export const openRuntime = (
           return canaries === undefined || zone === "phi" ? own : guardedObjects(own, zone, canaries)
         }),
       )
-    const codecs = yield* patiently("topics", logger, () => openTopics(pipeline, log, store, objects))
+    const codecs = yield* patiently("topics", logger, () => openTopics(pipeline, log, store, objects, sealing))
     const table = yield* opened("tasks", logger, async () => new LogTable(log, taskTopic(pipeline.name)))
     const now = () => clock.currentTimeMillisUnsafe()
     const calendar = () => options.asOf ?? now()
@@ -144,9 +148,15 @@ export const openRuntime = (
       selfChecks: new SelfCheckAlarms(pipeline.selfCheck, logger, now),
       tracing: options.traced === true ? new Tracing(yield* Effect.tracer, clock) : undefined,
     }
-    const ports = { log, store, objects, codecs, secrets, table }
+    const ports = { log, store, objects, sealing, codecs, secrets, table }
     return { pipeline, ...ports, ...shown, logger, now, elapsed, turn, calendar, asOf, untilIdle }
   })
+
+/** Counts what stages and sinks pass over because whose it was is erased. */
+const passedOver =
+  ({ name }: CompiledPipeline, counters: Counters) =>
+  (group: string, topic: string, count: number): void =>
+    counters.add(group.slice(name.length + 1), "passed-over", `erased: ${topic}`, count)
 
 const arrivalTopics = ({ topics }: CompiledPipeline): readonly string[] =>
   [...topics.values()].filter(({ writers }) => writers.some(({ kind }) => kind === "source")).map(({ name }) => name)
@@ -171,12 +181,16 @@ async function openTopics(
   log: Log,
   store: Store,
   objects: ReadonlyMap<Zone, Objects>,
+  sealing: Sealing | undefined,
 ): Promise<Map<string, TopicCodec>> {
   const topics = [...pipeline.topics.values()]
   await log.ensureTopics(topicSpecs(pipeline))
   const { ids, schemas } = await register(log, topics)
-  const codec = ({ name, zone, type }: (typeof topics)[number]) =>
-    topicCodec(name, zone, type, ids.get(name)!, schemas, refreshing(objects.get(zone)!, store, zone))
+  const codec = (topic: CompiledTopic) => {
+    const { name, zone, type } = topic
+    const bucket = tracked(objects.get(zone)!, zone, { store, sealing })
+    return topicCodec(name, zone, type, ids.get(name)!, schemas, bucket, sealing?.values(topic))
+  }
   return new Map(topics.map((topic) => [topic.name, codec(topic)]))
 }
 

@@ -3,6 +3,7 @@ import type { CompiledPipeline } from "../pipeline/model.ts"
 import type { Append, Fetched, Log, Message, Writer } from "../ports/log.ts"
 import type { Position } from "../record.ts"
 import { place } from "../codec.ts"
+import { aboutAgain } from "../sealing/value-keys.ts"
 import { deadLetterKey } from "./dead-letter.ts"
 import type { DeadLetter } from "./dead-letter.ts"
 import { readAll } from "./read-all.ts"
@@ -186,7 +187,7 @@ class Batches {
     this.#writer = writer
   }
 
-  async add({ letter, to, at }: Wanted, { key, value, timestamp, headers, offset }: Fetched): Promise<void> {
+  async add({ letter, to, at }: Wanted, { key, value, timestamp, headers, about, offset }: Fetched): Promise<void> {
     const before = readMark(headers)
     const mark = {
       replayed: deadLetterKey(letter),
@@ -197,7 +198,13 @@ class Batches {
     const slot = `${to}[${at.partition}]`
     let append = this.#appends.get(slot)
     if (append === undefined) this.#appends.set(slot, (append = { topic: to, partition: at.partition, messages: [] }))
-    append.messages.push({ key, value, timestamp, headers: { ...headers, ...markHeaders(mark) } })
+    append.messages.push({
+      key,
+      value,
+      timestamp,
+      headers: { ...headers, ...markHeaders(mark) },
+      ...(about === undefined ? {} : { about: aboutAgain(about, mark.topic) }),
+    })
     this.#bytes += (key?.length ?? 0) + (value?.length ?? 0)
     if (this.#bytes > batchBytes) await this.end()
   }

@@ -12,7 +12,8 @@ import { openReviews } from "../review/reviews.ts"
 import { openVault } from "../vault/vault.ts"
 import type { ArrivalTimes } from "./arrival-times.ts"
 import type { Counters } from "./counters.ts"
-import { refreshing } from "./objects.ts"
+import type { Sealing } from "../sealing/sealing.ts"
+import { tracked } from "./objects.ts"
 import type { LogTable } from "./log-table.ts"
 import type { PauseRows } from "./pause-rows.ts"
 import type { SelfCheckAlarms } from "./self-check-alarm.ts"
@@ -24,6 +25,8 @@ export interface Runtime {
   readonly log: Log
   readonly store: Store
   readonly objects: ReadonlyMap<Zone, Objects>
+  /** Undefined when the pipeline encrypts nothing. */
+  readonly sealing?: Sealing | undefined
   readonly codecs: ReadonlyMap<string, TopicCodec>
   readonly secrets: ReadonlyMap<string, Uint8Array>
   /** Facts of stateless tasks, sinks and sources, and checkpoints of sources. */
@@ -59,18 +62,21 @@ export const pauseTopic = (pipeline: string): string => `${pipeline}.pauses`
 export const groupOf = (pipeline: string, name: string): string => `${pipeline}.${name}`
 
 /** What contexts reach of a runtime. */
-export type ContextRuntime = Pick<Runtime, "pipeline" | "secrets" | "objects" | "counters" | "logger" | "now"> & {
+export type ContextRuntime = Pick<
+  Runtime,
+  "pipeline" | "secrets" | "objects" | "sealing" | "counters" | "logger" | "now"
+> & {
   readonly store: Pick<Store, "url" | "objects" | "vault" | "reviews">
 }
 
 /** The context of one plugin instance: it reaches what the pipeline binds to it, and nothing else.
- * @param tracked whether the objects it writes are counted by reference in the Store (what sinks write is not) */
+ * @param isTracked whether the objects it writes are counted by reference in the Store, and sealed (what sinks write is not) */
 export function contextFor(
   runtime: ContextRuntime,
   name: string,
   bound: { readonly inputs: Readonly<Record<string, string>>; readonly outputs: Readonly<Record<string, string>> },
   signal: AbortSignal,
-  tracked = true,
+  isTracked = true,
 ): Context {
   const { pipeline } = runtime
   const bind = (ports: Readonly<Record<string, string>>) =>
@@ -103,7 +109,7 @@ export function contextFor(
       const objects = runtime.objects.get(zone)
       if (objects === undefined || !reachable.has(zone))
         throw fatal("zone-not-bound", `${name} has no input or output in zone ${zone}, so it cannot reach that bucket`)
-      return tracked ? refreshing(objects, runtime.store, zone) : objects
+      return isTracked ? tracked(objects, zone, runtime) : objects
     },
     identity: { namespaces: pipeline.identity, key: () => secret("identity-key") },
     async vault(project, envelope, codes) {

@@ -117,8 +117,12 @@ export class StatefulTask {
       const appends = await out.appends()
       // Before the Store has them, not first when they are published: what is in the outbox is to be published.
       this.#runtime.canaries?.appends(appends)
+      const keys = (await this.#runtime.sealing?.forOwners(state.owned)) ?? []
+      const recordKeys = (await this.#runtime.sealing?.forRecordOwners(state.ownedRecords)) ?? []
       const number = await tx.commit({
         ...state.change,
+        keys,
+        recordKeys,
         positions: work.pass.positions,
         facts: facts as unknown as Record<string, unknown>,
         ...(appends.length === 0 ? {} : { outbox: serialize(appends) }),

@@ -1,6 +1,10 @@
 import type { KeyedState, SharedState, State, Timer } from "../plugin.ts"
 import type { StateKey, StateRow, StepChange, StepTransaction } from "../ports/store.ts"
-import type { Zone } from "../record.ts"
+import type { Rec, Zone } from "../record.ts"
+import type { RecordName } from "../sealing/sealing.ts"
+import type { OwnedObject } from "../sealing/store-keys.ts"
+import { claimOf } from "../codec.ts"
+import { markOf } from "./replay.ts"
 import { ReferenceChanges } from "./references.ts"
 import { compareUtf8 } from "./byte-order.ts"
 
@@ -138,6 +142,9 @@ export class StepState implements State {
   readonly #timers = new Map<string, Timer>()
   readonly #cancels = new Map<string, readonly [string, string]>()
   readonly #references = new ReferenceChanges()
+  /** Objects that hold values of records: they end with their topic, and nothing counts them. */
+  readonly #ownedClaims: OwnedObject[] = []
+  readonly #ownedRecords: (RecordName & { readonly owner: string })[] = []
 
   /** @param below the step's transaction, or the part of the step over which this one is tried */
   constructor(below: StepTransaction | StepState, now: number, complete: ReadonlyMap<string, number>) {
@@ -169,6 +176,8 @@ export class StepState implements State {
     for (const [key, name] of part.#cancels.values()) this.cancel(key, name)
     for (const timer of part.#timers.values()) this.timer(timer, timer)
     this.#references.absorb(part.#references)
+    this.#ownedRecords.push(...part.#ownedRecords)
+    this.#ownedClaims.push(...part.#ownedClaims)
   }
 
   get<T>(keys: readonly StateKey[]): Promise<readonly (T | undefined)[]> {
@@ -198,6 +207,25 @@ export class StepState implements State {
   }
   read(zone: Zone, keys: readonly string[]): void {
     this.#references.read(zone, keys)
+  }
+  own(zone: Zone, owner: string, keys: readonly string[]): void {
+    this.#references.own(zone, owner, keys)
+  }
+  ownRecords(owner: string, records: readonly Rec[]): void {
+    for (const record of records) {
+      const { key, id, version } = record
+      this.#ownedRecords.push({ topic: markOf(record)?.topic ?? record.at.topic, key, id, version, owner })
+      const claim = claimOf(record)
+      if (claim !== undefined) this.#ownedClaims.push({ zone: record.zone, key: claim, owner })
+    }
+  }
+  /** Records that the step says are about somebody. */
+  get ownedRecords(): readonly (RecordName & { readonly owner: string })[] {
+    return this.#ownedRecords
+  }
+  /** Objects that the step says are about somebody. */
+  get owned(): readonly OwnedObject[] {
+    return [...this.#references.owned, ...this.#ownedClaims]
   }
   /** Fired timers are gone unless the step armed them again. */
   fired(timers: readonly Timer[]): void {

@@ -6,6 +6,8 @@ import type { Zone } from "../record.ts"
 import type { Runtime } from "./runtime.ts"
 
 const everyMs = 3_600_000
+/** A Log removes in pieces, so it keeps some records longer than it was told, and a copy that comes again is younger than its key. */
+const marginMs = 24 * 3_600_000
 
 /** How long records of a zone may tell of an object before anything that counts has read them, ms: as long as its topics keep them.
  * Infinity where one keeps them for ever, or keeps the newest of each row. */
@@ -34,6 +36,19 @@ export async function sweepObjects({ pipeline, store, objects, logger }: Sweepin
       logger.warn("sweep-failed", { zone, code: classify(error).code })
     }
   }
+  await sweepRecordKeys({ pipeline, store, logger })
+}
+
+/** Removes the keys of records that no topic keeps any more. */
+async function sweepRecordKeys({ pipeline, store, logger }: Omit<Sweeping, "objects">): Promise<void> {
+  if (pipeline.encrypt === undefined) return
+  for (const { name, zone, retention, compact } of pipeline.topics.values())
+    try {
+      if (zone === "phi" && retention !== undefined && !compact)
+        await store.recordKeys?.sweep(name, retention + marginMs)
+    } catch (error) {
+      logger.warn("sweep-failed", { zone, code: classify(error).code })
+    }
 }
 
 /** Removes at once what nothing refers to any more and somebody read: for who erases a person, whose older objects are

@@ -20,6 +20,7 @@ import type {
 } from "./model.ts"
 import { borderFaults } from "./border.ts"
 import { unstatedClocks } from "./clocks.ts"
+import { encryptSettings } from "./encrypt.ts"
 import { listenSettings } from "./listen.ts"
 import { decodeOptions } from "./options.ts"
 import type { PluginSet } from "./plugins.ts"
@@ -38,6 +39,7 @@ const topLevel = [
   "log",
   "store",
   "objects",
+  "encrypt",
   "secrets",
   "identity",
   "topics",
@@ -133,6 +135,7 @@ class Compiler {
     borderFaults(this.#source, stages, (topic) => this.#zone(topic))
     const identity = this.#identity(root)
     const listen = root === undefined ? undefined : listenSettings(this.#source, root, this.#needed)
+    const encrypt = root === undefined ? undefined : encryptSettings(this.#source, root, stages, this.#needed)
     const canaries = root === undefined ? undefined : canarySettings(this.#source, root)
     for (const [name, path] of this.#needed)
       if (!this.#secrets.has(name)) this.#source.fault(path, unknownName("secret", name, this.#secrets.keys()))
@@ -146,6 +149,7 @@ class Compiler {
       store: this.#driver(root, "store", { driver: "embedded", dir: ".weir/store" }),
       objects: this.#driver(root, "objects", { driver: "folder", dir: ".weir/objects" }),
       sweepAfter: sweepAfter(this.#source, root),
+      ...(encrypt === undefined ? {} : { encrypt }),
       secrets: this.#secrets,
       neededSecrets: [...this.#needed.keys()],
       identity,

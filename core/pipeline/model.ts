@@ -96,6 +96,13 @@ export interface SelfCheckPolicy {
   readonly onRepeat: "alarm" | "stop"
 }
 
+/** What is sealed in `phi`, and which key opens it. */
+export interface EncryptSettings {
+  /** Name of the secret that opens the vault. */
+  readonly vault: string
+  readonly what: readonly ("objects" | "values")[]
+}
+
 /** A pipeline file that was found right: a graph that can run. */
 export interface CompiledPipeline {
   readonly name: string
@@ -108,6 +115,8 @@ export interface CompiledPipeline {
   readonly objects: DriverSettings
   /** How long after its last reference an object is removed, ms; undefined: never. */
   readonly sweepAfter: number | undefined
+  /** Undefined: what lies in `phi` lies there as it is. */
+  readonly encrypt?: EncryptSettings
   readonly secrets: ReadonlyMap<string, SecretSource>
   /** Secrets that plugins use. */
   readonly neededSecrets: readonly string[]

@@ -15,6 +15,8 @@ export interface Message {
   readonly value: Uint8Array | null
   readonly timestamp: number
   readonly headers?: Readonly<Record<string, string>>
+  /** What the value is sealed for, where the pipeline encrypts (core/sealing); no driver writes it. */
+  readonly about?: string
 }
 
 /** A message as read; `offset` counts within its partition, with gaps (commit markers, compaction). */

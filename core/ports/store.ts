@@ -1,4 +1,6 @@
 import type { Timer } from "../plugin.ts"
+import type { KeyRewrap, ObjectKeyTables } from "./object-keys.ts"
+import type { RecordKeyRewrap, RecordKeyTables } from "./record-keys.ts"
 import type { ReviewTables } from "./reviews.ts"
 import type { VaultTables } from "./vault.ts"
 
@@ -56,6 +58,10 @@ export interface StepChange {
   readonly positions: readonly InputPosition[]
   /** Counted with the step, as `Store.objects.count` does. */
   readonly references?: readonly ReferenceChange[]
+  /** Of objects that `references` names too, as `Store.objectKeys.rewrap` does. */
+  readonly keys?: readonly KeyRewrap[]
+  /** Of records that the step read, as `Store.recordKeys.rewrap` does. */
+  readonly recordKeys?: readonly RecordKeyRewrap[]
   readonly facts?: Readonly<Record<string, unknown>>
   /** The step's outbox row; its number must be the counter + 1. */
   readonly outbox?: Uint8Array
@@ -154,6 +160,10 @@ export interface Store {
   /** Leaves nothing of deleted rows in the Store's own files. Absent where its server is not its own: there that is the operator's
    * (VACUUM FULL, and the retention of write-ahead logs and backups). */
   scrub?(): Promise<void>
+  /** Keys of sealed objects; on a Store without them none is sealed. */
+  readonly objectKeys?: ObjectKeyTables
+  /** Keys of sealed records; as above. */
+  readonly recordKeys?: RecordKeyTables
   /** The reverse vault; a Store without it serves projects without a vault. */
   readonly vault?: VaultTables
   /** The review queue; on a Store without it nothing is held for a person, and what is refused stays a dead letter. */

@@ -62,6 +62,8 @@ export interface VaultTables {
   project(project: string): Promise<VaultProject | undefined>
   /** The rows that stand for these persons, in their order; those that are new are made. */
   persons(project: string, rows: readonly VaultPerson[]): Promise<readonly VaultPerson[]>
+  /** The rows of persons by their hashes, in their order; undefined where there is none. */
+  known(project: string, persons: readonly Uint8Array[]): Promise<readonly (VaultPerson | undefined)[]>
   /** The codes that stand for these lookups, in their order. */
   codes(project: string, lookups: readonly Uint8Array[]): Promise<readonly (string | undefined)[]>
   /** The codes that stand for these entries, in their order; those that are new are made. Rejects with retryable `vault-person`

@@ -83,6 +83,8 @@ function countingState() {
     timer: () => {},
     cancel: () => {},
     refer: () => {},
+    own: () => {},
+    ownRecords: () => {},
     read: () => {},
     now: 0,
     completeThrough: new Map(),

@@ -249,6 +249,33 @@ const wrong: readonly (readonly [string, readonly Change[], string, string])[] =
     "another step of the same key project-key names the vault identity-key",
   ],
   [
+    "encryption without a vault",
+    [["sinks:", "encrypt: {}\nsinks:"]],
+    "{}\nsinks",
+    "encrypt: missing vault: the secret that opens the vault of a step",
+  ],
+  [
+    "encryption where no step has a vault",
+    [["sinks:", "encrypt: { vault: project-key }\nsinks:"]],
+    "project-key }\nsinks",
+    "encrypt.vault: no step has a vault: name it under with: of the privacy steps",
+  ],
+  [
+    "encryption by another vault than the steps have",
+    [
+      [/deidentify-fhir, with: \{/, "deidentify-fhir, with: { vault: project-key,"],
+      ["sinks:", "encrypt: { vault: identity-key }\nsinks:"],
+    ],
+    "identity-key }\nsinks",
+    'encrypt.vault: unknown vault "identity-key"; known: project-key',
+  ],
+  [
+    "a part of encryption that there is not",
+    [["sinks:", "encrypt: { vaults: project-key }\nsinks:"]],
+    "vaults: project-key",
+    'encrypt.vaults: unknown key "vaults"; did you mean "vault"?',
+  ],
+  [
     "a vault whose key is nowhere",
     [[/deidentify-fhir, with: \{/, "deidentify-fhir, with: { vault: vault-key,"]],
     "{ vault: vault-key",

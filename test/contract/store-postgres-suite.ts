@@ -73,6 +73,7 @@ export function postgresSuite(name: string, server: () => string): void {
         [3, "0003-vault"],
         [4, "0004-counted"],
         [5, "0005-reviews"],
+        [6, "0006-keys"],
       ])
       await again.close()
     })

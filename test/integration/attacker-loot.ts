@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { topicCodec } from "../../core/codec.ts"
 import type { CompiledPipeline } from "../../core/pipeline/model.ts"
 import { registered } from "../../core/registry.ts"
-import { withLog, withObjects, withStore } from "../../cli/ports.ts"
+import { withLog, withBucket, withStore } from "../../cli/ports.ts"
 import { readMessages } from "../../cli/topics/read.ts"
 import { Values, parseWhole, tagText } from "../../formats/dicom/index.ts"
 import type { DataSet } from "../../formats/dicom/index.ts"
@@ -89,7 +89,7 @@ async function messages(pipeline: CompiledPipeline, all: Gatherer): Promise<void
   await withLog(pipeline, app, async (log) => {
     const { topics, schemas } = await registered(log)
     for (const topic of [...pipeline.topics.values()].filter(({ zone }) => zone !== "phi"))
-      await withObjects(pipeline, topic.zone, app, async (bucket) => {
+      await withBucket(pipeline, topic.zone, app, async (bucket) => {
         const codec = topicCodec(topic.name, topic.zone, topic.type, topics.get(topic.name)!.schema, schemas, bucket)
         for await (const { partition, message } of readMessages(log, topic.name, 0n)) {
           all.counts.messages++
@@ -133,7 +133,7 @@ async function rows(pipeline: CompiledPipeline, all: Gatherer): Promise<void> {
 }
 
 async function objects(pipeline: CompiledPipeline, zone: (typeof below)[number], all: Gatherer): Promise<void> {
-  await withObjects(pipeline, zone, app, async (bucket) => {
+  await withBucket(pipeline, zone, app, async (bucket) => {
     for await (const { key, ...info } of bucket.list("")) {
       all.counts.objects++
       const [kind] = key.split("/")

@@ -1,3 +1,5 @@
 import { erasingSuite } from "./erase-suite.ts"
 
-erasingSuite("folders", () => ({ driver: "folder", dir: "data/objects" }))
+const folders = () => ({ driver: "folder", dir: "data/objects" })
+erasingSuite("folders", folders)
+erasingSuite("folders", folders, true)

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { withObjects, withStore } from "../../cli/ports.ts"
+import { withBucket, withStore } from "../../cli/ports.ts"
 import { parseWhole, textsOf } from "../../formats/dicom/index.ts"
 import type { DataElement } from "../../formats/dicom/index.ts"
 import { Attributes } from "../../formats/pixels/description.ts"
@@ -88,7 +88,7 @@ describe("instances that are held for what their pictures may show", { timeout: 
   /** Objects below `phi` by the instance that their pixels are of. */
   async function released(): Promise<ReadonlyMap<Name, Uint8Array>> {
     const found = new Map<Name, Uint8Array>()
-    await withObjects(await compiled(file), "limited", app, async (bucket) => {
+    await withBucket(await compiled(file), "limited", app, async (bucket) => {
       for await (const { key } of bucket.list("")) {
         const bytes = await bucket.bytes(key)
         const [frame] = await framesOf(bytes)

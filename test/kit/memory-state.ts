@@ -79,6 +79,8 @@ function stateOf(now: number, { own, shared, timers, complete, references }: Kep
     cancel: (key, name) => timers.delete(`${key}\u0000${name}`),
     references,
     read: () => {},
+    own: () => {},
+    ownRecords: () => {},
     refer: (zone, before, after) => {
       for (const key of new Set(before)) refer(references, `${zone}/${key}`, -1)
       for (const key of new Set(after)) refer(references, `${zone}/${key}`, 1)

@@ -80,7 +80,14 @@ export class Emitter {
 }
 
 /** Codes of originals that could not be read as objects: no decision of privacy, and another one when they can be read. */
-const ofObjects: ReadonlySet<string> = new Set(["object-missing", "object-key", "object-changed"])
+const ofObjects: ReadonlySet<string> = new Set([
+  "object-missing",
+  "object-key",
+  "object-changed",
+  "object-broken",
+  "object-erased",
+  "object-unsealed",
+])
 export const isUnread = (reason: string | undefined): boolean => reason !== undefined && ofObjects.has(reason)
 
 function errorOf({ reason, path, detail }: Refusal): WeirError {

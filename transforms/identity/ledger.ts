@@ -14,10 +14,12 @@ export const membersOf = (row: Row): readonly Member[] => [
   ...new Set(Object.values(row.facts).flatMap(({ op, member }) => (op === "upsert" ? [member] : []))),
 ]
 
-/** The keys of the objects that a row's standing facts name. */
-const objectsOf = (row: Row): readonly string[] =>
-  Object.values(row.facts).flatMap(({ op, instance }) =>
-    op === "upsert" && instance !== undefined ? [instance.object.key] : [],
+/** The objects that a row's standing facts name: their keys, and who they are about. */
+const objectsOf = (row: Row): ReadonlyMap<string, Member> =>
+  new Map(
+    Object.values(row.facts).flatMap(({ op, instance, member }) =>
+      op === "upsert" && instance !== undefined ? [[instance.object.key, member] as const] : [],
+    ),
   )
 
 /** What a step has read of shared state, all of it locked, and what it changed. Three kinds of rows: a member's node, the list of
@@ -29,7 +31,7 @@ export class Ledger {
   readonly #namespaces: Namespaces
   readonly #fresh = new Set<Member>()
   readonly #listedBefore = new Map<string, readonly Member[]>()
-  readonly #objectsBefore = new Map<string, readonly string[]>()
+  readonly #objectsBefore = new Map<string, ReadonlyMap<string, Member>>()
   readonly #changedNodes = new Set<Member>()
   readonly #changedRows = new Set<string>()
   readonly #goneNodes = new Set<Member>()
@@ -101,7 +103,7 @@ export class Ledger {
       const value = this.rows.get(row)!
       const [before, after] = [this.#listedBefore.get(row)!, membersOf(value)]
       puts.push([rowKey(row), "", value])
-      this.#state.refer("phi", this.#objectsBefore.get(row)!, objectsOf(value))
+      this.#refer(row, objectsOf(value))
       for (const member of after) {
         if (!before.includes(member)) puts.push([member, listed(row), true])
         if (this.#fresh.has(member)) this.#changedNodes.add(member)
@@ -110,12 +112,20 @@ export class Ledger {
     }
     for (const row of this.#goneRows) {
       gone.push([rowKey(row), ""])
-      this.#state.refer("phi", this.#objectsBefore.get(row)!, [])
+      this.#refer(row, new Map())
       for (const member of this.#listedBefore.get(row)!) gone.push([member, listed(row)])
     }
     for (const member of this.#goneNodes) gone.push([member, nodeSort])
     for (const member of this.#changedNodes) puts.push([member, nodeSort, this.nodes.get(member)])
     this.#state.shared.put(puts)
     if (gone.length > 0) this.#state.shared.delete(gone)
+  }
+
+  /** An object is its member's, not its person's: members stay what they are when persons are joined and parted, so that erasing one
+   * never takes what is another's. */
+  #refer(row: string, now: ReadonlyMap<string, Member>): void {
+    const before = this.#objectsBefore.get(row)!
+    this.#state.refer("phi", [...before.keys()], [...now.keys()])
+    for (const [key, member] of now) if (before.get(key) !== member) this.#state.own("phi", member, [key])
   }
 }

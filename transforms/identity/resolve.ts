@@ -32,6 +32,7 @@ export async function resolve(
   )
   const arrivals = anyErased ? await withoutErased(all, out, state, reading) : all
   if (arrivals.length === 0) return
+  for (const { fact, nobody, record } of arrivals) if (nobody !== true) state.ownRecords(fact.member, [record])
   const ledger = new Ledger(state, reading.namespaces)
   await ledger.load(
     arrivals.flatMap(({ fact, nobody, statement }) =>

@@ -3,7 +3,9 @@ import type { Store } from "../../ports/store.ts"
 import { claimTask, taskPositions } from "./claim.ts"
 import { postgresError } from "./errors.ts"
 import { migrate } from "./migrate.ts"
+import { objectKeyTables } from "./object-keys.ts"
 import { queryAs } from "./query.ts"
+import { recordKeyTables } from "./record-keys.ts"
 import { objectReferences } from "./references.ts"
 import { reviewTables } from "./reviews.ts"
 import { rowsOf } from "./stage-rows.ts"
@@ -47,6 +49,8 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
       )
     },
     objects: objectReferences(side),
+    objectKeys: objectKeyTables(side),
+    recordKeys: recordKeyTables(side),
     vault: vaultTables(side),
     reviews: reviewTables(side),
     close: () => (closing ??= Promise.all([sessions.close(), side.close()]).then(() => {})),

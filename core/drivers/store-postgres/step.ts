@@ -1,6 +1,8 @@
 import { WeirError, fatal } from "../../errors.ts"
 import type { StepChange, StepTransaction } from "../../ports/store.ts"
 import { fenced } from "./errors.ts"
+import { keyStatements } from "./object-keys.ts"
+import { recordKeyStatements } from "./record-keys.ts"
 import { referenceStatements } from "./references.ts"
 import { deleteStatements, getRows, ownState, positionsToJson, putStatements, scanRows, sharedState } from "./rows.ts"
 import type { Session, Sessions, Statement } from "./sessions.ts"
@@ -119,6 +121,8 @@ class PostgresStep implements StepTransaction {
           : [[forgetLocks, stage, textArray(change.sharedDeletes.map(([key]) => toStored(key)))] as const]),
         ...timerStatements(task, change),
         ...referenceStatements(change.references ?? []),
+        ...keyStatements(change.keys ?? []),
+        ...recordKeyStatements(change.recordKeys ?? []),
         [
           endStep,
           task,

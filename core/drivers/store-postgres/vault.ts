@@ -108,6 +108,7 @@ export function vaultTables(sessions: Sessions): VaultTables {
     },
     project: find,
     persons: (name, rows) => use((session) => standingPersons(session, name, rows)),
+    known: (name, wanted) => use((session) => knownPersons(session, name, wanted)),
     codes: (name, lookups) => use((session) => standingCodes(session, name, lookups)),
     entries: (name, rows) => use((session) => standingEntries(session, name, rows)),
     async find(name, code) {
@@ -157,6 +158,13 @@ async function standingPersons(session: Session, name: string, rows: readonly Va
   const found: VaultPerson[] = []
   for (const [at, ...row] of await session.run<[number, ...PersonRow]>(persons, name, keys)) found[at] = personFrom(row)
   if (Object.keys(found).length < rows.length) throw gone()
+  return found
+}
+
+async function knownPersons(session: Session, name: string, wanted: readonly Uint8Array[]) {
+  const found = wanted.map((): VaultPerson | undefined => undefined)
+  for (const [at, ...row] of await session.run<[number, ...PersonRow]>(persons, name, hexes(wanted)))
+    found[at] = personFrom(row)
   return found
 }
 
