@@ -1,6 +1,7 @@
 import { months, weekdays } from "./calendar.ts"
 import table from "./data/cues.json" with { type: "json" }
 import { HashFilter } from "./fold.ts"
+import { firstPlaceWords } from "./gazetteer.ts"
 
 const lists = {
   title: table.title,
@@ -27,6 +28,13 @@ const lists = {
   numberWord: "ninety hundred nonagenarian centenarian",
   domain: "com org net edu gov www http https ftp",
   postal: "po box zip zipcode postcode postal plz",
+  place: firstPlaceWords.join(" "),
+  saint: table.saint,
+  facilityLast: table.facilityLast,
+  siteLast: table.siteLast,
+  siteLabel: table.siteLabel,
+  company: table.company,
+  ward: table.ward,
 } as const
 
 /** A kind of word that something is known to stand beside. */
@@ -65,6 +73,8 @@ export const facilityEnd = setOf(table.facilityEnd)
 export const facilityPart = setOf(table.facilityPart)
 /** Words that are no name of an institution however they are written. */
 export const facilityPlain = setOf(table.facilityPlain)
+/** Words after which a place stands. */
+export const beforePlace = setOf(table.beforePlace)
 /** Kinds of streets, after their names. */
 export const streets = table.street
 /** Kinds of streets, before their names. */

@@ -74,13 +74,22 @@ export class FacilityRules {
     if (start === tail.start) return false
     const made = this.#place(text.slice(start, tail.start))
     const upper = isAllCapitals(text.slice(start, tail.start).trim())
-    this.#scan.add(
-      "place",
-      start,
-      tail.start,
-      `${upper ? made.toUpperCase() : made}${/\s$/.test(text.slice(start, tail.start)) ? " " : ""}`,
-    )
+    const gap = /\s$/.test(text.slice(start, tail.start)) ? " " : ""
+    // The word for its kind belongs to the name of an institution, and stays.
+    const end = this.#kindEnd(tail)
+    this.#scan.add("place", start, end, `${upper ? made.toUpperCase() : made}${gap}${text.slice(tail.start, end)}`)
     return true
+  }
+
+  /** The end of the words for a kind: Hospital, Medical Center. */
+  #kindEnd(tail: Word): number {
+    let { end } = tail
+    for (let next = this.#scan.wordAfter(end); next !== undefined && facilityAfter.has(next.folded);) {
+      if (!isCapital(next.text)) break
+      end = next.end
+      next = this.#scan.wordAfter(end)
+    }
+    return end
   }
 
   /** "Little Acorns daycare": a name in the middle of a sentence, and its kind in small letters. */
@@ -168,6 +177,7 @@ export class FacilityRules {
         at = skip(text, at)
       }
     }
-    if (end > from) this.#scan.add("place", from, end, this.#place(text.slice(from, end)))
+    if (end > from)
+      this.#scan.add("place", word.start, end, text.slice(word.start, from) + this.#place(text.slice(from, end)))
   }
 }

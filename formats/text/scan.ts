@@ -1,7 +1,7 @@
 import { AnnouncedRules } from "./announced-rules.ts"
 import { months, weekdays } from "./calendar.ts"
 import type { Day } from "./calendar.ts"
-import { cue, cueFilter, cuesOf } from "./cues.ts"
+import { beforePlace, cue, cueFilter, cuesOf } from "./cues.ts"
 import type { Draft, FindingKind } from "./draft.ts"
 import { bitOf, fold, foldOf, hashStep, kindOf, kinds } from "./fold.ts"
 import { FacilityRules } from "./facility-rules.ts"
@@ -12,7 +12,9 @@ import { NameRules } from "./name-rules.ts"
 import { NumberRules } from "./number-rules.ts"
 import type { OwnName, OwnNames } from "./person.ts"
 import { OtherRules } from "./other-rules.ts"
+import { PlaceNameRules } from "./place-names.ts"
 import { PlaceRules } from "./place-rules.ts"
+import { SiteRules } from "./site-rules.ts"
 import { SignatureRules } from "./signature-rules.ts"
 import type { DateOrder } from "./date-text.ts"
 import type { Maker } from "./surrogates.ts"
@@ -38,6 +40,8 @@ const leastFuzzy = 4
 /** Letters of a name that is found one edit away also without a capital. */
 const leastSmallFuzzy = 7
 const firstUnspaced = 0x0e00
+const siteCues = cue.saint | cue.facilityLast | cue.siteLast | cue.siteLabel | cue.company | cue.ward
+const isUpper = (code: number): boolean => (code >= 65 && code <= 90) || (code > 0xbf && code < 0xdf)
 
 /** One pass over a text; words that are none of ours cost a hash and a look into a bit table. */
 export class Scan {
@@ -51,6 +55,8 @@ export class Scan {
   readonly #places: PlaceRules
   readonly #facilities: FacilityRules
   readonly #towns: TownRules
+  readonly #placeNames: PlaceNameRules
+  readonly #sites: SiteRules
   readonly #signatures: SignatureRules
   #at = 0
 
@@ -64,6 +70,8 @@ export class Scan {
     this.#places = new PlaceRules(this)
     this.#facilities = new FacilityRules(this)
     this.#towns = new TownRules(this)
+    this.#placeNames = new PlaceNameRules(this)
+    this.#sites = new SiteRules(this)
     this.#signatures = new SignatureRules(text, this.#names)
   }
 
@@ -130,9 +138,20 @@ export class Scan {
     if (code === 0x2e && letters > 4 && text.startsWith("str.", at - 3) && this.#germanStreet(start, at + 1)) return
     if (code === 0x20 && letters > 4 && this.#germanStreet(start, at)) return
     const isRare = letters === 1 || cueFilter.may(hash) || known.names.filter.may(hash) || listedFilter.may(hash)
-    if (!isRare && (letters < leastFuzzy || !mayBeFuzzy(known.names.fuzzy, mask, letters))) return
+    const isPlace = letters > 3 && isUpper(first) && this.#isAfterPlaceWord(start)
+    if (!isRare && !isPlace && (letters < leastFuzzy || !mayBeFuzzy(known.names.fuzzy, mask, letters))) return
     const source = text.slice(start, at)
+    if (isPlace) this.#placeNames.unlisted({ start, end: at, text: source, folded: fold(source) })
     this.#told({ start, end: at, text: source, folded: fold(source) }, letters)
+  }
+
+  /** Whether a word for being somewhere stands before. */
+  #isAfterPlaceWord(start: number): boolean {
+    const { text } = this
+    if (text.charCodeAt(start - 1) !== 0x20) return false
+    let from = start - 1
+    while (from > 0 && start - from < 12 && kindOf[text.charCodeAt(from - 1)] === kinds.letter) from--
+    return beforePlace.has(text.slice(from, start - 1).toLowerCase())
   }
 
   /** Whether a code of letters and digits begins here; the scan has passed it then. */
@@ -202,11 +221,16 @@ export class Scan {
       const end = this.#places.streetFirst(word)
       if (end > 0) return end
     }
+    if ((cues & cue.place) !== 0) {
+      const end = this.#placeNames.listed(word)
+      if (end > 0) return end
+    }
     if ((cues & cue.postal) !== 0) {
       const end = this.#places.word(word)
       if (end > 0) return end
     }
     if ((cues & (cue.facility | cue.facilityFirst)) !== 0) this.#facilities.facility(word, cues)
+    if ((cues & siteCues) !== 0) this.#sites.cue(word, cues)
     if ((cues & cue.streetLast) !== 0) this.#places.streetLast(word)
     if ((cues & cue.dwells) !== 0) this.#towns.after(word)
     this.#announced.cue(word, cues)
