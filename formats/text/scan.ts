@@ -14,6 +14,7 @@ import type { OwnName, OwnNames } from "./person.ts"
 import { OtherRules } from "./other-rules.ts"
 import { PlaceNameRules } from "./place-names.ts"
 import { PlaceRules } from "./place-rules.ts"
+import { SegmentRules } from "./segment-rules.ts"
 import { SiteRules } from "./site-rules.ts"
 import { SignatureRules } from "./signature-rules.ts"
 import type { DateOrder } from "./date-text.ts"
@@ -57,6 +58,7 @@ export class Scan {
   readonly #towns: TownRules
   readonly #placeNames: PlaceNameRules
   readonly #sites: SiteRules
+  readonly #segments: SegmentRules
   readonly #signatures: SignatureRules
   #at = 0
 
@@ -72,6 +74,7 @@ export class Scan {
     this.#towns = new TownRules(this)
     this.#placeNames = new PlaceNameRules(this)
     this.#sites = new SiteRules(this)
+    this.#segments = new SegmentRules(this, this.#names)
     this.#signatures = new SignatureRules(text, this.#names)
   }
 
@@ -90,6 +93,7 @@ export class Scan {
       if (kind === kinds.letter) this.#word(code)
       else if (kind === kinds.digit) this.#number()
       else if (code === 0x40) this.#at = Math.max(this.#numbers.mail(this.#at), this.#at + 1)
+      else if (code === 0x5e) this.#at = Math.max(this.#segments.caret(this.#at), this.#at + 1)
       else {
         this.#at++
         if (code === 0x0a || code === 0x0d) this.#signatures.line(this.#at)
@@ -156,7 +160,8 @@ export class Scan {
 
   /** Whether a code of letters and digits begins here; the scan has passed it then. */
   #code(start: number, wordEnd: number, isDigitNext: boolean): boolean {
-    const end = this.#numbers.code(start, wordEnd)
+    const isQuarter = wordEnd - start === 1 && this.text[start] === "Q"
+    const end = (isQuarter ? this.#numbers.quarter(start) : 0) || this.#numbers.code(start, wordEnd)
     if (end > 0) this.#at = end
     else if (isDigitNext) this.#names.misread(start)
     return end > 0
