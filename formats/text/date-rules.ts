@@ -40,8 +40,15 @@ const beforeMonth = list(
 const beforeScore = list(
   "activity chronicity image images im img series se slice slices page item score index grade lead leads fibrosis acuity vision pain mood energy strength power ratio gcs apgar nodes cores hpf",
 )
-const ordinalDay = /[ ](?:the )?\d{1,2}(?:st|nd|rd|th)(?=[ ]?(?:[.,;)\n\r]|$)|[ ](?:after|at|half|and|with|for|am|pm|when|she|he)(?!\p{L}))/uy
-const dayAlone = /(?:on|since|until|till|from|by|before|after) the $|(?:appt|appointment|due|review|clinic|back|seen) $/i
+const ordinalDay =
+  /[ ](?:the )?\d{1,2}(?:st|nd|rd|th)(?=[ ]?(?:[.,;)\n\r]|$)|[ ](?:after|at|half|and|with|for|am|pm|when|she|he)(?!\p{L}))/uy
+const dayAlone =
+  /(?:on|since|until|till|from|by|before|after) the $|(?:appt|appointment|due|review|clinic|back|seen) $/i
+const dottedBirth = /\bd\. ?o\. ?b\.?[:,]? ?$/i
+const germanRange = /^ ?[-–] ?\d{1,2}\.\d{1,2}\./
+/** The days after the first of a list: April 3, 10 and 17, 2019. */
+const moreDays =
+  /((?:, \d{1,2})*),? (?:and|&) (\d{1,2})(?:st|nd|rd|th)?(?:, ((?:19|20)\d\d))?(?![\d/:.]\d|[\d%]| ?(?:mg|ml|cm|mm|g|weeks?|days?|months?|years?|hours?)\b)/y
 const afterDose = /^ ?(?:g|mg|mcg|ml|mmol|units?|tabs?|cm|mm|%|x)(?!\p{L})/iu
 const notDate =
   /\s?(?:strength|murmur|pulses?|reflex|systolic|diastolic|motor|tablets?|tabs?|pain|of\b|in\b|inch|mm|cm|mg|ml|x\b|power|scale|grade|muscle|teaspoon|cup|pack|ppd|hpf|positive|negative|nodes?|cores?|lymph|vision|bilaterally|intensity|size|full|throughout)/iy
@@ -79,8 +86,12 @@ export class DateRules {
         const inQuarter = this.quarter(start)
         if (inQuarter > 0) return inQuarter
       }
-      const ofGermans = next === "." && this.#isAfter(start, beforeDate) ? germanYearless(text, start) : undefined
-      if (ofGermans !== undefined) return this.#found(ofGermans)
+      const ofGermans = next === "." ? germanYearless(text, start) : undefined
+      if (
+        ofGermans !== undefined &&
+        (this.#isAfter(start, beforeDate) || germanRange.test(text.slice(ofGermans.end, ofGermans.end + 12)))
+      )
+        return this.#found(ofGermans)
       if (next === "/" && text[start - 1] !== "/") {
         const short = yearlessDate(text, start, order)
         if (short !== undefined && this.#isDate(short)) return this.#found(short)
@@ -93,7 +104,10 @@ export class DateRules {
 
   /** Whether what stands before says that a date follows. */
   #isExpected(start: number): boolean {
-    return this.#birth === start || this.#weekday?.end === skipBack(this.#text, start) || this.#isAfter(start, beforeDate)
+    if (dottedBirth.test(this.#text.slice(Math.max(0, start - 9), start))) return true
+    return (
+      this.#birth === start || this.#weekday?.end === skipBack(this.#text, start) || this.#isAfter(start, beforeDate)
+    )
   }
 
   /** "since the 4th.": a day of a month that nothing names. */
@@ -117,7 +131,12 @@ export class DateRules {
     const { dates, shiftDays } = this.#scan.known.maker.given
     const { year, month } = movedBack({ year: found.year, month: found.quarter * 3 - 1, day: 15 }, shiftDays)
     const made =
-      dates === "year" ? String(found.year) : this.#text.slice(start, found.end).replace(/\d{4}/, String(year)).replace(/Q\d/, `Q${Math.ceil(month / 3)}`)
+      dates === "year"
+        ? String(found.year)
+        : this.#text
+            .slice(start, found.end)
+            .replace(/\d{4}/, String(year))
+            .replace(/Q\d/, `Q${Math.ceil(month / 3)}`)
     this.#scan.add("date", start, found.end, made)
     return found.end
   }
@@ -127,7 +146,8 @@ export class DateRules {
     const text = this.#text
     notDate.lastIndex = end
     if (notDate.test(text)) return false
-    if (this.#isAfter(start, beforeScore) || /[,;] im(?:age)? $/i.test(text.slice(Math.max(0, start - 8), start))) return false
+    if (this.#isAfter(start, beforeScore) || /[,;] im(?:age)? $/i.test(text.slice(Math.max(0, start - 8), start)))
+      return false
     if (/^ ?leads?\b/.test(text.slice(end, end + 6))) return false
     if (/^\s?(?:[-–]|to|at|through)\s?\d{1,2}[/:]\d/.test(text.slice(end, end + 14))) return true
     if (/\d{1,2}\/\d{1,2}\s?(?:[-–]|to|through)\s?$/.test(text.slice(Math.max(0, start - 14), start))) return true
@@ -135,6 +155,8 @@ export class DateRules {
       return true
     // A value and its day: INR 2.4 (3/4).
     if (/\d\.\d+ \($/.test(text.slice(Math.max(0, start - 8), start)) && text[end] === ")") return true
+    const last = this.#scan.drafts.at(-1)
+    if (last?.kind === "name" && last.end === skipBack(text, start) && start - last.end === 1) return true
     if (/^\d{1,2}\/(?:7|52)$/.test(text.slice(start, end)) && day! > 12) return false
     return this.#isAfter(start, beforeDate) || (day! > 12 && day! !== 20 && month < day!)
   }
@@ -158,10 +180,43 @@ export class DateRules {
     if (word.folded === "mayo" && isCapital(word.text) && date?.year === undefined) return 0
     // Mag 4 g is a dose.
     if (date !== undefined && date.year === undefined && afterDose.test(text.slice(date.end, date.end + 8))) return 0
-    if (date !== undefined && (isCapital(word.text) || date.year !== undefined || !short)) return this.#found(date)
+    if (date !== undefined && (isCapital(word.text) || date.year !== undefined || !short))
+      return (date.year === undefined && date.day !== undefined && this.#list(date)) || this.#found(date)
     if (!isCapital(word.text) || isAllCapitals(word.text) || !this.#isAfter(word.start, beforeMonth)) return 0
     const alone = monthAlone(text, word.start, word.end)
     return alone === undefined ? 0 : this.#found(alone)
+  }
+
+  /** "April 3, 10 and 17, 2019"; 0 where no list follows. */
+  #list(date: DateText): number {
+    const text = this.#text
+    moreDays.lastIndex = date.end
+    const found = moreDays.exec(text)
+    if (found === null || Number(found[2]) > 31) return 0
+    const year = found[3] === undefined ? {} : { year: Number(found[3]) }
+    this.#found({ ...date, ...year })
+    const end = moreDays.lastIndex - (found[3]?.length ?? 0)
+    for (const each of text.slice(date.end, end).matchAll(/\d{1,2}/g)) {
+      const start = date.end + each.index
+      const at = start + each[0].length
+      this.#found({
+        ...date,
+        ...year,
+        start,
+        end: at,
+        day: Number(each[0]),
+        pieces: [{ part: "day", from: start, to: at }],
+      })
+    }
+    if (found[3] !== undefined) this.#year(end, moreDays.lastIndex, { ...date, year: Number(found[3]) })
+    return moreDays.lastIndex
+  }
+
+  /** The year of the last of a list of dates. */
+  #year(start: number, end: number, date: DateText): void {
+    const { year, month } = date
+    const pieces = [{ part: "year", from: start, to: end }] as const
+    this.#found({ year, month, day: date.day, shortYear: false, start, end, pieces })
   }
 
   /** A word for a day of the week: it moves with the date that follows. */
@@ -225,7 +280,7 @@ export class DateRules {
   }
 
   #isBirth({ start, year, month, day }: DateText): boolean {
-    if (this.#birth === start) return true
+    if (this.#birth === start || dottedBirth.test(this.#text.slice(Math.max(0, start - 9), start))) return true
     if (year === undefined || day === undefined) return false
     return this.#scan.known.birthDays.some(
       (birth) => birth.month === month && birth.day === day && birth.year % 100 === year % 100,

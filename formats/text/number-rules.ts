@@ -16,11 +16,14 @@ const openLabels: ReadonlySet<string> = new Set(
   ),
 )
 const openValue =
-  /^ (?!(?:19|20)\d\d(?!\d))(?=[A-Z\d/-]*\d{3}|[A-Z\d]*\d[A-Z\d]*[A-Z][A-Z\d]*\d)[A-Z\d][A-Z\d-]{3,}(?:\/\d{2,})*(?![\p{L}\d%]|\.\d| ?(?:mg|ml|mcg|units?|cc|mm|cm|g|kg|days?|weeks?|hours?|h)(?!\p{L}))/u
+  /^ (?!(?:19|20)\d\d(?![\d-]))(?=[A-Z\d/-]*\d{3}|[A-Z\d]*\d[A-Z\d]*[A-Z][A-Z\d]*\d)[A-Z\d][A-Z\d-]{3,}(?:\/\d{2,})*(?![\p{L}\d%]|\.\d| ?(?:mg|ml|mcg|units?|cc|mm|cm|g|kg|days?|weeks?|hours?|h)(?!\p{L}))/u
 /** A word in capitals between a label and its value: donor UNOS AFD3281. */
 const between = /^ [A-Z]{2,5}(?= (?=[A-Z]*\d)[A-Z\d-]{4,}(?![\p{L}\d.]))/u
 const vehicle: ReadonlySet<string> = new Set(["plate", "vehicle", "car", "reg", "registration", "tag"])
-const labelBefore = /(?:S\/N|№|[nN][°º]|\bN[or]\.?|\b(?:gate|door|key|safe|access|entry|lock|alarm)(?: safe| box)? \(?(?:code|pin))[ :#]*$/i
+const labelBefore =
+  /(?:S\/N|№|[nN][°º]|\bN[or]\.?|\b(?:gate|door|key|safe|access|entry|lock|alarm)(?: safe| box)? \(?(?:code|pin))[ :#]*$/i
+/** Before a number that stands for a concept or a publication. */
+const publishedCode = /(?:SNOMED(?:[ -]?CT)?|LOINC|RxNorm|HCPCS|CPT|OMIM|PMID|DOI)(?: code)?[ :#]*$/i
 const handle = /@[A-Za-z_][\w.]{2,}/y
 const townBefore = /(\p{Lu}[\p{L}'’-]+(?: \p{Lu}[\p{L}'’-]+){0,2}),? (?:[A-Z]{2,3} )?$/u
 const australian = /(\p{Lu}[\p{L}'’-]+(?: \p{Lu}[\p{L}'’-]+){0,2}),? (?:QLD|NSW|VIC|TAS|ACT|NT|WA|SA),? $/u
@@ -54,9 +57,14 @@ export class NumberRules {
     const before = text[start - 1]
     if (before === "." && kindOf[text.charCodeAt(start - 2)] === kinds.digit) return end
     const length = end - start
-    if (before === "#") {
+    if (before === "#" || (before === " " && text[start - 2] === "#")) {
       const value = numberEnd.labelled(text, start)
       if (length > 3 || value - start > 4) return this.#shape("id", start, Math.max(end, value))
+    }
+    // 7/22 Banksia Crescent is no day.
+    if (text[end] === "/" && /^\/\d{1,5}[A-Za-z]? \p{Lu}\p{Ll}/u.test(text.slice(end, end + 9))) {
+      const street = this.#scan.street(start, end)
+      if (street > 0) return street
     }
     const written = text[end] === "-" || text[end] === "+" || text[end] === "." ? this.#written(start) : 0
     if (written > 0) return this.#shape("id", start, written)
@@ -86,7 +94,11 @@ export class NumberRules {
     const isLabelled = value - start > 3 && labelBefore.test(text.slice(Math.max(0, start - 16), start))
     if (isLabelled && (text[start] === "0" || value > end || !/\bNo?\.?\s$/i.test(text.slice(start - 4, start))))
       return this.#shape("id", start, value)
-    const isCounted = end - start >= 5 && text[start] === "0" && !/[.,:/-]/.test(text[end] ?? "") && !/[.,:/-]/.test(text[start - 1] ?? "")
+    const isCounted =
+      end - start >= 5 &&
+      text[start] === "0" &&
+      !/[.,:/-]/.test(text[end] ?? "") &&
+      !/[.,:/-]/.test(text[start - 1] ?? "")
     return isCounted ? this.#shape("id", start, end) : 0
   }
 
@@ -134,6 +146,7 @@ export class NumberRules {
     }
     const ipv6 = next === ":" ? numberEnd.ipv6(text, start) : 0
     if (ipv6 > 0) return this.#shape("ip", start, ipv6)
+    if (publishedCode.test(text.slice(Math.max(0, start - 14), start))) return 0
     const long = numberEnd.written(text, start) || numberEnd.digits(text, start)
     return long > 0 ? this.#shape("id", start, long) : 0
   }
@@ -146,7 +159,16 @@ export class NumberRules {
 
   /** A five-figure number after the letters of a state. */
   #postal(start: number, end: number, length: number): number {
-    if (length === 4 && this.#town(australian, start)) return this.#postcode(start, end)
+    if (length === 4 && this.#town(australian, start)) {
+      this.#scan.addresses.beforeCode(
+        start - (/ ?[A-Z]{2,3},? $/.exec(this.#text.slice(start - 6, start))?.[0].length ?? 0),
+      )
+      return this.#postcode(start, end)
+    }
+    const european = length === 4 || length === 5 ? this.#scan.addresses.codeFirst(start, end) : 0
+    if (european > 0) return european
+    const bare = length <= 5 ? this.#scan.addresses.bare(start) : 0
+    if (bare > 0) return bare
     return length === 5 ? this.#scan.postal(start, end) : length <= 6 ? this.#scan.street(start, end) : 0
   }
 
@@ -196,10 +218,12 @@ export class NumberRules {
   #isTold(start: number, end: number): boolean {
     const text = this.#text
     return (
-      /(?:\b(?:s?he|patient|pt|who) (?:is|was)|\b(?:just |recently )?(?:turned|turning|turns)|\b(?:lived|living) (?:to|until|till)(?: be)?|\b(?:died|alive|deceased|away|death|well|living) at) $/i.test(
+      (/(?:\b(?:s?he|patient|pt|who) (?:is|was)|\b(?:just |recently )?(?:turned|turning|turns)|\b(?:lived|living) (?:to|until|till)(?: be)?|\b(?:died|alive|deceased|away|death|well|living) at) $/i.test(
         text.slice(Math.max(0, start - 20), start),
-      ) && /^(?:[.,;)](?!\d)|\s*$|\s(?:and|with|from|in|this|last|on|of)\b)/.test(text.slice(end, end + 8))
-    ) || this.#isAfterName(start, end)
+      ) &&
+        /^(?:[.,;)](?!\d)|\s*$|\s(?:and|with|from|in|this|last|on|of)\b)/.test(text.slice(end, end + 8))) ||
+      this.#isAfterName(start, end)
+    )
   }
 
   /** "Ernest Thistlewood, 93, retired": between commas after a name. */
@@ -234,6 +258,8 @@ export class NumberRules {
     if (kindOf[text.charCodeAt(start - 1)] === kinds.digit) return 0
     const own = this.#scan.known.ids.endAt(text, start)
     if (own > 0) return this.#id(start, own)
+    const extension = wordEnd - start === 1 && text[start - 1] !== "." ? numberEnd.extension(text, start) : 0
+    if (extension > 0) return this.#shape("phone", start + 1, extension)
     if (text[start - 1] === "#") {
       const value = numberEnd.labelled(text, start)
       if (value - start > 3) return this.#shape("id", start, value)
@@ -241,6 +267,7 @@ export class NumberRules {
     const postcode = numberEnd.postcode(text, start)
     if (postcode > 0) {
       this.#town(townBefore, start)
+      this.#scan.addresses.beforeCode(start)
       return this.#postcode(start, postcode)
     }
     const published = numberEnd.published(text, start)
@@ -269,7 +296,8 @@ export class NumberRules {
     }
     const isOpen = openLabels.has(word.folded) || sure
     const more = isOpen ? (between.exec(this.#text.slice(word.end, word.end + 24))?.[0].length ?? 0) : 0
-    const isNumbered = openLabels.has(word.folded) && openValue.test(this.#text.slice(word.end + more, word.end + more + 28))
+    const isNumbered =
+      openLabels.has(word.folded) && openValue.test(this.#text.slice(word.end + more, word.end + more + 28))
     if (more > 0 && isNumbered) return this.#value({ ...word, end: word.end + more }, false)
     if (/^user(?:name)?$|^login$/.test(word.folded)) return this.#userName(word)
     return this.#value(word, !sure && !isLabel && !isNumbered)
@@ -278,21 +306,33 @@ export class NumberRules {
   /** "Plate DKT 4471", "Vehicle reg BD51 SMR". */
   #plate(word: Word): number {
     const text = this.#text
-    const from = word.end + (/^(?:[ ](?:registration|reg|plate|tag|no|number|[A-Z]{2} plate)\.?)*[ ]?[:#]?[ ]?/.exec(text.slice(word.end, word.end + 30))?.[0].length ?? 0)
+    const from =
+      word.end +
+      (/^(?:[ ](?:registration|reg|plate|tag|no|number|[A-Z]{2} plate)\.?)*[ ]?[:#]?[ ]?/.exec(
+        text.slice(word.end, word.end + 30),
+      )?.[0].length ?? 0)
     const end = from === word.end ? 0 : numberEnd.plate(text, from)
     return end > 0 ? this.#shape("id", from, end) : 0
   }
 
   /** "user kpatel2": a name to log in with. */
   #userName(word: Word): number {
-    const found = /^(?:name|[ ]?id)?[ ]?[:=]?[ ]((?=[\w.]*[\d_])[A-Za-z][\w.]{3,})/.exec(this.#text.slice(word.end, word.end + 40))
-    return found === null ? 0 : this.#shape("id", word.end + found[0].length - found[1]!.length, word.end + found[0].length)
+    const found = /^(?:name|[ ]?id)?[ ]?[:=]?[ ]((?=[\w.]*[\d_])[A-Za-z][\w.]{3,})/.exec(
+      this.#text.slice(word.end, word.end + 40),
+    )
+    return found === null
+      ? 0
+      : this.#shape("id", word.end + found[0].length - found[1]!.length, word.end + found[0].length)
   }
 
   #value(word: Word, strict: boolean): number {
     const text = this.#text
     const from = (strict ? numberEnd.strict : numberEnd.between)(text, word.end) || (strict ? 0 : skip(text, word.end))
     if (from === 0) return 0
+    const device = text[from - 1] === "(" ? numberEnd.udi(text, from - 1) : 0
+    if (device > 0) return this.#id(from - 1, device)
+    const eircode = word.folded === "eircode" ? numberEnd.eircode(text, from) : 0
+    if (eircode > 0) return this.#shape("address", from, eircode)
     const grouped = strict ? 0 : numberEnd.grouped(text, from)
     const end = this.#scan.known.ids.endAt(text, from) || Math.max(grouped, numberEnd.labelled(text, from))
     if (end === 0 || (strict && end - from < 3)) return 0
@@ -312,7 +352,8 @@ export class NumberRules {
     const begins = text[from - 1] === "(" || text[from - 1] === "+" ? from - 1 : from
     const end = numberEnd.labelledPhone(text, begins)
     const digits = text.slice(begins, end).replace(/\D/g, "").length
-    if (digits < (sure ? 4 : 7) || digits > 16) return 0
+    const isShort = /^(?:bleep|pager|beeper|ext|extension|durchwahl)$/.test(word.folded)
+    if (digits < (isShort ? 3 : sure ? 4 : 7) || digits > 16) return 0
     if (numericDate(text, from, this.#scan.known.order) !== undefined) return 0
     return this.#shape("phone", begins, end)
   }

@@ -1,6 +1,6 @@
 /** Numbers that identify, by their form. All patterns are sticky: they are tried where a number or a word begins. */
 const phone =
-  /(?:\+?\d{1,3}[-. ]?)?\(\d{2,4}\)[-. ]?\d{3,4}[-. ]\d{3,4}(?!\d)(?:\s?(?:x|ext\.?|extension)\s?\d{1,6})?|(?:\+?1[-. ])?\d{3}([-.])\d{3}\1\d{4}(?![\d]|\.\d)(?:\s?(?:x|ext\.?|extension)\s?\d{1,6})?|\(\d{3}\)\d{7}(?!\d)|\(\d{2}\) ?\d{4,5}-\d{4}(?!\d)|\d{3} \d{3}[- ]\d{4}(?!\d)|1[38]00[ -]\d{3}[ -]\d{3}(?!\d)|\d{3}-\d{4}(?![\d-]|\s?(?:m[lgm]|cm|cc|k?cal|ml|hu|units?|bpm|ms)\b)/iy
+  /(?:\+?\d{1,3}[-. ]?)?\(\d{2,4}\)[-. ]?\d{3,4}[-. ]\d{3,4}(?!\d)(?:\s?(?:x|ext\.?|extension|poste)\s?\d{1,6})?|(?:\+?1[-. ])?\d{3}([-.])\d{3}\1\d{4}(?![\d]|\.\d)(?:\s?(?:x|ext\.?|extension|poste)\s?\d{1,6})?|\(\d{3}\)\d{7}(?!\d)|\(\d{2}\) ?\d{4,5}-\d{4}(?!\d)|\d{3} \d{3}[- ]\d{4}(?!\d)|1[38]00[ -]\d{3}[ -]\d{3}(?!\d)|\d{3}-\d{4}(?![\d-]|\s?(?:m[lgm]|cm|cc|k?cal|ml|hu|units?|bpm|ms)\b)/iy
 const international = /\+\d{1,3}(?:[-. /]?\(?\d{1,5}\)?){2,6}(?!\d)/y
 /** With the prefix of a long-distance call: 0151-7788, 020 7946 0123, 01 42 34 56 78. */
 const national =
@@ -16,7 +16,7 @@ const iban = /[A-Z]{2}\d{2}(?: [A-Z\d]{4}){3,7}(?: [A-Z\d]{1,4})?(?![\p{L}\d])/u
 const vin = /(?=[A-HJ-NPR-Z\d]{0,16}\d{3})(?=\d{0,4}[A-HJ-NPR-Z])[A-HJ-NPR-Z\d]{17}(?![\p{L}\d])/uy
 const uid = /[0-2](?:\.(?:0|[1-9]\d*)){4,}(?!\d)/y
 /** What follows a sure label in groups, to the end of its sentence or line: C 22 883 190, 7KLM 449, 0044 8812 9. */
-const grouped = /(?=[A-Z\d ]{0,9}\d)[A-Z\d]{1,12}(?: (?=[A-Z\d]*\d|[A-Z]{2,3}(?! ?[a-z]))[A-Z\d]{1,8}){1,5}(?=[ ]?(?:[.,;)\n\r]|$)(?!\.\d))/y
+const grouped = /(?=[A-Z\d ]{0,9}\d)[A-Z\d]{1,12}(?: (?=[A-Z\d]*\d)[A-Z\d]{1,8}){1,5}(?=[ ]?(?:[.,;)\n\r]|$)(?!\.\d))/y
 /** Specimens and studies by their form: S19-1234, 19-SP-04418, KB19:2207, EM-0931, EEG19/441. */
 const specimen =
   /(?:[A-Z]{1,4}\d{2}-\d{4,8}|[A-Z]{2,4}\d{2}[:/]\d{3,6}|[A-Z]{2,4}-0\d{2,6}(?:-\d{1,4})*|[A-Z]{2,3}-\d{2}-\d{3,7}|[A-Z]{2,4}\/\d{3,4}\/\d{2})(?![\p{L}\d/]|\.\d)/uy
@@ -27,12 +27,15 @@ const personal =
 const ramq = /[A-Z]{4} \d{4} \d{4}(?!\d)/y
 const plate =
   /(?=[A-Z\d]{0,4}[ -]?[A-Z]{0,3}\d)(?=\d*[ -]?\d*[A-Z])(?:[A-Z]{2,3}[ ](?=[A-Z\d]{3}))?[A-Z\d]{2,4}[ -]?[A-Z\d]{2,4}(?![\p{L}\d.])/uy
+const udi = /\(01\)\d{14}(?:\(\d\d\)[A-Z\d]+)*/y
+/** An extension right behind its letter: x4471, p9-4417. */
+const extension = /[xXpP](?:\d-\d{4}|(?!\d+00(?!\d))\d{4,5})(?![\p{L}\d]|[.,]\d)/uy
+const eircode = /[A-Z]\d[\dW] ?(?=[A-Z\d]*[A-Z])(?=[A-Z\d]*\d)[A-Z\d]{4}(?![\p{L}\d])/uy
 /** References that name a study, a sequence or a concept and no patient. */
-const published =
-  /(?:NCT\d{8}|N[MPRCG]_\d+(?:\.\d+)?|ENS[TGP]\d+(?:\.\d+)?|rs\d{4,}|GS[EM]\d+|ISRCTN\d+|PMC\d+)(?!\d)/y
+const published = /(?:NCT\d{8}|N[MPRCG]_\d+(?:\.\d+)?|ENS[TGP]\d+(?:\.\d+)?|rs\d{4,}|GS[EM]\d+|ISRCTN\d+|PMC\d+)(?!\d)/y
 const labelled =
   /(?=[A-Za-z0-9./_-]*\d)[A-Za-z0-9](?:[A-Za-z0-9]|[-./_](?=[A-Za-z0-9]))*(?:(?:(?: \d{3,4}){2,}| \d{5} \d(?: \d)?)(?![\d/]|\.\d))?/y
-const labelledPhone = /[+(]?\d(?:[\d]|[-./() ]{1,3}(?=\d))*(?!\d)(?:\s?(?:x|ext\.?|extension)\s?\d{1,6})?/iy
+const labelledPhone = /[+(]?\d(?:[\d]|[-./() ]{1,3}(?=\d))*(?!\d)(?:\s?(?:x|ext\.?|extension|poste)\s?\d{1,6})?/iy
 const digits = /\d{7,}[A-Za-z]{0,2}(?![\p{L}\d])/uy
 const between = /(?:[ \t]*(?:#|no\.?|num(?:ber)?|nr\.?|id|code|is|was|n°|º)){0,2}[ \t]*[:#=]?[ \t]*[(#]?/iy
 const strict =
@@ -109,6 +112,9 @@ export const numberEnd = {
   yearSpecimen: (text: string, at: number) => endOf(yearSpecimen, text, at),
   /** A person's number, by its form. */
   personal: (text: string, at: number) => endOf(personal, text, at),
+  udi: (text: string, at: number) => endOf(udi, text, at),
+  extension: (text: string, at: number) => endOf(extension, text, at),
+  eircode: (text: string, at: number) => endOf(eircode, text, at),
   ramq: (text: string, at: number) => endOf(ramq, text, at),
   /** A vehicle's plate, after a label. */
   plate: (text: string, at: number) => endOf(plate, text, at),

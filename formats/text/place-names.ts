@@ -14,7 +14,7 @@ const kindWords = cue.facility | cue.siteLast | cue.facilityLast | cue.company
 /** Words before a place that no organ or position follows in capitals. */
 const surely: ReadonlySet<string> = new Set(["at", "near", "outside"])
 const capitals = /(?:[ -]\p{Lu}[\p{Ll}'’]+){0,2}/uy
-const region = /,[ ](\p{Lu}[\p{L}]+(?:[ ]\p{Lu}\p{Ll}+)?)/uy
+const region = /,[ ](\p{Lu}[\p{L}]+(?:[ ]\p{Lu}\p{Ll}+)?)(?![\p{L}\d])/uy
 
 /** Rules that find towns and institutions by their names and by where the names stand: no word for their kind is near. */
 export class PlaceNameRules {

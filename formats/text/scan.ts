@@ -1,3 +1,4 @@
+import { AddressRules } from "./address-rules.ts"
 import { AnnouncedRules } from "./announced-rules.ts"
 import { months, weekdays } from "./calendar.ts"
 import type { Day } from "./calendar.ts"
@@ -49,6 +50,7 @@ export class Scan {
   readonly text: string
   readonly known: Known
   readonly drafts: Draft[] = []
+  readonly addresses: AddressRules
   readonly #names: NameRules
   readonly #numbers: NumberRules
   readonly #announced: AnnouncedRules
@@ -65,6 +67,7 @@ export class Scan {
   constructor(text: string, known: Known) {
     this.text = text
     this.known = known
+    this.addresses = new AddressRules(this)
     this.#names = new NameRules(this)
     this.#announced = new AnnouncedRules(this, this.#names)
     this.#others = new OtherRules(text, this.#names)
