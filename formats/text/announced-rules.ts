@@ -3,11 +3,15 @@ import { fold } from "./fold.ts"
 import type { NameRules } from "./name-rules.ts"
 import { isUnknownPair } from "./other-rules.ts"
 import type { Scan } from "./scan.ts"
+import { isGivenName, isNoName } from "./listed.ts"
 import { isEponym, isTerm } from "./terms.ts"
+import { isThing } from "./thing.ts"
 import { isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
 import type { Word } from "./word-at.ts"
 
 const initialled = /[ \t](?:\p{Lu}\.[ ]?){1,2}(\p{Lu}\p{Ll}[\p{L}'’-]+)/uy
+const nextOfKin = /^(?: ?\(\d{1,2}(?: ?(?:m|mo|y|yo))?\))?(?:, (?:and )?| and | & |\/)/
+const notPersons = cue.month | cue.weekday | cue.facility | cue.id | cue.label | cue.phone
 const lineAfter = /[ \t]*[:,]?[ \t]*(?:\r\n|\r|\n)?[ \t]*/y
 
 /** The place after one end of a line, where lines are broken as they come. */
@@ -15,6 +19,15 @@ function acrossLine(text: string, at: number): number {
   if (text[at] !== "\n" && text[at] !== "\r") return at
   const next = skip(text, at + (text.startsWith("\r\n", at) ? 2 : 1))
   return next < text.length && text[next] !== "\n" && text[next] !== "\r" ? next : at
+}
+
+/** June and April are names where no day or year follows. */
+function isMonthName(text: string, word: Word): boolean {
+  return (
+    /^(?:june|april|may|august)$/.test(word.folded) &&
+    isCapital(word.text) &&
+    !/^\.?,? ?\d/.test(text.slice(word.end, word.end + 3))
+  )
 }
 
 /** Rules that find the names that a title, a degree, a label or a word for telling announces. */
@@ -46,11 +59,51 @@ export class AnnouncedRules {
     if ((cues & cue.joins) !== 0) this.#afterJoin(word)
     if ((cues & cue.informs) !== 0) this.#names.take(skip(text, word.end), { most: 3 })
     if ((cues & cue.closing) !== 0) this.#afterClosing(word)
-    if ((cues & cue.relative) !== 0) this.#names.take(skip(text, word.end, ",:("), { most: 3 })
+    if ((cues & cue.relative) !== 0) this.#afterRelative(word)
+    if ((cues & cue.role) !== 0 && isAllCapitals(word.text)) this.#afterRole(word)
+  }
+
+  /** "RN Kylie", "PC 4471 Trevaskis": in texts that are not in capitals throughout. */
+  #afterRole(word: Word): void {
+    const text = this.#text
+    const at = skip(text, word.end + (/^ \d{2,5}(?= )/.exec(text.slice(word.end, word.end + 7))?.[0].length ?? 0))
+    const next = wordAt(text, at)
+    if (next === undefined || at === word.end || !isCapital(next.text) || isAllCapitals(next.text)) return
+    if (isTerm(next.folded) || isThing(text, next) || (isEponym(next.folded) && !isGivenName(next.folded))) return
+    if ((cuesOf(next.folded) & notPersons) !== 0 || isNoName(next.folded)) return
+    this.#names.take(at, { most: 3 })
+  }
+
+  /** "kids Jed (4), Andrei (1)", "daughter in law Glenys", "wife June". */
+  #afterRelative(word: Word): void {
+    const text = this.#text
+    const inLaw = /^[ -]in[ -]law/i.exec(text.slice(word.end, word.end + 8))?.[0].length ?? 0
+    let at = skip(text, word.end + inLaw, ",:(")
+    const month = wordAt(text, at)
+    if (month !== undefined && isMonthName(text, month)) this.#names.other(month)
+    else if (this.#names.take(at, { most: 3 })) {
+      for (let more = 0; more < 6; more++) {
+        const last = this.#scan.drafts.at(-1)
+        const gap = last === undefined ? null : nextOfKin.exec(text.slice(last.end, last.end + 14))
+        const next = gap === null ? undefined : wordAt(text, last!.end + gap[0].length)
+        if (next === undefined || !isGivenName(next.folded) || isTerm(next.folded) || !isCapital(next.text)) break
+        at = next.start
+        if (!this.#names.take(at, { most: 2 })) break
+      }
+    }
+    // "mary (wife)", "BUI MINH (SON)".
+    if (text[word.start - 1] !== "(") return
+    const end = skipBack(text, word.start - 1)
+    const before = wordBefore(text, end)
+    if (before === undefined || end === word.start - 1) return
+    if (isCapital(before.text)) this.#names.beforeDegree(end, 1)
+    else if (isGivenName(before.folded) && !isTerm(before.folded)) this.#names.other(before)
   }
 
   #afterTitle(word: Word, cues: number): void {
     const text = this.#text
+    // "She needs an interpreter. Lyme disease is unlikely.": the dot is not of the word.
+    if (word.text.length > 5 && text[word.end] === "." && (cues & cue.weakTitle) !== 0) return
     const at = acrossLine(text, skip(text, word.end, "."))
     // MR is an examination, Sr. stands after a name as well.
     const weak = (cues & cue.weakTitle) !== 0
@@ -134,7 +187,8 @@ export class AnnouncedRules {
   }
 
   #afterClosing(word: Word): void {
-    const rest = /^[^\n\r,]{0,20},?\s*/.exec(this.#text.slice(word.end, word.end + 60))
-    if (rest !== null && rest[0].includes(",")) this.#names.take(word.end + rest[0].length, { most: 4, comma: true })
+    const rest = /^[^\n\r,.]{0,20},?\s*/.exec(this.#text.slice(word.end, word.end + 60))
+    if (word.folded === "hilsen") this.#names.take(skip(this.#text, word.end, ",\n\r"), { most: 3 })
+    if (rest !== null && /[,\n]/.test(rest[0])) this.#names.take(word.end + rest[0].length, { most: 4, comma: true })
   }
 }

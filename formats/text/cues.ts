@@ -27,6 +27,7 @@ const lists = {
   weekday: [...weekdays.keys()].join(" "),
   numberWord: "ninety hundred nonagenarian centenarian",
   domain: "com org net edu gov www http https ftp",
+  role: table.role,
   postal: "po box zip zipcode postcode postal plz",
   place: firstPlaceWords.join(" "),
   saint: table.saint,
@@ -66,6 +67,8 @@ export const beforeJoin: Readonly<Record<string, ReadonlySet<string>>> = {
   with: setOf(table.with),
   to: setOf(table.to),
 }
+/** Short forms of what people are, in capitals before a name: RN Kylie. */
+export const roles = setOf(table.role)
 /** Words of the names of institutions. */
 export const facilityBefore = setOf(table.facilityBefore)
 export const facilityAfter = setOf(table.facilityAfter)

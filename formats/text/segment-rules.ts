@@ -6,7 +6,8 @@ import { isTerm } from "./terms.ts"
 const person = /(?:^|[^\p{L}\d])(\d{3,})?\^?(\p{L}[\p{L}'-]+)$/u
 const rest = /\^(\p{L}[\p{L}'. -]*)?(?:\^(\p{L}[\p{L}'.-]*)?){0,5}(?=[|&~\s,;.]|$)/uy
 const number = /(?:^|[|~\s&])(\d{3,})$/
-const address = /([^|^~\n]*\d[^|^~\n]*)\^([^|^~\n]*)\^(\p{L}[^|^~\n]*)\^([A-Z]{2})?\^(\d{5}(?:-\d{4})?|[A-Z\d]{3,4} ?[A-Z\d]{3})/uy
+const address =
+  /([^|^~\n]*\d[^|^~\n]*)\^([^|^~\n]*)\^(\p{L}[^|^~\n]*)\^([A-Z]{2})?\^(\d{5}(?:-\d{4})?|[A-Z\d]{3,4} ?[A-Z\d]{3})/uy
 
 /** Rules for what is written as HL7 v2 writes it, by its carets: people and addresses. */
 export class SegmentRules {
@@ -28,7 +29,8 @@ export class SegmentRules {
 
   /** "118 ELM ST^APT 4^WORCESTER^MA^01608". */
   #address(at: number, before: string): number {
-    const from = at - before.length + Math.max(before.lastIndexOf("|"), before.lastIndexOf("~"), before.lastIndexOf("\n")) + 1
+    const from =
+      at - before.length + Math.max(before.lastIndexOf("|"), before.lastIndexOf("~"), before.lastIndexOf("\n")) + 1
     address.lastIndex = from
     const found = address.exec(this.#scan.text)
     if (found === null) return 0
@@ -36,8 +38,17 @@ export class SegmentRules {
     const [whole, street, , town, state, zip] = found as unknown as readonly string[]
     const made = `${maker.shape("address", /\d+/.exec(street!)![0])} ${maker.place(fold(street!))}^^`
     const told = maker.given.towns === true
-    const code = told ? zip! : state === undefined || maker.given.zip === undefined ? maker.shape("address", zip!) : maker.given.zip(zip!)
-    this.#scan.add("address", from, from + whole!.length, `${made}${told ? town! : maker.place(fold(town!))}^${state ?? ""}^${code}`)
+    const code = told
+      ? zip!
+      : state === undefined || maker.given.zip === undefined
+        ? maker.shape("address", zip!)
+        : maker.given.zip(zip!)
+    this.#scan.add(
+      "address",
+      from,
+      from + whole!.length,
+      `${made}${told ? town! : maker.place(fold(town!))}^${state ?? ""}^${code}`,
+    )
     return from + whole!.length
   }
 
