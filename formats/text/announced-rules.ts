@@ -2,9 +2,10 @@ import { beforeJoin, cue, cuesOf } from "./cues.ts"
 import { fold } from "./fold.ts"
 import type { NameRules } from "./name-rules.ts"
 import { isUnknownPair } from "./other-rules.ts"
+import { isParticle } from "./person.ts"
 import type { Scan } from "./scan.ts"
-import { isGivenName, isNoName } from "./listed.ts"
-import { isEponym, isTerm } from "./terms.ts"
+import { isFamilyName, isGivenName, isNoName } from "./listed.ts"
+import { isEponym, isTerm, isVerb } from "./terms.ts"
 import { isThing } from "./thing.ts"
 import { isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
 import type { Word } from "./word-at.ts"
@@ -20,6 +21,22 @@ function acrossLine(text: string, at: number): number {
   const next = skip(text, at + (text.startsWith("\r\n", at) ? 2 : 1))
   return next < text.length && text[next] !== "\n" && text[next] !== "\r" ? next : at
 }
+
+/** Labels after which initials stand without a colon. */
+const signing: ReadonlySet<string> = new Set(
+  "vetted therapists therapist tech technologist init initials checked sonographer typist scribe".split(" "),
+)
+/** Bodies and methods, by which things are done as well. */
+const bodies: ReadonlySet<string> = new Set(
+  "ems mri pcr osh icu ent fda who nhs cdc epa elisa fish ihc ttf pcp obs gyn hpf bmi gfr pet eeg ecg ekg hcp ems fnd uss usg ivf cpr ems pta npo dre".split(
+    " ",
+  ),
+)
+const smallWords: ReadonlySet<string> = new Set(
+  "the and was who to of in is on at it as be by he or an no so we if up do for had has her his she not but are via per due all see now new old out our off few any can may him its one two six ten yes nil na tbc tba tbd".split(
+    " ",
+  ),
+)
 
 /** June and April are names where no day or year follows. */
 function isMonthName(text: string, word: Word): boolean {
@@ -113,9 +130,24 @@ export class AnnouncedRules {
     this.#names.expect(at)
     const after = this.#scan.wordAfter(at)
     const isLoud = isAllCapitals(word.text) && isAllCapitals(after?.text ?? "")
-    if (word.text === "dr" && after !== undefined && this.#isSmallName(after)) this.#names.other(after)
+    if (after !== undefined && this.#isSmallTitled(word, after)) this.#names.other(after)
     if (!weak || titled || isLoud || word.folded.length > 3 || text[word.end] === ".")
       this.#names.take(at, { most: isLoud ? 3 : 4, surely: sure && at === skip(text, word.end, ".") })
+  }
+
+  /** Whether a small word after a small title is a name: after "dr" nearly always, after others where the whole text is small. */
+  #isSmallTitled({ text }: Word, after: Word): boolean {
+    if (!this.#isSmallName(after)) return false
+    if (text === "dr") return true
+    if (!this.#scan.isSmall || !/^(?:nurse|mr|mrs|ms|miss|prof|pcp)$/.test(text)) return false
+    const next = this.#scan.wordAfter(after.end)
+    if (isGivenName(after.folded) || isFamilyName(after.folded)) return true
+    return (
+      next === undefined ||
+      next.start > after.end + 1 ||
+      (cuesOf(next.folded) & cue.informs) !== 0 ||
+      isVerb(next.folded)
+    )
   }
 
   /** "dr okoye" in notes without capitals. */
@@ -130,11 +162,16 @@ export class AnnouncedRules {
     if (!isDash && text[at] !== ":" && text[at] !== "|" && text[at] !== "=") {
       // "patient John", "Pt JS": the own names alone.
       this.#names.expect(skip(text, word.end, "."))
+      if (word.folded === "aka") this.#names.take(skip(text, word.end, '"“(,'), { most: 3 })
+      this.#timedInitials(word)
+      if (signing.has(word.folded)) this.#initialsFrom(skip(text, word.end), isAllCapitals(word.text))
       return
     }
     lineAfter.lastIndex = text[at] === ":" ? at : at + 1
     lineAfter.test(text)
     let from = skip(text, lineAfter.lastIndex, "_/")
+    if (text[at] === ":" && this.#initialsFrom(from, false, true)) return
+    if (this.#timedInitials(word)) return
     const many = /^(?:cc|bcc|attn)$/.test(word.folded)
     this.#names.expect(from)
     for (let names = 0; names < (many ? 10 : 1); names++) {
@@ -144,6 +181,37 @@ export class AnnouncedRules {
       if (next === last) break
       from = next
     }
+  }
+
+  /** "Sonographer: kmc", "Therapists KB and TS", "VETTED MH": two or three letters that are no word.
+   * @param loud whether the label is in capitals, so that capitals say nothing
+   * @param sure whether a colon stands before */
+  #initialsFrom(from: number, loud: boolean, sure = false): boolean {
+    const next = wordAt(this.#text, from)
+    if (next === undefined || !this.#mayBeInitials(next, loud, sure)) return false
+    this.#names.letters(next)
+    const more = /^(?:\/| and | & |, )(?=\p{L}{2,3}(?!\p{L}))/u.exec(this.#text.slice(next.end, next.end + 9))
+    if (more !== null) this.#initialsFrom(next.end + more[0].length, loud, sure)
+    return true
+  }
+
+  #mayBeInitials({ text, folded, end }: Word, loud: boolean, sure: boolean): boolean {
+    if (text.length < 2 || text.length > 3 || isTerm(folded) || cuesOf(folded) !== 0 || isParticle(folded)) return false
+    if (!/^(?:[\s,.;/)]|$)/.test(this.#text.slice(end, end + 1)) || smallWords.has(folded)) return false
+    if (text === text.toUpperCase()) return sure || !loud || !/[aeiou]/.test(folded)
+    return text === text.toLowerCase() && (sure || !/[aeiouy]/.test(folded))
+  }
+
+  /** "DICTATED: 04/03/2019 15:01 jbw": who, after when. */
+  #timedInitials(word: Word): boolean {
+    if (!/^(?:dictated|transcribed|typed|signed|verified|entered|reviewed|read|checked)$/.test(word.folded))
+      return false
+    const rest = this.#text.slice(word.end, word.end + 44)
+    const found =
+      /^:?[ ]{1,2}\d{1,4}[./-]\d{1,2}[./-]\d{2,4}(?:[ ]\d{1,2}:?\d\d(?::\d\d)?)?[ ]{1,2}(?=\p{L}{2,3}(?:[ ]{2}|[\n\r.,;]|$))/u.exec(
+        rest,
+      )
+    return found !== null && this.#initialsFrom(word.end + found[0].length, false, true)
   }
 
   /** The place after degrees that follow a name: ", MD". */
@@ -160,6 +228,7 @@ export class AnnouncedRules {
   #afterJoin(word: Word): void {
     const before = wordBefore(this.#text, skipBack(this.#text, word.start))
     const isJoin = before !== undefined && beforeJoin[word.folded]?.has(before.folded) === true
+    if (!isJoin && word.folded === "by" && this.#lettersAfter(word.end)) return
     const isKnown =
       isJoin || this.#isInitialled(word.end) || (word.folded === "by" && isUnknownPair(this.#text, word.end))
     if (!isKnown) return
@@ -167,6 +236,17 @@ export class AnnouncedRules {
     lineAfter.lastIndex = word.end
     lineAfter.test(this.#text)
     this.#names.take(skip(this.#text, lineAfter.lastIndex, "_/"), { most: 4, comma: word.folded === "by" })
+  }
+
+  /** "original by RTW 04/03/2019.": three capitals after "by", whatever was done. */
+  #lettersAfter(from: number): boolean {
+    const found = /^ (\p{Lu}{3})(?=[.,;)\n\r]|$| \d)/u.exec(this.#text.slice(from, from + 6))
+    return (
+      found !== null &&
+      /\p{Ll}/u.test(this.#text.slice(from - 2, from)) &&
+      !bodies.has(fold(found[1]!)) &&
+      this.#initials(from)
+    )
   }
 
   /** "read back by TLM." */

@@ -20,7 +20,10 @@ const dotted: ReadonlySet<string> = new Set(
 )
 const twoInitials = /\p{Lu}\.\s?\p{Lu}\.(?:\s?\p{Lu}\.)?/uy
 const initials =
-  /\p{Lu}\.[ ]?(?:-?(\p{Lu})\.?[ ]?(?:\p{Lu}\.[ ]?)?)?(?:(?:von|van|der|den|de|la|di|da|del|ten|ter|zu|af|le)[ ]|[dDlLO]['’]|(?:De|Van|Von|Di|La|Le)[ ])*(\p{Lu}[\p{L}'’]+(?:-\p{Lu}\p{L}+)?)/uy
+  /\p{Lu}\.[ ]?(?:-?(\p{Lu})\.?[ ]?(?:\p{Lu}\.[ ]?)?)?(?:(?:von|van|der|den|de|la|di|da|del|ten|ter|zu|af|le)[ ]|[dDlLO]['’]|(?:De|Van|Von|Di|La|Le)[ ])*(\p{Lu}[\p{L}'’]+(?:-\p{Lu}\p{L}+)?)(?![\p{L}\d])/uy
+/** What may stand before the initials of somebody, and is not the sentence that a letter ends. */
+const beforeInitials =
+  /(?:^|[\n\r,:;(/&"|]|[.!?] |- |\b(?:by|with|from|and|cc|to|per|w|via|of|dr|mr|mrs|ms|prof|rn|np|pa|md|nurse|surgeon|consultant|attending|resident|fellow|tech|dott|sig|prof\.|dr\.|mr\.|mrs\.|ms\.))[ ]*$/i
 /** Second names of bacteria and parasites, where they have a capital. */
 const epithets: ReadonlySet<string> = new Set(
   "coli aureus pylori difficile diff pneumoniae albicans faecalis falciparum vivax fragilis cereus marcescens influenzae catarrhalis jirovecii carinii fumigatus tuberculosis avium trachomatis gonorrhoeae meningitidis epidermidis pyogenes agalactiae viridans bovis cepacia cenocepacia aeruginosa mirabilis vulgaris cloacae histolytica lamblia neoformans immitis burgdorferi pallidum jejuni maltophilia haemolyticus acnes granulosus donovani typhi".split(
@@ -204,6 +207,12 @@ export class NameRules {
     if ((cuesOf(last.folded) & (cue.title | cue.credential | cue.month | cue.facility | cue.id | cue.phone)) !== 0)
       return 0
     const listed = isFamilyName(last.folded)
+    const before = text.slice(Math.max(0, word.start - 12), word.start)
+    if (this.#scan.drafts.at(-1)?.kind === "name" && this.#scan.drafts.at(-1)!.end === skipBack(text, word.start))
+      return 0
+    const isOpen = beforeInitials.test(before) || this.#named === word.start
+    if (!isOpen && (!listed || isAllCapitals(last.text) || /[LR]/.test(word.text))) return 0
+    if (isOpen && !listed && isAllCapitals(last.text) && !/[\n\r,:;(]\s*$|^$/.test(before)) return 0
     const latin = found[1] === undefined && /[AVNM]/.test(word.text)
     const ends = /^(?:[,.;)\n\r]|$|[ ](?:MD|DO|RN|NP|PA|BSc|OT|PT))/.test(
       text.slice(initials.lastIndex, initials.lastIndex + 4),

@@ -2,6 +2,7 @@ import { cue, cuesOf } from "./cues.ts"
 import { fold } from "./fold.ts"
 import { isFamilyName, isGivenName, isNoName } from "./listed.ts"
 import type { NameRules } from "./name-rules.ts"
+import type { Scan } from "./scan.ts"
 import { isEponym, isHead, isTerm, isVerb } from "./terms.ts"
 import { isThing } from "./thing.ts"
 import { beginsSentence, isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
@@ -29,8 +30,11 @@ export class OtherRules {
   readonly #text: string
   readonly #names: NameRules
 
-  constructor(text: string, names: NameRules) {
-    this.#text = text
+  readonly #scan: Scan
+
+  constructor(scan: Scan, names: NameRules) {
+    this.#scan = scan
+    this.#text = scan.text
     this.#names = names
   }
 
@@ -63,6 +67,7 @@ export class OtherRules {
     const loud = isAllCapitals(text)
     if (isCapital(text) && !loud && given && folded.length > 2) return true
     if (this.#afterPerson(word, given, isCapital(text))) return true
+    if (given && folded.length > 3 && this.#scan.isSmall && this.#isBesidePerson(word)) return true
     const next = wordAt(this.#text, skip(this.#text, word.end))
     if (!isCapital(text) || next === undefined || folded.length < 3) return false
     const acts = does.has(next.folded) || isVerb(next.folded)
@@ -86,6 +91,15 @@ export class OtherRules {
   #beforeHead(word: Word): boolean {
     const next = wordAt(this.#text, skip(this.#text, word.end))
     return next !== undefined && isHead(next.folded)
+  }
+
+  /** In a text without capitals: "that michael hit him", "tanisha rn", "told by susan". */
+  #isBesidePerson({ start, end }: Word): boolean {
+    const before = wordBefore(this.#text, skipBack(this.#text, start))
+    if (before !== undefined && (contacts.has(before.folded) || before.folded === "that")) return true
+    const next = wordAt(this.#text, skip(this.#text, end, "(,"))
+    if (next === undefined) return false
+    return (cuesOf(next.folded) & (cue.credential | cue.weakCredential | cue.relative)) !== 0 || does.has(next.folded)
   }
 
   /** After a relative, a title, or a word for telling. */

@@ -63,6 +63,7 @@ export class Scan {
   readonly #segments: SegmentRules
   readonly #signatures: SignatureRules
   #at = 0
+  #small: boolean | undefined
 
   constructor(text: string, known: Known) {
     this.text = text
@@ -70,7 +71,7 @@ export class Scan {
     this.addresses = new AddressRules(this)
     this.#names = new NameRules(this)
     this.#announced = new AnnouncedRules(this, this.#names)
-    this.#others = new OtherRules(text, this.#names)
+    this.#others = new OtherRules(this, this.#names)
     this.#numbers = new NumberRules(this)
     this.#places = new PlaceRules(this)
     this.#facilities = new FacilityRules(this)
@@ -79,6 +80,12 @@ export class Scan {
     this.#sites = new SiteRules(this)
     this.#segments = new SegmentRules(this, this.#names)
     this.#signatures = new SignatureRules(text, this.#names)
+  }
+
+  /** Whether the text has no capitals, as notes that are typed in a hurry: small letters are no sign against a name then. */
+  get isSmall(): boolean {
+    this.#small ??= this.text.length > 20 && !/\p{Lu}\p{Ll}/u.test(this.text) && /\p{Ll}{3}/u.test(this.text)
+    return this.#small
   }
 
   /** Adds a finding. */
@@ -104,6 +111,7 @@ export class Scan {
           this.#signatures.signed(this.#at - 1)
       }
     }
+    this.#signatures.end()
     return this.drafts
   }
 
