@@ -40,7 +40,7 @@ export class FacilityRules {
   #facilityBefore(word: Word): boolean {
     const tail = this.#tail(word)
     if (tail === undefined) return false
-    if (weakKinds.has(tail.folded)) return this.#replaceFrom(this.#plainBefore(tail), tail)
+    if (weakKinds.has(tail.folded) && !this.#isHeading(tail)) return this.#replaceFrom(this.#plainBefore(tail), tail)
     let start = tail.start
     let named = false
     for (let words = 0; words < 7; words++) {
@@ -57,7 +57,7 @@ export class FacilityRules {
           !isAllCapitals(before.text) &&
           named &&
           words < 3 &&
-          facilityPart.has(before.folded)
+          (facilityPart.has(before.folded) || this.#isInName(before))
         )
       )
         break
@@ -67,6 +67,23 @@ export class FacilityRules {
     }
     if (!named || start === tail.start) start = this.#plainBefore(tail)
     return this.#replaceFrom(start, tail)
+  }
+
+  /** Whether a word of the language belongs to a name that follows it: Cold Creek State Prison. */
+  #isInName(word: Word): boolean {
+    if (facilityPlain.has(word.folded) || isEponym(word.folded) || beginsSentence(this.#text, word.start)) return false
+    return cuesOf(word.folded) === 0
+  }
+
+  /** Whether a line begins with the name and ends with its kind: the heading of a report. */
+  #isHeading(tail: Word): boolean {
+    const text = this.#text
+    const line = text.lastIndexOf("\n", tail.start) + 1
+    return (
+      tail.start - line < 60 &&
+      /^(?:\p{Lu}[\p{L}'’.-]*[ ]){1,4}$/u.test(text.slice(line, tail.start)) &&
+      /^[ \t]*(?:[,\n\r]|[ ]{2}|$)/.test(text.slice(this.#kindEnd(tail), this.#kindEnd(tail) + 3))
+    )
   }
 
   #replaceFrom(start: number, tail: Word): boolean {
@@ -113,7 +130,10 @@ export class FacilityRules {
         break
       start = before.start
     }
-    return words < 2 || beginsSentence(this.#text, start) ? tail.start : start
+    if (words > 0 && this.#isHeading(tail)) return start
+    return words < 2 || (beginsSentence(this.#text, start) && !/[,:] $/.test(this.#text.slice(start - 2, start)))
+      ? tail.start
+      : start
   }
 
   /** The words for the kind: Hospital, Medical Center. */
@@ -139,7 +159,7 @@ export class FacilityRules {
     else if (at === start && kindOf[text.charCodeAt(at - 1)] === kinds.apostrophe) at--
     else if (text[at - 1] === ".") {
       const short = wordBefore(text, at - 1)
-      return short !== undefined && /^(?:st|ste|mt|ft|[a-z])$/.test(short.folded) ? short : undefined
+      return short !== undefined && /^(?:st|ste|mt|ft|univ|[a-z])$/.test(short.folded) ? short : undefined
     } else if (text[at - 1] === "&") return this.#partBefore(at - 1)
     return wordBefore(text, at)
   }
@@ -152,7 +172,7 @@ export class FacilityRules {
   /** "Hospital San Carlos", "Hospital of St. John". */
   #facilityAfter(word: Word): void {
     const text = this.#text
-    let at = skip(text, word.end)
+    let at = skip(text, word.end, word.folded === "univ" ? "." : "")
     let end = 0
     const from = at
     let commas = false

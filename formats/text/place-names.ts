@@ -5,15 +5,15 @@ import { isNoName } from "./listed.ts"
 import type { Scan } from "./scan.ts"
 import { inCaseOf } from "./surrogates.ts"
 import { isEponym, isHead, isTerm } from "./terms.ts"
-import { isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
+import { beginsSentence, isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
 import type { Word } from "./word-at.ts"
 
 const otherThan =
   cue.title | cue.relative | cue.month | cue.weekday | cue.label | cue.id | cue.phone | cue.birth | cue.age
 const kindWords = cue.facility | cue.siteLast | cue.facilityLast | cue.company
 /** Words before a place that no organ or position follows in capitals. */
-const surely: ReadonlySet<string> = new Set(["at", "near", "outside"])
-const capitals = /(?:[ -]\p{Lu}[\p{Ll}'’]+){0,2}/uy
+const surely: ReadonlySet<string> = new Set(["at", "near", "outside", "via"])
+const capitals = /(?:(?:[ -]| & )\p{Lu}[\p{Ll}'’]+){0,3}/uy
 const region = /,[ ](\p{Lu}[\p{L}]+(?:[ ]\p{Lu}\p{Ll}+)?)(?![\p{L}\d])/uy
 
 /** Rules that find towns and institutions by their names and by where the names stand: no word for their kind is near. */
@@ -91,6 +91,7 @@ export class PlaceNameRules {
     if (this.#text.slice(word.start, end).includes(" ")) return !this.#isOfThing(end)
     if (this.#isOfThing(end)) return false
     const before = this.#before(word)
+    if (/^[.\n\r]/.test(this.#text.slice(end, end + 1)) && beginsSentence(this.#text, word.start)) return true
     return before !== undefined && (beforePlace.has(before.folded) || /^(?:by|with|per|via)$/.test(before.folded))
   }
 
@@ -108,7 +109,7 @@ export class PlaceNameRules {
     const at = skipBack(text, word.start)
     const closes = /^(?:[.,;)\n\r]|$)/.test(text.slice(end, end + 1))
     const last = text[at - 1]
-    if (last === ",") return closes && this.#isPlaceBefore(at - 1)
+    if (last === ",") return closes && !isEponym(word.folded) && this.#isPlaceBefore(at - 1)
     return last === "(" && closes
   }
 
@@ -120,6 +121,26 @@ export class PlaceNameRules {
     return before !== undefined && isCapital(before.text) && !isTerm(before.folded)
   }
 
+  /** "Dr Lambert, Wavre, tel": the town of a colleague, between commas after the name. */
+  afterNames(): void {
+    if (this.#scan.known.maker.given.towns === true) return
+    const text = this.#text
+    for (const { kind, start, end } of [...this.#scan.drafts]) {
+      if (kind !== "name" || text[end] !== ",") continue
+      const found = /^, (\p{Lu}\p{Ll}{3,})(?=[,.;\n\r)]|$)/u.exec(text.slice(end, end + 30))
+      if (
+        found === null ||
+        !/\b(?:Dr|Dra|Prof|Doctor|Doctora|Docteur)\.? (?:\p{Lu}\S* ){0,2}$/u.test(
+          text.slice(Math.max(0, start - 30), start),
+        )
+      )
+        continue
+      const folded = fold(found[1]!)
+      if (isTerm(folded) || isEponym(folded) || cuesOf(folded) !== 0 || isNoName(folded)) continue
+      this.#add(end + 2, end + found[0].length)
+    }
+  }
+
   /** A capitalised word that no list has, after a word for being somewhere; it ends as towns do, or can hardly be anything else. */
   unlisted(word: Word): void {
     if (this.#scan.known.maker.given.towns === true) return
@@ -128,7 +149,8 @@ export class PlaceNameRules {
     const { folded } = word
     if (isTerm(folded) || isEponym(folded) || isNoName(folded) || isTown(folded) || isRegion(folded)) return
     if ((cuesOf(folded) & otherThan) !== 0 || this.#isOfThing(word.end)) return
-    const isNamed = hasTownEnding(folded) || (surely.has(before.folded) && !isAllCapitals(word.text))
+    const joins = /^ & \p{Lu}\p{Ll}/u.test(this.#text.slice(word.end, word.end + 6))
+    const isNamed = joins || hasTownEnding(folded) || (surely.has(before.folded) && !isAllCapitals(word.text))
     if (!isNamed) return
     capitals.lastIndex = word.end
     const more = capitals.exec(this.#text)?.[0] ?? ""

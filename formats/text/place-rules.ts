@@ -2,6 +2,7 @@ import { states, streets, streetsFirst } from "./cues.ts"
 import { fold, kindOf, kinds } from "./fold.ts"
 import type { Scan } from "./scan.ts"
 import { isTerm, isWord } from "./terms.ts"
+import { isThing } from "./thing.ts"
 import { beginsSentence, isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
 import type { Word } from "./word-at.ts"
 
@@ -71,6 +72,8 @@ export class PlaceRules {
     }
     if (place.length === 1 && (word.text === "" || isTerm(word.folded) || !isCapital(word.text))) return
     if (kindOf[text.charCodeAt(end)] === kinds.letter) return
+    // The Norwalk virus is of nobody's town.
+    if (place.length === 1 && isThing(text, word)) return
     const made = this.#place(place.join(" "))
     this.#scan.add("address", word.start, end, isAllCapitals(word.text) ? made.toUpperCase() : made)
   }

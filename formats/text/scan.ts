@@ -112,6 +112,8 @@ export class Scan {
       }
     }
     this.#signatures.end()
+    this.#placeNames.afterNames()
+    this.#segments.heads()
     return this.drafts
   }
 

@@ -19,6 +19,23 @@ export class SegmentRules {
     this.#names = names
   }
 
+  /** The sending and the receiving facility of heads of messages. */
+  heads(): void {
+    const { text, known } = this.#scan
+    for (let at = text.indexOf("MSH|"); at >= 0; at = text.indexOf("MSH|", at + 4)) {
+      let from = at
+      for (const [field, value] of text
+        .slice(at, at + 300)
+        .split("|")
+        .slice(0, 6)
+        .entries()) {
+        if ((field === 3 || field === 5) && /\p{L}{3}/u.test(value))
+          this.#scan.add("place", from, from + value.length, known.maker.place(fold(value)).toUpperCase())
+        from += value.length + 1
+      }
+    }
+  }
+
   /** What stands around the first caret of its field; gives where the scan goes on, 0 for after the caret. */
   caret(at: number): number {
     const { text } = this.#scan

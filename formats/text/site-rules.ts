@@ -16,6 +16,7 @@ const saint =
 const noSaints: ReadonlySet<string> = new Set(["johns wort", "jude valve", "jude medical", "vitus dance"])
 const labelled =
   /[ ]?:[ \t]*(\p{Lu}[\p{L}'’-]*(?:(?<=[ :](?:St|Mt|Ste|Ft))\.)?(?:[ ](?:(?:of|de|du|and|&|the)[ ])?\p{Lu}[\p{L}'’-]*(?:(?<= (?:St|Mt|Ste|Ft|Inc|Co))\.)?){0,5})/uy
+const opened = /[ ](\p{Lu}\p{Ll}[\p{L}'’-]*(?:[ ]\p{Lu}\p{Ll}[\p{L}'’-]*){0,3})/uy
 const wardName = /[ ](\p{Lu}\p{Ll}[\p{L}'’-]+(?:[ ]\p{Lu}\p{Ll}[\p{L}'’-]+)?)(?=[ ]?(?:[.,;:)\n\r]|ward|Ward|$))/uy
 
 /** Rules that find the names of houses, firms and wards, and of hospitals that are called by the end of their name. */
@@ -86,7 +87,7 @@ export class SiteRules {
     const end = skipBack(this.#text, word.start)
     const { start, words, telling } = this.#run(end, isAllCapitals(word.text))
     if (words === 0 || (!telling && words < 2 && !hospital)) return
-    if (!this.#isAfterPlaceWord(start)) return
+    if (!telling && !this.#isAfterPlaceWord(start)) return
     if (!telling && /^(?:general|regional|community)$/.test(word.folded) && words < 1) return
     this.#add(start, end, this.#text.slice(end, word.end))
   }
@@ -105,7 +106,8 @@ export class SiteRules {
     if (found === null) return
     const [, name, possessive, more] = found as unknown as readonly [string, string, string, string]
     const before = this.#text[skipBack(this.#text, word.start) - 1]
-    if (!this.#isAfterPlaceWord(word.start) && before !== undefined && !/[\n\r(,:;.]/.test(before)) return
+    const owned = possessive !== "" || /['’]s$/i.test(name)
+    if (!owned && !this.#isAfterPlaceWord(word.start) && before !== undefined && !/[\n\r(,:;.]/.test(before)) return
     const next = this.#scan.wordAfter(word.end + found[0].length - more.length)
     if (
       noSaints.has(`${fold(name + possessive)} ${next?.folded ?? ""}`) ||
@@ -119,20 +121,26 @@ export class SiteRules {
 
   /** "Pharmacy: Boots, High Street", "Nursing home: Sunny Acres". */
   #labelled(word: Word): void {
-    labelled.lastIndex = word.end
-    const found = labelled.exec(this.#text)?.[1]
+    const open =
+      /^(?:school|nursery|insurance|employer|pharmacy|insurer)$/.test(word.folded) && this.#text[word.end] === " "
+    const pattern = open ? opened : labelled
+    pattern.lastIndex = word.end
+    const found = pattern.exec(this.#text)?.[1]
     if (found === undefined) return
     const first = wordAt(found, 0)
     if (first === undefined) return
     const folded = found.split(/[ .'’-]+/).map(fold)
+    if (open && (isAllCapitals(first.text) || isEponym(first.folded) || folded.some((each) => facilityPlain.has(each))))
+      return
+    if (open && isTerm(first.folded) && folded.length < 2) return
     const small = folded.every((each) => isTerm(each) || facilityPlain.has(each))
     if (small && (folded.length < 2 || isAllCapitals(first.text) || folded.some((each) => facilityPlain.has(each))))
       return
     if (!small && isAllCapitals(first.text) && first.text.length < 3) return
     if ((cuesOf(first.folded) & otherThan) !== 0) return
-    const start = labelled.lastIndex - found.length
-    if (this.#text[labelled.lastIndex] === ":") return
-    this.#add(start, labelled.lastIndex, "")
+    const start = pattern.lastIndex - found.length
+    if (this.#text[pattern.lastIndex] === ":" || (open && small)) return
+    this.#add(start, pattern.lastIndex, "")
   }
 
   /** "Pinnacle Steel Inc." */
