@@ -122,8 +122,9 @@ export class AddressRules {
     const before = german.exec(text.slice(Math.max(0, start - 60), start))
     if (before === null && !isTown(fold(town.split(/[ ]/)[0]!)) && !dutch) return 0
     if (before !== null) {
-      const street = before[1]!
-      const from = start - before[0].length
+      const [whole, lot] = before as unknown as readonly [string, string]
+      const street = /(?:^|[ ])((?:Am|An|Im|Zum|Zur|Auf|In|Unter)[ ].*)$/.exec(lot)?.[1] ?? lot
+      const from = start - whole.length + lot.length - street.length
       this.#scan.add(
         "address",
         from,

@@ -5,7 +5,7 @@ import { isUnknownPair } from "./other-rules.ts"
 import { isParticle } from "./person.ts"
 import type { Scan } from "./scan.ts"
 import { isFamilyName, isGivenName, isNoName } from "./listed.ts"
-import { isEponym, isTerm, isVerb } from "./terms.ts"
+import { isEponym, isTerm } from "./terms.ts"
 import { isThing } from "./thing.ts"
 import { isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
 import type { Word } from "./word-at.ts"
@@ -133,6 +133,16 @@ export class AnnouncedRules {
     if (after !== undefined && this.#isSmallTitled(word, after)) this.#names.other(after)
     if (!weak || titled || isLoud || word.folded.length > 3 || text[word.end] === ".")
       this.#names.take(at, { most: isLoud ? 3 : 4, surely: sure && at === skip(text, word.end, ".") })
+    if (word.folded === "drs") this.#afterAnd()
+  }
+
+  /** "Drs. Achterberg and Nguyen". */
+  #afterAnd(): void {
+    for (let more = 0; more < 4; more++) {
+      const last = this.#scan.drafts.at(-1)
+      const gap = last === undefined ? null : nextOfKin.exec(this.#text.slice(last.end, last.end + 14))
+      if (gap === null || !this.#names.take(last!.end + gap[0].length, { most: 3 })) break
+    }
   }
 
   /** Whether a small word after a small title is a name: after "dr" nearly always, after others where the whole text is small. */
@@ -140,14 +150,7 @@ export class AnnouncedRules {
     if (!this.#isSmallName(after)) return false
     if (text === "dr") return true
     if (!this.#scan.isSmall || !/^(?:nurse|mr|mrs|ms|miss|prof|pcp)$/.test(text)) return false
-    const next = this.#scan.wordAfter(after.end)
-    if (isGivenName(after.folded) || isFamilyName(after.folded)) return true
-    return (
-      next === undefined ||
-      next.start > after.end + 1 ||
-      (cuesOf(next.folded) & cue.informs) !== 0 ||
-      isVerb(next.folded)
-    )
+    return isGivenName(after.folded) || isFamilyName(after.folded) || after.text.length > 3
   }
 
   /** "dr okoye" in notes without capitals. */
@@ -228,6 +231,8 @@ export class AnnouncedRules {
   #afterJoin(word: Word): void {
     const before = wordBefore(this.#text, skipBack(this.#text, word.start))
     const isJoin = before !== undefined && beforeJoin[word.folded]?.has(before.folded) === true
+    const body = this.#scan.wordAfter(word.end)
+    if (body !== undefined && isAllCapitals(body.text) && bodies.has(body.folded)) return
     if (!isJoin && word.folded === "by" && this.#lettersAfter(word.end)) return
     const isKnown =
       isJoin || this.#isInitialled(word.end) || (word.folded === "by" && isUnknownPair(this.#text, word.end))
@@ -253,7 +258,11 @@ export class AnnouncedRules {
   #initials(from: number): boolean {
     const next = wordAt(this.#text, skip(this.#text, from, ":"))
     if (next === undefined || !isAllCapitals(next.text) || next.text.length > 3 || isTerm(next.folded)) return false
-    if (cuesOf(next.folded) !== 0 || !/^(?:[.,;)\n\r]|$| \d)/.test(this.#text.slice(next.end, next.end + 2)))
+    if (
+      cuesOf(next.folded) !== 0 ||
+      bodies.has(next.folded) ||
+      !/^(?:[.,;)\n\r]|$| \d)/.test(this.#text.slice(next.end, next.end + 2))
+    )
       return false
     this.#names.letters(next)
     return true

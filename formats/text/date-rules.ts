@@ -49,7 +49,7 @@ const germanRange = /^ ?[-–] ?\d{1,2}\.\d{1,2}\./
 /** The days after the first of a list: April 3, 10 and 17, 2019. */
 const moreDays =
   /((?:, \d{1,2})*),? (?:and|&) (\d{1,2})(?:st|nd|rd|th)?(?:, ((?:19|20)\d\d))?(?![\d/:.]\d|[\d%]| ?(?:mg|ml|cm|mm|g|weeks?|days?|months?|years?|hours?)\b)/y
-const afterDose = /^ ?(?:g|mg|mcg|ml|mmol|units?|tabs?|cm|mm|%|x)(?!\p{L})/iu
+const afterDose = /^ (?:or|to) \d|^ ?(?:g|mg|mcg|ml|mmol|units?|tabs?|cm|mm|%|x)(?!\p{L})/iu
 const notDate =
   /\s?(?:strength|murmur|pulses?|reflex|systolic|diastolic|motor|tablets?|tabs?|pain|of\b|in\b|inch|mm|cm|mg|ml|x\b|power|scale|grade|muscle|teaspoon|cup|pack|ppd|hpf|positive|negative|nodes?|cores?|lymph|vision|bilaterally|intensity|size|full|throughout)/iy
 
@@ -178,6 +178,8 @@ export class DateRules {
     const short = word.folded.length <= 4
     // Capitals are no Spanish months; Mayo is a clinic and its score.
     if (word.folded === "mayo" && isCapital(word.text) && date?.year === undefined) return 0
+    // "staples out 4/17": a word of English that is a month of another language.
+    if (date !== undefined && short && !isCapital(word.text) && text.slice(date.start, date.end).includes("/")) return 0
     // Mag 4 g is a dose.
     if (date !== undefined && date.year === undefined && afterDose.test(text.slice(date.end, date.end + 8))) return 0
     if (date !== undefined && (isCapital(word.text) || date.year !== undefined || !short))

@@ -218,7 +218,12 @@ export class NameRules {
       text.slice(initials.lastIndex, initials.lastIndex + 4),
     )
     if (isEponym(last.folded) && (latin || isThing(text, last) || !ends)) return 0
-    if (isTerm(last.folded) ? !(this.#named === word.start && listed) : latin && !listed && !ends) return 0
+    if (
+      isTerm(last.folded)
+        ? !(this.#named === word.start && listed)
+        : latin && !listed && !(ends && /(?:^|\n|by |with |dr\.? |cc:? |from )$/i.test(before))
+    )
+      return 0
     for (const each of text.slice(word.start, initials.lastIndex).matchAll(/\p{L}[\p{L}\p{M}]*/gu)) {
       const start = word.start + each.index
       const folded = fold(each[0])

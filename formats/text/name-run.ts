@@ -51,7 +51,13 @@ function isName(text: string, word: Word, run: NameRun, first: boolean): boolean
     if (isAllCapitals(word.text) && word.text.length <= 3 && isTerm(word.folded)) return false
     return (cues & (cue.label | cue.facility)) === 0 || !isTerm(word.folded)
   }
-  return !isTerm(word.folded) && (cues & (notNames | credentials)) === 0
+  // "Dr. Imani Wells.": a family name that is a word as well, at the end of a name that a title announces.
+  const closes =
+    run.surely === true &&
+    !first &&
+    isFamilyName(word.folded) &&
+    /^(?:[,;:)\n\r]|\.(?:\s|$)|['’]s|$)/.test(text.slice(word.end, word.end + 2))
+  return (closes || !isTerm(word.folded)) && (cues & (notNames | credentials)) === 0
 }
 
 /** Whether a word after one of a name is a degree or a label: RC after Blackwood, FRCOphth, DOB, FAX and its number. */

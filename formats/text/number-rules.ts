@@ -22,6 +22,9 @@ const between = /^ [A-Z]{2,5}(?= (?=[A-Z]*\d)[A-Z\d-]{4,}(?![\p{L}\d.]))/u
 const vehicle: ReadonlySet<string> = new Set(["plate", "vehicle", "car", "reg", "registration", "tag"])
 const labelBefore =
   /(?:S\/N|№|[nN][°º]|\bN[or]\.?|\b(?:gate|door|key|safe|access|entry|lock|alarm)(?: safe| box)? \(?(?:code|pin))[ :#]*$/i
+/** Before the four figures of a number that are told instead of it. */
+const lastFour =
+  /(?:\blast (?:4|four)(?: digits)?(?: of [\w ]{2,20})?|\b(?:ssn|social|card|account|acct|phone)[\w #]{0,16} end(?:s|ing)(?: in| with)?|[xX*]{3}-?[xX*]{2}-)[:# ]*$/i
 /** Before a number that stands for a concept or a publication. */
 const publishedCode = /(?:SNOMED(?:[ -]?CT)?|LOINC|RxNorm|HCPCS|CPT|OMIM|PMID|DOI)(?: code)?[ :#]*$/i
 const handle = /@[A-Za-z_][\w.]{2,}/y
@@ -91,6 +94,8 @@ export class NumberRules {
   #labelBefore(start: number, end: number): number {
     const text = this.#text
     const value = numberEnd.labelled(text, start)
+    if (value - start === 4 && value === end && lastFour.test(text.slice(Math.max(0, start - 40), start)))
+      return this.#shape("id", start, end)
     const isLabelled = value - start > 3 && labelBefore.test(text.slice(Math.max(0, start - 16), start))
     if (isLabelled && (text[start] === "0" || value > end || !/\bNo?\.?\s$/i.test(text.slice(start - 4, start))))
       return this.#shape("id", start, value)
@@ -283,13 +288,15 @@ export class NumberRules {
     if (
       sure &&
       word.folded.length <= 4 &&
-      !/^(?:cpf|cpr|bsn|nir|nie|dni|crm|qid|eid|ramq|pps|ppsn|ird|tfn|ihi|mrn|ssn|csn|npi|dln|mpi|acct|hicn|mbi|msrn|nhs|nhi|ohip|phn|uhid|ipp|urn|chi|iban|pnr|ssid)$/.test(
+      !/^(?:udi|nir|cpf|cpr|bsn|nir|nie|dni|crm|qid|eid|ramq|pps|ppsn|ird|tfn|ihi|mrn|ssn|csn|npi|dln|mpi|acct|hicn|mbi|msrn|nhs|nhi|ohip|phn|uhid|ipp|urn|chi|iban|pnr|ssid)$/.test(
         word.folded,
       )
     )
       return this.#value(word, true)
     // ID before many figures is a label, and before few an inner diameter.
-    const isLabel = word.text === "ID" && /^ \d{4,}(?!\d|\.\d)/.test(this.#text.slice(word.end, word.end + 20))
+    const isLabel =
+      word.text === "ID" &&
+      /^ (?:\d{4,}(?!\d|\.\d)|\d{2} \d{3} \d{3} \d{3}(?!\d))/.test(this.#text.slice(word.end, word.end + 20))
     if (vehicle.has(word.folded)) {
       const plate = this.#plate(word)
       if (plate > 0) return plate

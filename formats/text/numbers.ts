@@ -9,7 +9,8 @@ const timeSpan = /[01]\d[0-5]\d[-/ ](?:[01]\d|2[0-3])[0-5]\d(?!\d)/y
 const ssn = /\d{3}([- ])\d{2}\1\d{4}(?!\d)/y
 const ip = /(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d]|\.\d)/y
 const ipv6 = /[0-9a-f]{1,4}(?:::?[0-9a-f]{1,4}){4,7}(?![\p{L}\d:])/iuy
-const card = /\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?!\d)|\d{4} \d{5} \d(?: \d)?(?![\d/]|\.\d)|\d{3} \d{3} \d{4}(?!\d)/y
+const card =
+  /[12] \d{2} (?:0[1-9]|1[0-2]|[2-9]\d) \d[\dAB] \d{3} \d{3}(?: \d{2})?(?!\d)|\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?!\d)|\d{4} \d{5} \d(?: \d)?(?![\d/]|\.\d)|\d{3} \d{3} \d{4}(?!\d)/y
 /** Postal codes of the United Kingdom and of Canada: the letters that they have no place for are those of units. */
 const postcode = /(?:[A-Z]{1,2}\d{1,2}[A-Z]? \d[ABD-HJLNP-UW-Z]{2}|[ABCEGHJ-NPRSTVXY]\d[A-Z] \d[A-Z]\d)(?![\p{L}\d])/uy
 const iban = /[A-Z]{2}\d{2}(?: [A-Z\d]{4}){3,7}(?: [A-Z\d]{1,4})?(?![\p{L}\d])/uy
@@ -26,7 +27,7 @@ const personal =
   /(?:(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[-+]\d{4}|\d{6}[-+]\d{4}|\d{3}\.\d{3}\.\d{3}-\d{2})(?![\d-])/y
 const ramq = /[A-Z]{4} \d{4} \d{4}(?!\d)/y
 const plate =
-  /(?=[A-Z\d]{0,4}[ -]?[A-Z]{0,3}\d)(?=\d*[ -]?\d*[A-Z])(?:[A-Z]{2,3}[ ](?=[A-Z\d]{3}))?[A-Z\d]{2,4}[ -]?[A-Z\d]{2,4}(?![\p{L}\d.])/uy
+  /(?=[A-Z\d]{0,4}[ -]?[A-Z]{0,3}\d)(?=\d*[ -]?\d*[A-Z])(?:[A-Z]{2,3}[ ](?=[A-Z\d]{3}))?[A-Z\d]{2,4}[ -]?[A-Z\d]{2,4}(?![\p{L}\d]|\.\d)/uy
 const udi = /\(01\)\d{14}(?:\(\d\d\)[A-Z\d]+)*/y
 /** An extension right behind its letter: x4471, p9-4417. */
 const extension = /[xXpP](?:\d-\d{4}|(?!\d+00(?!\d))\d{4,5})(?![\p{L}\d]|[.,]\d)/uy

@@ -32,6 +32,12 @@ const firstStreet = new RegExp(
 const box = /(?:P\.?\s?O\.?\s?)?Box\s+\d{1,6}/iy
 const zipLabel = /(?:zip|zipcode|postcode|postal|plz)(?:\s?code)?[ :#]*/iy
 
+/** "Fifth Street and Main": the other street of a crossing. */
+const crossed = new RegExp(
+  String.raw`^ (?:and|&|at|/) \p{Lu}\p{Ll}[\p{L}'’]+(?:[ ](?:${anyCase(streets)})(?![\p{L}\d])\.?|(?=[.,;)\n\r]|$))`,
+  "u",
+)
+
 /** Rules that find addresses. */
 export class PlaceRules {
   readonly #scan: Scan
@@ -154,8 +160,14 @@ export class PlaceRules {
     if (start === end) return
     const name = this.#text.slice(start, end)
     if (!sure && !this.#isOnWay(start, name)) return
-    this.#scan.add("address", start, word.end, this.#place(name) + this.#text.slice(end, word.end))
-    this.#crossing(word.end)
+    const crossing = crossed.exec(this.#text.slice(word.end, word.end + 60))?.[0] ?? ""
+    const other = crossing === "" ? "" : ` and ${this.#place(crossing)}`
+    this.#scan.add(
+      "address",
+      start,
+      word.end + crossing.length,
+      this.#place(name) + this.#text.slice(end, word.end) + other,
+    )
   }
 
   /** Whether a word for being on a street stands before, and the street is called as no organ is. */
@@ -163,14 +175,6 @@ export class PlaceRules {
     const before = wordBefore(this.#text, skipBack(this.#text, start))
     const isOn = before !== undefined && /^(?:on|at|off|near|along|of|in|to|down|from|and|between)$/.test(before.folded)
     return isOn && name.split(" ").some((each) => !isTerm(fold(each)))
-  }
-
-  /** "Fifth Street and Main": the other street of a crossing. */
-  #crossing(from: number): void {
-    const found = /^ (?:and|&|at|\/) (\p{Lu}\p{Ll}[\p{L}'’]+)(?=[.,;)\n\r]|$)/u.exec(this.#text.slice(from, from + 40))
-    if (found === null) return
-    const end = from + found[0].length
-    this.#scan.add("address", end - found[1]!.length, end, this.#place(found[1]!))
   }
 
   /** @param ofState it stands after a State of the United States */
