@@ -1,6 +1,7 @@
 import { months, weekdays } from "./calendar.ts"
 import table from "./data/cues.json" with { type: "json" }
 import { HashFilter } from "./fold.ts"
+import { firstPlaceWords } from "./gazetteer.ts"
 
 const lists = {
   title: table.title,
@@ -26,7 +27,15 @@ const lists = {
   weekday: [...weekdays.keys()].join(" "),
   numberWord: "ninety hundred nonagenarian centenarian",
   domain: "com org net edu gov www http https ftp",
+  role: table.role,
   postal: "po box zip zipcode postcode postal plz",
+  place: firstPlaceWords.join(" "),
+  saint: table.saint,
+  facilityLast: table.facilityLast,
+  siteLast: table.siteLast,
+  siteLabel: table.siteLabel,
+  company: table.company,
+  ward: table.ward,
 } as const
 
 /** A kind of word that something is known to stand beside. */
@@ -58,6 +67,8 @@ export const beforeJoin: Readonly<Record<string, ReadonlySet<string>>> = {
   with: setOf(table.with),
   to: setOf(table.to),
 }
+/** Short forms of what people are, in capitals before a name: RN Kylie. */
+export const roles = setOf(table.role)
 /** Words of the names of institutions. */
 export const facilityBefore = setOf(table.facilityBefore)
 export const facilityAfter = setOf(table.facilityAfter)
@@ -65,6 +76,8 @@ export const facilityEnd = setOf(table.facilityEnd)
 export const facilityPart = setOf(table.facilityPart)
 /** Words that are no name of an institution however they are written. */
 export const facilityPlain = setOf(table.facilityPlain)
+/** Words after which a place stands. */
+export const beforePlace = setOf(table.beforePlace)
 /** Kinds of streets, after their names. */
 export const streets = table.street
 /** Kinds of streets, before their names. */

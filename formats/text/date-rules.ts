@@ -7,6 +7,7 @@ import {
   monthAlone,
   monthFirstDate,
   numericDate,
+  quarterAt,
   shifted,
   writtenAs,
   yearlessDate,
@@ -30,11 +31,25 @@ const timeAfter =
 
 const list = (words: string): ReadonlySet<string> => new Set(words.split(" "))
 const beforeDate = list(
-  "bloods labs clinic due op echo cxr collected drawn notified biopsy repeat lmp edd phoned transfused recorded appt dc reviewed reported called on since from dated until till through thru before after date prior comparison comparisons exam study seen scheduled to the am vom seit bis den le du el del desde hasta il dal and by of ct mri mr xray radiograph ultrasound pet signed admitted discharged last received performed surgery visit",
+  "informed removed placed inserted pulled extubated intubated started stopped given faxed mailed sent booked cancelled arrived transferred returned told updated consented dictated typed out delivered readmitted next dos doe spatestens bis ab zum termin fecha fech data datum kontrolle indlagt udskrevet clinic bloods labs clinic due op echo cxr collected drawn notified biopsy repeat lmp edd phoned transfused recorded appt dc reviewed reported called on since from dated until till through thru before after date prior comparison comparisons exam study seen scheduled to the am vom seit bis den le du el del desde hasta il dal and by of ct mri mr xray radiograph ultrasound pet signed admitted discharged last received performed surgery visit",
 )
 const beforeMonth = list(
   "in since last early late until till by of during this next mid from through and before after im seit en desde depuis nel anfang ende",
 )
+/** Words before two numbers that are a score or an image. */
+const beforeScore = list(
+  "activity chronicity image images im img series se slice slices page item score index grade lead leads fibrosis acuity vision pain mood energy strength power ratio gcs apgar nodes cores hpf",
+)
+const ordinalDay =
+  /[ ](?:the )?\d{1,2}(?:st|nd|rd|th)(?=[ ]?(?:[.,;)\n\r]|$)|[ ](?:after|at|half|and|with|for|am|pm|when|she|he)(?!\p{L}))/uy
+const dayAlone =
+  /(?:on|since|until|till|from|by|before|after) the $|(?:appt|appointment|due|review|clinic|back|seen) $/i
+const dottedBirth = /\bd\. ?o\. ?b\.?[:,]? ?$/i
+const germanRange = /^ ?[-–] ?\d{1,2}\.\d{1,2}\./
+/** The days after the first of a list: April 3, 10 and 17, 2019. */
+const moreDays =
+  /((?:, \d{1,2})*),? (?:and|&) (\d{1,2})(?:st|nd|rd|th)?(?:, ((?:19|20)\d\d))?(?![\d/:.]\d|[\d%]| ?(?:mg|ml|cm|mm|g|weeks?|days?|months?|years?|hours?)\b)/y
+const afterDose = /^ (?:or|to) \d|^ ?(?:g|mg|mcg|ml|mmol|units?|tabs?|cm|mm|%|x)(?!\p{L})/iu
 const notDate =
   /\s?(?:strength|murmur|pulses?|reflex|systolic|diastolic|motor|tablets?|tabs?|pain|of\b|in\b|inch|mm|cm|mg|ml|x\b|power|scale|grade|muscle|teaspoon|cup|pack|ppd|hpf|positive|negative|nodes?|cores?|lymph|vision|bilaterally|intensity|size|full|throughout)/iy
 
@@ -65,18 +80,65 @@ export class DateRules {
     const next = text[end]
     const joins = next === "/" || next === "-" || next === "." || next === " "
     if (joins || end - start >= 8) {
-      const date = numericDate(text, start, order)
+      const date = numericDate(text, start, order, next === "." && this.#isExpected(start))
       if (date !== undefined) return this.#found(date)
-      const ofGermans = next === "." && this.#isAfter(start, beforeDate) ? germanYearless(text, start) : undefined
-      if (ofGermans !== undefined) return this.#found(ofGermans)
+      if (next === "-" && end - start === 4) {
+        const inQuarter = this.quarter(start)
+        if (inQuarter > 0) return inQuarter
+      }
+      const ofGermans = next === "." ? germanYearless(text, start) : undefined
+      if (
+        ofGermans !== undefined &&
+        (this.#isAfter(start, beforeDate) || germanRange.test(text.slice(ofGermans.end, ofGermans.end + 12)))
+      )
+        return this.#found(ofGermans)
       if (next === "/" && text[start - 1] !== "/") {
         const short = yearlessDate(text, start, order)
         if (short !== undefined && this.#isDate(short)) return this.#found(short)
       }
     }
-    if (end - start > 2 || next === undefined) return 0
+    if (end - start > 2 || next === undefined || /\p{L}/u.test(text[start - 1] ?? "")) return 0
     const named = dayFirstDate(text, start)
-    return named === undefined ? 0 : this.#found(named)
+    return named === undefined ? this.#dayAlone(start) : this.#found(named)
+  }
+
+  /** Whether what stands before says that a date follows. */
+  #isExpected(start: number): boolean {
+    if (dottedBirth.test(this.#text.slice(Math.max(0, start - 9), start))) return true
+    return (
+      this.#birth === start || this.#weekday?.end === skipBack(this.#text, start) || this.#isAfter(start, beforeDate)
+    )
+  }
+
+  /** "since the 4th.": a day of a month that nothing names. */
+  #dayAlone(start: number): number {
+    const text = this.#text
+    if (!dayAlone.test(text.slice(Math.max(0, start - 12), start))) return 0
+    ordinalDay.lastIndex = start - 1
+    if (!ordinalDay.test(text) || this.#isTrue) return 0
+    this.#scan.add("date", start, ordinalDay.lastIndex, noDate)
+    return ordinalDay.lastIndex
+  }
+
+  get #isTrue(): boolean {
+    return this.#scan.known.maker.given.dates === "true"
+  }
+
+  /** A quarter of a year, as 2019-Q2 or Q2 2019; 0 where none begins. */
+  quarter(start: number): number {
+    const found = quarterAt(this.#text, start)
+    if (found === undefined || this.#isTrue) return 0
+    const { dates, shiftDays } = this.#scan.known.maker.given
+    const { year, month } = movedBack({ year: found.year, month: found.quarter * 3 - 1, day: 15 }, shiftDays)
+    const made =
+      dates === "year"
+        ? String(found.year)
+        : this.#text
+            .slice(start, found.end)
+            .replace(/\d{4}/, String(year))
+            .replace(/Q\d/, `Q${Math.ceil(month / 3)}`)
+    this.#scan.add("date", start, found.end, made)
+    return found.end
   }
 
   /** Whether 3/4 is a day: by what stands before it, or because no score has such numbers. */
@@ -84,12 +146,17 @@ export class DateRules {
     const text = this.#text
     notDate.lastIndex = end
     if (notDate.test(text)) return false
+    if (this.#isAfter(start, beforeScore) || /[,;] im(?:age)? $/i.test(text.slice(Math.max(0, start - 8), start)))
+      return false
+    if (/^ ?leads?\b/.test(text.slice(end, end + 6))) return false
     if (/^\s?(?:[-–]|to|at|through)\s?\d{1,2}[/:]\d/.test(text.slice(end, end + 14))) return true
     if (/\d{1,2}\/\d{1,2}\s?(?:[-–]|to|through)\s?$/.test(text.slice(Math.max(0, start - 14), start))) return true
     if (/^0\d\/(?:0|1[0-2]|[12]\d|3[01])/.test(text.slice(start, end)) || this.#weekday?.end === skipBack(text, start))
       return true
     // A value and its day: INR 2.4 (3/4).
     if (/\d\.\d+ \($/.test(text.slice(Math.max(0, start - 8), start)) && text[end] === ")") return true
+    const last = this.#scan.drafts.at(-1)
+    if (last?.kind === "name" && last.end === skipBack(text, start) && start - last.end === 1) return true
     if (/^\d{1,2}\/(?:7|52)$/.test(text.slice(start, end)) && day! > 12) return false
     return this.#isAfter(start, beforeDate) || (day! > 12 && day! !== 20 && month < day!)
   }
@@ -111,15 +178,55 @@ export class DateRules {
     const short = word.folded.length <= 4
     // Capitals are no Spanish months; Mayo is a clinic and its score.
     if (word.folded === "mayo" && isCapital(word.text) && date?.year === undefined) return 0
-    if (date !== undefined && (isCapital(word.text) || date.year !== undefined || !short)) return this.#found(date)
+    // "staples out 4/17": a word of English that is a month of another language.
+    if (date !== undefined && short && !isCapital(word.text) && text.slice(date.start, date.end).includes("/")) return 0
+    // Mag 4 g is a dose.
+    if (date !== undefined && date.year === undefined && afterDose.test(text.slice(date.end, date.end + 8))) return 0
+    if (date !== undefined && (isCapital(word.text) || date.year !== undefined || !short))
+      return (date.year === undefined && date.day !== undefined && this.#list(date)) || this.#found(date)
     if (!isCapital(word.text) || isAllCapitals(word.text) || !this.#isAfter(word.start, beforeMonth)) return 0
     const alone = monthAlone(text, word.start, word.end)
     return alone === undefined ? 0 : this.#found(alone)
   }
 
+  /** "April 3, 10 and 17, 2019"; 0 where no list follows. */
+  #list(date: DateText): number {
+    const text = this.#text
+    moreDays.lastIndex = date.end
+    const found = moreDays.exec(text)
+    if (found === null || Number(found[2]) > 31) return 0
+    const year = found[3] === undefined ? {} : { year: Number(found[3]) }
+    this.#found({ ...date, ...year })
+    const end = moreDays.lastIndex - (found[3]?.length ?? 0)
+    for (const each of text.slice(date.end, end).matchAll(/\d{1,2}/g)) {
+      const start = date.end + each.index
+      const at = start + each[0].length
+      this.#found({
+        ...date,
+        ...year,
+        start,
+        end: at,
+        day: Number(each[0]),
+        pieces: [{ part: "day", from: start, to: at }],
+      })
+    }
+    if (found[3] !== undefined) this.#year(end, moreDays.lastIndex, { ...date, year: Number(found[3]) })
+    return moreDays.lastIndex
+  }
+
+  /** The year of the last of a list of dates. */
+  #year(start: number, end: number, date: DateText): void {
+    const { year, month } = date
+    const pieces = [{ part: "year", from: start, to: end }] as const
+    this.#found({ year, month, day: date.day, shortYear: false, start, end, pieces })
+  }
+
   /** A word for a day of the week: it moves with the date that follows. */
   weekday(word: Word): void {
     this.#weekday = word
+    ordinalDay.lastIndex = word.end
+    if (isCapital(word.text) && !this.#isTrue && ordinalDay.test(this.#text))
+      this.#scan.add("date", word.start, ordinalDay.lastIndex, noDate)
   }
 
   /** Keeps a date, with the weekday before it. */
@@ -175,7 +282,7 @@ export class DateRules {
   }
 
   #isBirth({ start, year, month, day }: DateText): boolean {
-    if (this.#birth === start) return true
+    if (this.#birth === start || dottedBirth.test(this.#text.slice(Math.max(0, start - 9), start))) return true
     if (year === undefined || day === undefined) return false
     return this.#scan.known.birthDays.some(
       (birth) => birth.month === month && birth.day === day && birth.year % 100 === year % 100,

@@ -31,18 +31,23 @@ export type DateOrder = "month-first" | "day-first"
 const yearFirst = /(?<year>\d{4})(?<sep>[-/.])(?<month>\d{1,2})\k<sep>(?<day>\d{1,2})(?![\d]|\.\d)/y
 const yearLast =
   /(?<a>\d{1,2})(?<gap>\s?)(?<sep>[-/.])\k<gap>(?<b>\d{1,2})\k<gap>\k<sep>\k<gap>(?<year>\d{4}|'?\d{2})(?![\d]|[./-]\d)/y
+/** 3/4-19, as it is written in Denmark. */
+const danish = /(?<a>\d{1,2})\/(?<b>\d{1,2})-(?<year>(?:20)?\d\d)(?![\d]|[./-]\d)/y
+/** 1975-Oct-29. */
+const yearName = /(?<year>(?:18|19|20)\d\d)[-/. ](?<name>\p{L}{3,9})[-/. ](?<day>\d{1,2})(?!\d)/uy
 const compact =
   /(?<year>(?:18|19|20)\d\d)(?<month>0[1-9]|1[0-2])(?<day>0[1-9]|[12]\d|3[01])(?=(?:[T ]?(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d(?:\.\d+)?)?)?(?:[+-]\d{4}|Z)?(?!\d))/y
 const dayName =
-  /(?<day>\d{1,2})(?<ordinal>st|nd|rd|th|er|º|ª|\.)?(?:\s?[-–]\s?(?<last>\d{1,2})(?:st|nd|rd|th|\.)?)?(?:\s+(?:day\s+)?(?:of|de|do)\s+|\s*[-/.,]?\s*)(?<name>\p{L}{3,11})(?!\p{L})\.?(?:(?:\s+(?:of|de|do|del)\s+|\s*[-/.,]?\s*)(?<year>\d{4}(?!\d)|'\d\d(?!\d)|(?<=[-/]|\d\p{L}{3})\d\d(?!\d)|(?<=\d[ ]\p{L}{3}[ ])\d\d(?![\d:.,/-]|\s?(?:mm|cm|ml|mg|%))))?/duy
+  /(?<day>\d{1,2})(?<ordinal>st|nd|rd|th|er|º|ª|\.)?(?:\s?[-–]\s?(?<last>\d{1,2})(?:st|nd|rd|th|\.)?)?(?:\s+(?:day\s+)?(?:of|de|do)\s+|\s*[-/.]?\s*)(?<name>\p{L}{3,11})(?!\p{L})\.?(?:(?:\s+(?:of|de|do|del)\s+|\s*[-/.,]?\s*)(?<year>\d{4}(?!\d)|'\d\d(?!\d)|(?<=[-/]|\d\p{L}{3})\d\d(?!\d)|(?<=\d[ ]\p{L}{3,4}[ ])\d\d(?![\d:,/-]|\.\d|\s?(?:mm|cm|ml|mg|%))))?/duy
 const nameDay =
-  /(?<name>\p{L}{3,11})\.?(?:\s*[-/]\s*|\s+)(?<day>\d{1,2})(?<ordinal>st|nd|rd|th)?(?![\d:]|\.\d)(?:\s?(?:[-–]|to|through|and|&)\s?(?<last>\d{1,2})(?:st|nd|rd|th)?(?![\d:/]))?(?:(?:\s*,\s*|\s*[-/]\s*|\s+(?:of\s+)?)(?<year>\d{4}(?!\d)|'\d\d(?!\d)|(?<=[-/])\d\d(?!\d)))?/duy
+  /(?<name>\p{L}{3,11})\.?(?:\s*[-/]\s*|\s+)(?<day>\d{1,2})(?<ordinal>st|nd|rd|th)?(?![\d:]|\.\d)(?:\s?(?:[-–]|to|through|and|&)\s?(?<last>\d{1,2})(?:st|nd|rd|th)?(?![\d:/]))?(?:(?:\s*,\s*|\s*[-/]\s*|\s+(?:of\s+)?|\s+\d\d:\d\d(?::\d\d)?(?:\s[A-Z]{3,4})?\s+(?=(?:19|20)\d\d))(?<year>\d{4}(?!\d)|'\d\d(?!\d)|(?<=[-/])\d\d(?!\d)))?/duy
 const nameYear =
   /(?<name>\p{L}{3,11})\.?(?:\s+(?:of|de|do|del)\s+|\s*[-/,]?\s*)(?<year>(?:18|19|20)\d\d(?!\d)|'\d\d(?!\d))/duy
 const monthYear = /(?<month>0?[1-9]|1[0-2])(?<sep>[-/])(?<year>(?:19|20)\d\d)(?![\d]|[./-]\d)/y
 const yearMonth = /(?<year>(?:19|20)\d\d)-(?<month>0[1-9]|1[0-2])(?![\d]|[./-]\d|\s?(?:mm|cm|ml))/y
 const noYear = /(?<a>\d{1,2})\/(?<b>\d{1,2})(?![\d/]|\.\d|-\d{3})/y
 const germanNoYear = /(?<day>\d{1,2})\.\s?(?<month>\d{1,2})\.(?!\d)/y
+const quarter = /(?:(?<a>(?:19|20)\d\d)[- ]?Q(?<b>[1-4])|Q(?<c>[1-4])[- /]?(?<d>(?:19|20)\d\d))(?![\p{L}\d])/uy
 
 function run(pattern: RegExp, text: string, at: number): RegExpExecArray | null {
   pattern.lastIndex = at
@@ -96,8 +101,24 @@ function ordered(match: RegExpExecArray, order: DateOrder): DateText | undefined
     : found(match, { month: a, day: b }, { a: "month", b: "day", year: "year" })
 }
 
-/** A date of digits with its year, at a place where a number begins. */
-export function numericDate(text: string, at: number, order: DateOrder): DateText | undefined {
+/** A quarter of a year, as 2019-Q2 or Q2 2019. */
+export interface QuarterText {
+  readonly end: number
+  readonly year: number
+  readonly quarter: number
+}
+
+/** A quarter of a year that begins here. */
+export function quarterAt(text: string, at: number): QuarterText | undefined {
+  const match = run(quarter, text, at)
+  if (match === null) return undefined
+  const { a, b, c, d } = match.groups as Record<string, string | undefined>
+  return { end: at + match[0].length, year: Number(a ?? d), quarter: Number(b ?? c) }
+}
+
+/** A date of digits with its year, at a place where a number begins.
+ * @param expected whether a date is expected here: 3.4.19 is one then and no version */
+export function numericDate(text: string, at: number, order: DateOrder, expected = false): DateText | undefined {
   const figures = figuresAt(text, at)
   const plain = { year: "year", month: "month", day: "day" } as const
   if (figures >= 8) {
@@ -109,7 +130,10 @@ export function numericDate(text: string, at: number, order: DateOrder): DateTex
   if (figures === 4) return yearBefore(text, at)
   if (figures > 2) return undefined
   const match = run(yearLast, text, at)
-  if (match !== null && isWritten(match)) return ordered(match, match.groups!["sep"] === "." ? "day-first" : order)
+  if (match !== null && isWritten(match, expected))
+    return ordered(match, match.groups!["sep"] === "." ? "day-first" : order)
+  const inDanish = run(danish, text, at)
+  if (inDanish !== null) return ordered(inDanish, "day-first")
   const short = run(monthYear, text, at)
   return short === null
     ? undefined
@@ -130,6 +154,13 @@ function yearBefore(text: string, at: number): DateText | undefined {
     if (isDay(month, day)) return found(match, { month, day }, { year: "year", month: "month", day: "day" })
     if (isDay(day, month)) return found(match, { month: day, day: month }, { year: "year", month: "day", day: "month" })
   }
+  const named = run(yearName, text, at)
+  const words = named === null ? undefined : months.get(fold(named.groups!["name"]!))
+  if (named !== null && words !== undefined && Number(named.groups!["day"]) <= 31) {
+    const word = wordIn(words, named.groups!["name"]!, text, at)
+    const given = { month: word.number, day: Number(named.groups!["day"]), word }
+    return found(named, given, { year: "year", name: "name", day: "day" })
+  }
   const short = run(yearMonth, text, at)
   return short === null
     ? undefined
@@ -139,11 +170,11 @@ function yearBefore(text: string, at: number): DateText | undefined {
 const plausible = (year: string): boolean => /^(?:18|19|20|21)/.test(year)
 
 /** Three numbers with dots or blanks between them are a version or a measure unless they have a date's shape. */
-function isWritten({ groups }: RegExpExecArray): boolean {
+function isWritten({ groups }: RegExpExecArray, expected: boolean): boolean {
   const { a, b, sep, gap, year } = groups as Record<string, string>
   if (year!.length === 4) return plausible(year!)
   if (gap !== "") return false
-  return sep !== "." || (a!.length === 2 && b!.length === 2)
+  return sep !== "." || expected || (a!.length === 2 && b!.length === 2)
 }
 
 /** A date that begins with its day and names its month, as 4th of March 2019, 04-MAR-19, 4. März. */

@@ -40,7 +40,7 @@ export class FacilityRules {
   #facilityBefore(word: Word): boolean {
     const tail = this.#tail(word)
     if (tail === undefined) return false
-    if (weakKinds.has(tail.folded)) return this.#replaceFrom(this.#plainBefore(tail), tail)
+    if (weakKinds.has(tail.folded) && !this.#isHeading(tail)) return this.#replaceFrom(this.#plainBefore(tail), tail)
     let start = tail.start
     let named = false
     for (let words = 0; words < 7; words++) {
@@ -57,7 +57,7 @@ export class FacilityRules {
           !isAllCapitals(before.text) &&
           named &&
           words < 3 &&
-          facilityPart.has(before.folded)
+          (facilityPart.has(before.folded) || this.#isInName(before))
         )
       )
         break
@@ -69,18 +69,44 @@ export class FacilityRules {
     return this.#replaceFrom(start, tail)
   }
 
+  /** Whether a word of the language belongs to a name that follows it: Cold Creek State Prison. */
+  #isInName(word: Word): boolean {
+    if (facilityPlain.has(word.folded) || isEponym(word.folded) || beginsSentence(this.#text, word.start)) return false
+    return cuesOf(word.folded) === 0
+  }
+
+  /** Whether a line begins with the name and ends with its kind: the heading of a report. */
+  #isHeading(tail: Word): boolean {
+    const text = this.#text
+    const line = text.lastIndexOf("\n", tail.start) + 1
+    return (
+      tail.start - line < 60 &&
+      /^(?:\p{Lu}[\p{L}'’.-]*[ ]){1,4}$/u.test(text.slice(line, tail.start)) &&
+      /^[ \t]*(?:[,\n\r]|[ ]{2}|$)/.test(text.slice(this.#kindEnd(tail), this.#kindEnd(tail) + 3))
+    )
+  }
+
   #replaceFrom(start: number, tail: Word): boolean {
     const { text } = this.#scan
     if (start === tail.start) return false
     const made = this.#place(text.slice(start, tail.start))
     const upper = isAllCapitals(text.slice(start, tail.start).trim())
-    this.#scan.add(
-      "place",
-      start,
-      tail.start,
-      `${upper ? made.toUpperCase() : made}${/\s$/.test(text.slice(start, tail.start)) ? " " : ""}`,
-    )
+    const gap = /\s$/.test(text.slice(start, tail.start)) ? " " : ""
+    // The word for its kind belongs to the name of an institution, and stays.
+    const end = this.#kindEnd(tail)
+    this.#scan.add("place", start, end, `${upper ? made.toUpperCase() : made}${gap}${text.slice(tail.start, end)}`)
     return true
+  }
+
+  /** The end of the words for a kind: Hospital, Medical Center. */
+  #kindEnd(tail: Word): number {
+    let { end } = tail
+    for (let next = this.#scan.wordAfter(end); next !== undefined && facilityAfter.has(next.folded);) {
+      if (!isCapital(next.text)) break
+      end = next.end
+      next = this.#scan.wordAfter(end)
+    }
+    return end
   }
 
   /** "Little Acorns daycare": a name in the middle of a sentence, and its kind in small letters. */
@@ -104,7 +130,10 @@ export class FacilityRules {
         break
       start = before.start
     }
-    return words < 2 || beginsSentence(this.#text, start) ? tail.start : start
+    if (words > 0 && this.#isHeading(tail)) return start
+    return words < 2 || (beginsSentence(this.#text, start) && !/[,:] $/.test(this.#text.slice(start - 2, start)))
+      ? tail.start
+      : start
   }
 
   /** The words for the kind: Hospital, Medical Center. */
@@ -130,7 +159,7 @@ export class FacilityRules {
     else if (at === start && kindOf[text.charCodeAt(at - 1)] === kinds.apostrophe) at--
     else if (text[at - 1] === ".") {
       const short = wordBefore(text, at - 1)
-      return short !== undefined && /^(?:st|ste|mt|ft|[a-z])$/.test(short.folded) ? short : undefined
+      return short !== undefined && /^(?:st|ste|mt|ft|univ|[a-z])$/.test(short.folded) ? short : undefined
     } else if (text[at - 1] === "&") return this.#partBefore(at - 1)
     return wordBefore(text, at)
   }
@@ -143,7 +172,7 @@ export class FacilityRules {
   /** "Hospital San Carlos", "Hospital of St. John". */
   #facilityAfter(word: Word): void {
     const text = this.#text
-    let at = skip(text, word.end)
+    let at = skip(text, word.end, word.folded === "univ" ? "." : "")
     let end = 0
     const from = at
     let commas = false
@@ -168,6 +197,7 @@ export class FacilityRules {
         at = skip(text, at)
       }
     }
-    if (end > from) this.#scan.add("place", from, end, this.#place(text.slice(from, end)))
+    if (end > from)
+      this.#scan.add("place", word.start, end, text.slice(word.start, from) + this.#place(text.slice(from, end)))
   }
 }

@@ -25,7 +25,21 @@ export function learned(
     names.add(folded)
     filter.add(folded)
   }
-  return names.size === 0 ? [] : found(text, names, filter, maker)
+  const nicknames = drafts.flatMap((draft) => nicknameAfter(text, draft, maker))
+  return names.size === 0 ? nicknames : [...nicknames, ...found(text, names, filter, maker)]
+}
+
+const quoted = /[ ]?\(?["“”'‘]([\p{L}][\p{L}'-]*)["”'’]\)?/uy
+
+/** `Ernest ("Ern") Thistlewood`: what somebody is called, in quotation marks after a name. */
+function nicknameAfter(text: string, { kind, end }: Draft, maker: Maker): readonly Draft[] {
+  const next = text.charCodeAt(end)
+  if (kind !== "name" || (next !== 0x20 && next !== 0x28)) return []
+  quoted.lastIndex = end
+  const name = quoted.exec(text)?.[1]
+  if (name === undefined) return []
+  const start = text.indexOf(name, end)
+  return [{ kind: "name", start, end: start + name.length, make: inCaseOf(name, maker.name(fold(name))) }]
 }
 
 function found(text: string, names: ReadonlySet<string>, filter: HashFilter, maker: Maker): readonly Draft[] {

@@ -1,5 +1,7 @@
+import { cue, cuesOf } from "./cues.ts"
 import { fold } from "./fold.ts"
 import { fuzzyName } from "./fuzzy.ts"
+import { isFamilyName, isNoName } from "./listed.ts"
 import { misreadEnd, unmisread } from "./misread.ts"
 import { nameRun, nameRunBefore } from "./name-run.ts"
 import type { NameRun } from "./name-run.ts"
@@ -7,7 +9,7 @@ import { isParticle } from "./person.ts"
 import type { OwnName } from "./person.ts"
 import type { Scan } from "./scan.ts"
 import { inCaseOf, initialFor } from "./surrogates.ts"
-import { isEponym, isVerb, isWord } from "./terms.ts"
+import { isEponym, isHead, isTerm, isVerb, isWord } from "./terms.ts"
 import { beginsSentence, isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
 import { isThing } from "./thing.ts"
 import type { Word } from "./word-at.ts"
@@ -17,6 +19,17 @@ const dotted: ReadonlySet<string> = new Set(
   "iv po er md im ct mr us so bp hr pm am ie eg ph do pa rn gi gu ed or sc sl pr ad ap".split(" "),
 )
 const twoInitials = /\p{Lu}\.\s?\p{Lu}\.(?:\s?\p{Lu}\.)?/uy
+const initials =
+  /\p{Lu}\.[ ]?(?:-?(\p{Lu})\.?[ ]?(?:\p{Lu}\.[ ]?)?)?(?:(?:von|van|der|den|de|la|di|da|del|ten|ter|zu|af|le)[ ]|[dDlLO]['’]|(?:De|Van|Von|Di|La|Le)[ ])*(\p{Lu}[\p{L}'’]+(?:-\p{Lu}\p{L}+)?)(?![\p{L}\d])/uy
+/** What may stand before the initials of somebody, and is not the sentence that a letter ends. */
+const beforeInitials =
+  /(?:^|[\n\r,:;(/&"|]|[.!?] |- |\b(?:by|with|from|and|cc|to|per|w|via|of|dr|mr|mrs|ms|prof|rn|np|pa|md|nurse|surgeon|consultant|attending|resident|fellow|tech|dott|sig|prof\.|dr\.|mr\.|mrs\.|ms\.))[ ]*$/i
+/** Second names of bacteria and parasites, where they have a capital. */
+const epithets: ReadonlySet<string> = new Set(
+  "coli aureus pylori difficile diff pneumoniae albicans faecalis falciparum vivax fragilis cereus marcescens influenzae catarrhalis jirovecii carinii fumigatus tuberculosis avium trachomatis gonorrhoeae meningitidis epidermidis pyogenes agalactiae viridans bovis cepacia cenocepacia aeruginosa mirabilis vulgaris cloacae histolytica lamblia neoformans immitis burgdorferi pallidum jejuni maltophilia haemolyticus acnes granulosus donovani typhi".split(
+    " ",
+  ),
+)
 const degree = /(?:M|D|Ph|R)\.\s?(?:D|O|N)\.?(?![\p{L}])/uy
 
 /** Rules that find names: the person's own, and the words of others'. */
@@ -70,6 +83,9 @@ export class NameRules {
 
   #isNear(before: number, start: number): boolean {
     if (before < 0 || before > start || start - before > 5) return false
+    // The end of a sentence is no gap inside a name, the dot of an initial is.
+    if (/^\.\s/.test(this.#text.slice(before, before + 2)) && (wordBefore(this.#text, before)?.text.length ?? 1) > 1)
+      return false
     return /^[\s,.^'’_-]{0,3}(?:\p{L}\.?[\s,.]{1,2})?$/u.test(this.#text.slice(before, start))
   }
 
@@ -100,7 +116,7 @@ export class NameRules {
         return named ? capital || !isWord(word.folded) : capital && !isWord(word.folded)
       case "word": {
         if (named) return true
-        if (!capital || (isEponym(word.folded) && isThing(this.#text, word))) return false
+        if (!capital || isThing(this.#text, word)) return false
         if (!beginsSentence(this.#text, word.start) || isAllCapitals(word.text)) return true
         const next = this.#scan.wordAfter(word.end)
         return next === undefined || isCapital(next.text) || isVerb(next.folded)
@@ -136,7 +152,7 @@ export class NameRules {
     const at = skipBack(this.#text, word.start, ".,")
     const before = wordBefore(this.#text, at)
     if (word.start - at > 2 || before?.text.length !== 1 || !isCapital(before.text)) return
-    if (/[\p{L}\p{N}'’]/u.test(this.#text[before.start - 1] ?? "")) return
+    if (/[\p{L}\p{N}'’/]/u.test(this.#text[before.start - 1] ?? "")) return
     this.#replace(before, undefined)
     if (this.#text[before.end] === ".") this.#initialBefore(before)
   }
@@ -162,12 +178,59 @@ export class NameRules {
         return end
       }
     }
+    const named = this.#initialled(word)
+    if (named > 0) return named
     if (this.#isNear(this.#lastOwn, word.start) && !/[\p{L}\p{N}]/u.test(text[word.end] ?? "")) {
       const gap = text.slice(this.#lastOwn, word.start)
-      if (/^(?:,? |\^|\.)/.test(gap) && this.#scan.known.names.firstLetters.has(word.folded))
-        this.#replace(word, undefined)
+      const own = this.#scan.known.names.firstLetters.has(word.folded)
+      if (/^(?:,? |\^|\.)/.test(gap) && (own || this.#closesName(word))) this.#replace(word, undefined)
     }
     return 0
+  }
+
+  /** Whether a letter after an own name is the end of it: "SMITH, JOHN L is". */
+  #closesName({ end }: Word): boolean {
+    const rest = this.#text.slice(end, end + 6)
+    return /^\.?(?:[,;)\n\r]|  |$)/.test(rest) || /^ (?:is|was|has)\b/i.test(rest)
+  }
+
+  /** "H. Featherby", "H.-P. von Allmendingen": one or two initials with dots, and a name; the end, or 0. */
+  #initialled(word: Word): number {
+    const text = this.#text
+    if (/[\p{L}\p{N}'’&/+-]/u.test(text[word.start - 1] ?? "")) return 0
+    initials.lastIndex = word.start
+    const found = initials.exec(text)
+    if (found === null) return 0
+    const last = wordAt(text, initials.lastIndex - found[2]!.length)!
+    if (isAllCapitals(last.text) && last.text.length < 3) return 0
+    if (epithets.has(last.folded) || isNoName(last.folded) || isHead(last.folded)) return 0
+    if ((cuesOf(last.folded) & (cue.title | cue.credential | cue.month | cue.facility | cue.id | cue.phone)) !== 0)
+      return 0
+    const listed = isFamilyName(last.folded)
+    const before = text.slice(Math.max(0, word.start - 12), word.start)
+    if (this.#scan.drafts.at(-1)?.kind === "name" && this.#scan.drafts.at(-1)!.end === skipBack(text, word.start))
+      return 0
+    const isOpen = beforeInitials.test(before) || this.#named === word.start
+    if (!isOpen && (!listed || isAllCapitals(last.text) || /[LR]/.test(word.text))) return 0
+    if (isOpen && !listed && isAllCapitals(last.text) && !/[\n\r,:;(]\s*$|^$/.test(before)) return 0
+    const latin = found[1] === undefined && /[AVNM]/.test(word.text)
+    const ends = /^(?:[,.;)\n\r]|$|[ ](?:MD|DO|RN|NP|PA|BSc|OT|PT))/.test(
+      text.slice(initials.lastIndex, initials.lastIndex + 4),
+    )
+    if (isEponym(last.folded) && (latin || isThing(text, last) || !ends)) return 0
+    if (
+      isTerm(last.folded)
+        ? !(this.#named === word.start && listed)
+        : latin && !listed && !(ends && /(?:^|\n|by |with |dr\.? |cc:? |from )$/i.test(before))
+    )
+      return 0
+    for (const each of text.slice(word.start, initials.lastIndex).matchAll(/\p{L}[\p{L}\p{M}]*/gu)) {
+      const start = word.start + each.index
+      const folded = fold(each[0])
+      if (!isParticle(folded) || each[0].length === 1)
+        this.#replace({ start, end: start + each[0].length, text: each[0], folded }, undefined)
+    }
+    return initials.lastIndex
   }
 
   /** JS in the place of a name. */

@@ -1,5 +1,6 @@
 import { cue, cuesOf } from "./cues.ts"
 import { kindOf, kinds } from "./fold.ts"
+import { isFamilyName } from "./listed.ts"
 import { isParticle } from "./person.ts"
 import { isTerm } from "./terms.ts"
 import { isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
@@ -45,11 +46,29 @@ function isName(text: string, word: Word, run: NameRun, first: boolean): boolean
   if (!isCapital(word.text)) return false
   if (word.text.length === 1) return true
   const cues = cuesOf(word.folded)
+  if (!first && isMark(text, word, cues)) return false
   if (first && run.surely === true) {
     if (isAllCapitals(word.text) && word.text.length <= 3 && isTerm(word.folded)) return false
     return (cues & (cue.label | cue.facility)) === 0 || !isTerm(word.folded)
   }
-  return !isTerm(word.folded) && (cues & (notNames | credentials)) === 0
+  // "Dr. Imani Wells.": a family name that is a word as well, at the end of a name that a title announces.
+  const closes =
+    run.surely === true &&
+    !first &&
+    isFamilyName(word.folded) &&
+    /^(?:[,;:)\n\r]|\.(?:\s|$)|['’]s|$)/.test(text.slice(word.end, word.end + 2))
+  return (closes || !isTerm(word.folded)) && (cues & (notNames | credentials)) === 0
+}
+
+/** Whether a word after one of a name is a degree or a label: RC after Blackwood, FRCOphth, DOB, FAX and its number. */
+function isMark(text: string, word: Word, cues: number): boolean {
+  if ((cues & (cue.birth | cue.age)) !== 0) return true
+  if ((cues & cue.phone) !== 0 && /^[\s.:]{0,2}\d/.test(text.slice(word.end, word.end + 3))) return true
+  const before = wordBefore(text, skipBack(text, word.start, ".,"))
+  const small = before !== undefined && before.text.length > 1 && !isAllCapitals(before.text)
+  if (!small) return false
+  if (/^\p{Lu}{3,}\p{Ll}/u.test(word.text)) return true
+  return isAllCapitals(word.text) && word.text.length <= 3 && !isFamilyName(word.folded)
 }
 
 /** The words of a name that begins here, without titles, degrees and particles; empty when none does. */
@@ -74,9 +93,11 @@ export function nameRun(text: string, from: number, run: NameRun): readonly Word
       at = next
       continue
     }
-    if (startsWithDigit || !isName(text, word, run, first)) break
+    const afterInitial = run.surely === true && found.length > 0 && found.every(({ text: each }) => each.length === 1)
+    if (startsWithDigit || !isName(text, word, run, first || afterInitial)) break
     found.push(word)
-    const next = nextStart(text, word, commas && found.length === 1)
+    const isHalf = found.length === 2 && text[word.start - 1] === "-"
+    const next = nextStart(text, word, commas && (found.length === 1 || isHalf))
     if (text[word.end] === ",") commas = false
     if (next < 0) break
     at = next

@@ -11,9 +11,23 @@ const ninety =
   /ninety(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?(?=[- ]?(?:years?|yrs?|y\.?o|yo))|(?:(?:one|a)[ -])?hundred(?:[- ](?:and[- ])?\p{L}{3,9}(?:-\p{L}{3,5})?)?(?=[- ](?:years?|yrs?)[- ]?(?:old|of age))|nonagenarian|centenarian/iuy
 /** Labels that no sign has to follow where a value does. */
 const openLabels: ReadonlySet<string> = new Set(
-  "badge serial plate account claim subject incident inmate donor case job rx".split(" "),
+  "badge serial plate account claim subject incident inmate donor case job rx lot batch specimen accession requisition policy member visit encounter licence license certificate passport chart folder invoice ticket star tag reg crew straw report order reference confirmation flight chit aadhaar medicaid subscriber unit".split(
+    " ",
+  ),
 )
-const openValue = /^ (?=[A-Z\d-]*\d{3})[A-Z\d][A-Z\d-]{3,}(?![\p{L}\d.%])/u
+const openValue =
+  /^ (?!(?:19|20)\d\d(?![\d-]))(?=[A-Z\d/-]*\d{3}|[A-Z\d]*\d[A-Z\d]*[A-Z][A-Z\d]*\d)[A-Z\d][A-Z\d-]{3,}(?:\/\d{2,})*(?![\p{L}\d%]|\.\d| ?(?:mg|ml|mcg|units?|cc|mm|cm|g|kg|days?|weeks?|hours?|h)(?!\p{L}))/u
+/** A word in capitals between a label and its value: donor UNOS AFD3281. */
+const between = /^ [A-Z]{2,5}(?= (?=[A-Z]*\d)[A-Z\d-]{4,}(?![\p{L}\d.]))/u
+const vehicle: ReadonlySet<string> = new Set(["plate", "vehicle", "car", "reg", "registration", "tag"])
+const labelBefore =
+  /(?:S\/N|№|[nN][°º]|\bN[or]\.?|\b(?:gate|door|key|safe|access|entry|lock|alarm)(?: safe| box)? \(?(?:code|pin))[ :#]*$/i
+/** Before the four figures of a number that are told instead of it. */
+const lastFour =
+  /(?:\blast (?:4|four)(?: digits)?(?: of [\w ]{2,20})?|\b(?:ssn|social|card|account|acct|phone)[\w #]{0,16} end(?:s|ing)(?: in| with)?|[xX*]{3}-?[xX*]{2}-)[:# ]*$/i
+/** Before a number that stands for a concept or a publication. */
+const publishedCode = /(?:SNOMED(?:[ -]?CT)?|LOINC|RxNorm|HCPCS|CPT|OMIM|PMID|DOI)(?: code)?[ :#]*$/i
+const handle = /@[A-Za-z_][\w.]{2,}/y
 const townBefore = /(\p{Lu}[\p{L}'’-]+(?: \p{Lu}[\p{L}'’-]+){0,2}),? (?:[A-Z]{2,3} )?$/u
 const australian = /(\p{Lu}[\p{L}'’-]+(?: \p{Lu}[\p{L}'’-]+){0,2}),? (?:QLD|NSW|VIC|TAS|ACT|NT|WA|SA),? $/u
 const mailName = /[\w.+%-]+$/
@@ -46,14 +60,51 @@ export class NumberRules {
     const before = text[start - 1]
     if (before === "." && kindOf[text.charCodeAt(start - 2)] === kinds.digit) return end
     const length = end - start
-    if (before === "#" && length > 3) return this.#shape("id", start, end)
+    if (before === "#" || (before === " " && text[start - 2] === "#")) {
+      const value = numberEnd.labelled(text, start)
+      if (length > 3 || value - start > 4) return this.#shape("id", start, Math.max(end, value))
+    }
+    // 7/22 Banksia Crescent is no day.
+    if (text[end] === "/" && /^\/\d{1,5}[A-Za-z]? \p{Lu}\p{Ll}/u.test(text.slice(end, end + 9))) {
+      const street = this.#scan.street(start, end)
+      if (street > 0) return street
+    }
+    const written = text[end] === "-" || text[end] === "+" || text[end] === "." ? this.#written(start) : 0
+    if (written > 0) return this.#shape("id", start, written)
     return (
       this.#dates.number(start, end) ||
       this.#phoneOrId(start, end, before) ||
       this.#ageAt(start, end, length) ||
       this.#postal(start, end, length) ||
+      this.#labelBefore(start, end) ||
       end
     )
+  }
+
+  /** A quarter of a year. */
+  quarter = (start: number): number => this.#dates.quarter(start)
+
+  /** Numbers whose form says what they are. */
+  #written(start: number): number {
+    const { text } = this.#scan
+    return numberEnd.personal(text, start) || numberEnd.yearSpecimen(text, start)
+  }
+
+  /** "S/N 300918M", "no 0118", "n° 19-H-04418"; and what begins with a zero as counts do not. */
+  #labelBefore(start: number, end: number): number {
+    const text = this.#text
+    const value = numberEnd.labelled(text, start)
+    if (value - start === 4 && value === end && lastFour.test(text.slice(Math.max(0, start - 40), start)))
+      return this.#shape("id", start, end)
+    const isLabelled = value - start > 3 && labelBefore.test(text.slice(Math.max(0, start - 16), start))
+    if (isLabelled && (text[start] === "0" || value > end || !/\bNo?\.?\s$/i.test(text.slice(start - 4, start))))
+      return this.#shape("id", start, value)
+    const isCounted =
+      end - start >= 5 &&
+      text[start] === "0" &&
+      !/[.,:/-]/.test(text[end] ?? "") &&
+      !/[.,:/-]/.test(text[start - 1] ?? "")
+    return isCounted ? this.#shape("id", start, end) : 0
   }
 
   #id(start: number, end: number): number {
@@ -100,6 +151,7 @@ export class NumberRules {
     }
     const ipv6 = next === ":" ? numberEnd.ipv6(text, start) : 0
     if (ipv6 > 0) return this.#shape("ip", start, ipv6)
+    if (publishedCode.test(text.slice(Math.max(0, start - 14), start))) return 0
     const long = numberEnd.written(text, start) || numberEnd.digits(text, start)
     return long > 0 ? this.#shape("id", start, long) : 0
   }
@@ -112,7 +164,16 @@ export class NumberRules {
 
   /** A five-figure number after the letters of a state. */
   #postal(start: number, end: number, length: number): number {
-    if (length === 4 && this.#town(australian, start)) return this.#postcode(start, end)
+    if (length === 4 && this.#town(australian, start)) {
+      this.#scan.addresses.beforeCode(
+        start - (/ ?[A-Z]{2,3},? $/.exec(this.#text.slice(start - 6, start))?.[0].length ?? 0),
+      )
+      return this.#postcode(start, end)
+    }
+    const european = length === 4 || length === 5 ? this.#scan.addresses.codeFirst(start, end) : 0
+    if (european > 0) return european
+    const bare = length <= 5 ? this.#scan.addresses.bare(start) : 0
+    if (bare > 0) return bare
     return length === 5 ? this.#scan.postal(start, end) : length <= 6 ? this.#scan.street(start, end) : 0
   }
 
@@ -162,10 +223,19 @@ export class NumberRules {
   #isTold(start: number, end: number): boolean {
     const text = this.#text
     return (
-      /(?:\b(?:s?he|patient|pt|who) (?:is|was|turned)|\b(?:died|alive|deceased|away|death) at) $/i.test(
+      (/(?:\b(?:s?he|patient|pt|who) (?:is|was)|\b(?:just |recently )?(?:turned|turning|turns)|\b(?:lived|living) (?:to|until|till)(?: be)?|\b(?:died|alive|deceased|away|death|well|living) at) $/i.test(
         text.slice(Math.max(0, start - 20), start),
-      ) && /^(?:[.,;)](?!\d)|\s*$|\s(?:and|with|from|from)\b)/.test(text.slice(end, end + 8))
+      ) &&
+        /^(?:[.,;)](?!\d)|\s*$|\s(?:and|with|from|in|this|last|on|of)\b)/.test(text.slice(end, end + 8))) ||
+      this.#isAfterName(start, end)
     )
+  }
+
+  /** "Ernest Thistlewood, 93, retired": between commas after a name. */
+  #isAfterName(start: number, end: number): boolean {
+    if (!/^[,.;]/.test(this.#text.slice(end, end + 1)) || this.#text.slice(start - 2, start) !== ", ") return false
+    const last = this.#scan.drafts.at(-1)
+    return last?.kind === "name" && last.end === start - 2
   }
 
   /** 92F, 92 M: beside what else says that it is a person. */
@@ -193,6 +263,8 @@ export class NumberRules {
     if (kindOf[text.charCodeAt(start - 1)] === kinds.digit) return 0
     const own = this.#scan.known.ids.endAt(text, start)
     if (own > 0) return this.#id(start, own)
+    const extension = wordEnd - start === 1 && text[start - 1] !== "." ? numberEnd.extension(text, start) : 0
+    if (extension > 0) return this.#shape("phone", start + 1, extension)
     if (text[start - 1] === "#") {
       const value = numberEnd.labelled(text, start)
       if (value - start > 3) return this.#shape("id", start, value)
@@ -200,10 +272,13 @@ export class NumberRules {
     const postcode = numberEnd.postcode(text, start)
     if (postcode > 0) {
       this.#town(townBefore, start)
+      this.#scan.addresses.beforeCode(start)
       return this.#postcode(start, postcode)
     }
-    const written = numberEnd.written(text, start)
-    if (written > 0) return this.#shape("id", start, written)
+    const published = numberEnd.published(text, start)
+    if (published > 0) return published
+    const written = numberEnd.written(text, start) || numberEnd.specimen(text, start)
+    if (written > 0 && !dayNamed(text, start, wordEnd)) return this.#shape("id", start, written)
     const end = numberEnd.mixed(text, start)
     return end > wordEnd && !dayNamed(text, start, wordEnd) ? this.#shape("id", start, end) : 0
   }
@@ -213,36 +288,79 @@ export class NumberRules {
     if (
       sure &&
       word.folded.length <= 4 &&
-      !/^(?:mrn|ssn|csn|npi|dln|mpi|acct|hicn|mbi|msrn|nhs|nhi|ohip|phn|uhid|ipp|urn|chi|iban|pnr|ssid)$/.test(
+      !/^(?:udi|nir|cpf|cpr|bsn|nir|nie|dni|crm|qid|eid|ramq|pps|ppsn|ird|tfn|ihi|mrn|ssn|csn|npi|dln|mpi|acct|hicn|mbi|msrn|nhs|nhi|ohip|phn|uhid|ipp|urn|chi|iban|pnr|ssid)$/.test(
         word.folded,
       )
     )
       return this.#value(word, true)
     // ID before many figures is a label, and before few an inner diameter.
-    const isLabel = word.text === "ID" && /^ \d{4,}(?!\d|\.\d)/.test(this.#text.slice(word.end, word.end + 20))
-    const isNumbered = openLabels.has(word.folded) && openValue.test(this.#text.slice(word.end, word.end + 24))
+    const isLabel =
+      word.text === "ID" &&
+      /^ (?:\d{4,}(?!\d|\.\d)|\d{2} \d{3} \d{3} \d{3}(?!\d))/.test(this.#text.slice(word.end, word.end + 20))
+    if (vehicle.has(word.folded)) {
+      const plate = this.#plate(word)
+      if (plate > 0) return plate
+    }
+    const isOpen = openLabels.has(word.folded) || sure
+    const more = isOpen ? (between.exec(this.#text.slice(word.end, word.end + 24))?.[0].length ?? 0) : 0
+    const isNumbered =
+      openLabels.has(word.folded) && openValue.test(this.#text.slice(word.end + more, word.end + more + 28))
+    if (more > 0 && isNumbered) return this.#value({ ...word, end: word.end + more }, false)
+    if (/^user(?:name)?$|^login$/.test(word.folded)) return this.#userName(word)
     return this.#value(word, !sure && !isLabel && !isNumbered)
+  }
+
+  /** "Plate DKT 4471", "Vehicle reg BD51 SMR". */
+  #plate(word: Word): number {
+    const text = this.#text
+    const from =
+      word.end +
+      (/^(?:[ ](?:registration|reg|plate|tag|no|number|[A-Z]{2} plate)\.?)*[ ]?[:#]?[ ]?/.exec(
+        text.slice(word.end, word.end + 30),
+      )?.[0].length ?? 0)
+    const end = from === word.end ? 0 : numberEnd.plate(text, from)
+    return end > 0 ? this.#shape("id", from, end) : 0
+  }
+
+  /** "user kpatel2": a name to log in with. */
+  #userName(word: Word): number {
+    const found = /^(?:name|[ ]?id)?[ ]?[:=]?[ ]((?=[\w.]*[\d_])[A-Za-z][\w.]{3,})/.exec(
+      this.#text.slice(word.end, word.end + 40),
+    )
+    return found === null
+      ? 0
+      : this.#shape("id", word.end + found[0].length - found[1]!.length, word.end + found[0].length)
   }
 
   #value(word: Word, strict: boolean): number {
     const text = this.#text
     const from = (strict ? numberEnd.strict : numberEnd.between)(text, word.end) || (strict ? 0 : skip(text, word.end))
     if (from === 0) return 0
-    const end = this.#scan.known.ids.endAt(text, from) || numberEnd.labelled(text, from)
+    const device = text[from - 1] === "(" ? numberEnd.udi(text, from - 1) : 0
+    if (device > 0) return this.#id(from - 1, device)
+    const eircode = word.folded === "eircode" ? numberEnd.eircode(text, from) : 0
+    if (eircode > 0) return this.#shape("address", from, eircode)
+    const grouped = strict ? 0 : numberEnd.grouped(text, from)
+    const end = this.#scan.known.ids.endAt(text, from) || Math.max(grouped, numberEnd.labelled(text, from))
     if (end === 0 || (strict && end - from < 3)) return 0
-    if (numericDate(text, from, this.#scan.known.order) !== undefined && !/^\d{8}$/.test(text.slice(from, end)))
-      return 0
+    const value = text.slice(from, end)
+    // NPI 4.36 is an index.
+    if (/^\d{1,2}(?:\.\d{1,2})?$/.test(value) && !strict) return 0
+    const isDate = numericDate(text, from, this.#scan.known.order) !== undefined
+    if (isDate && !/^\d{8}$|^\d{6,8}[-+]\d{4}$/.test(value)) return 0
     return this.#id(from, end)
   }
 
   labelledPhone(word: Word): number {
     const text = this.#text
-    const sure = !/^(?:x|call|called|page|cell|portable|mobile)$/.test(word.folded)
-    const from = skip(text, word.end, sure ? ".:#()+-" : ":")
+    const sure = !/^(?:x|call|called|page|cell|portable|mobile|direct|sms)$/.test(word.folded)
+    if (word.text === "pH" && /^\s?[:=]?\s?[67][.,]\d/.test(text.slice(word.end, word.end + 6))) return 0
+    const from = skip(text, word.end, sure ? ".:#()+-*" : ":")
     const begins = text[from - 1] === "(" || text[from - 1] === "+" ? from - 1 : from
     const end = numberEnd.labelledPhone(text, begins)
     const digits = text.slice(begins, end).replace(/\D/g, "").length
-    if (digits < (sure ? 4 : 7) || digits > 16) return 0
+    const isShort = /^(?:bleep|pager|beeper|ext|extension|durchwahl)$/.test(word.folded)
+    if (digits < (isShort ? 3 : sure ? 4 : 7) || digits > 16) return 0
     if (numericDate(text, from, this.#scan.known.order) !== undefined) return 0
     return this.#shape("phone", begins, end)
   }
@@ -252,12 +370,19 @@ export class NumberRules {
     const text = this.#text
     const name = mailName.exec(text.slice(Math.max(0, at - 64), at))?.[0]
     mailHost.lastIndex = at
-    if (name === undefined || !mailHost.test(text)) return 0
+    if (name === undefined) return this.#handle(at)
+    if (!mailHost.test(text)) return 0
     const end = mailHost.lastIndex
     const { maker } = this.#scan.known
     const whole = text.slice(at - name.length, end).toLowerCase()
     this.#scan.add("email", at - name.length, end, `${maker.given.key("email", whole).slice(0, 8)}@example.org`)
     return end
+  }
+
+  /** "@skye.grey": a name in a network of people. */
+  #handle(at: number): number {
+    handle.lastIndex = at
+    return handle.test(this.#text) ? this.#shape("id", at + 1, handle.lastIndex) : 0
   }
 
   /** A web address, from its scheme, www, or the end of its host. */

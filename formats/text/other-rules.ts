@@ -2,6 +2,7 @@ import { cue, cuesOf } from "./cues.ts"
 import { fold } from "./fold.ts"
 import { isFamilyName, isGivenName, isNoName } from "./listed.ts"
 import type { NameRules } from "./name-rules.ts"
+import type { Scan } from "./scan.ts"
 import { isEponym, isHead, isTerm, isVerb } from "./terms.ts"
 import { isThing } from "./thing.ts"
 import { beginsSentence, isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
@@ -19,14 +20,21 @@ const does = list(
   "who called said agreed agrees signed concurs concur reviewed recommends recommended wants wanted told aware notified informed paged updated drove brought found picked will was is has saw reports states stated denies",
 )
 
+const commonFirst = list(
+  "mark rob gene grant drew art bill sue pat violet hazel olive may june april chase hope faith joy grace dawn ray jack rich chance wade lance miles dale heath cliff reed forest",
+)
+
 /** Rules for people whom nothing announces: by names in use, their case and what stands around them. A name that is also a word or an
  * eponym counts beside another one alone. */
 export class OtherRules {
   readonly #text: string
   readonly #names: NameRules
 
-  constructor(text: string, names: NameRules) {
-    this.#text = text
+  readonly #scan: Scan
+
+  constructor(scan: Scan, names: NameRules) {
+    this.#scan = scan
+    this.#text = scan.text
     this.#names = names
   }
 
@@ -52,20 +60,46 @@ export class OtherRules {
   #stands(word: Word, given: boolean): boolean {
     const { folded, text } = word
     if (folded.length < 2 || isTerm(folded) || isEponym(folded) || isNoName(folded)) return false
+    if ((cuesOf(folded) & (cue.title | cue.relative | cue.label)) !== 0 && !given) return false
+    if ((cuesOf(folded) & (cue.relative | cue.title)) !== 0) return false
+    if (this.#isCommon(word)) return false
     if (isThing(this.#text, word) || /[-/&]/.test(this.#text[word.end] ?? "") || this.#beforeHead(word)) return false
     const loud = isAllCapitals(text)
     if (isCapital(text) && !loud && given && folded.length > 2) return true
     if (this.#afterPerson(word, given, isCapital(text))) return true
+    if (given && folded.length > 3 && this.#scan.isSmall && this.#isBesidePerson(word)) return true
     const next = wordAt(this.#text, skip(this.#text, word.end))
     if (!isCapital(text) || next === undefined || folded.length < 3) return false
     const acts = does.has(next.folded) || isVerb(next.folded)
     return acts && (loud ? given && beginsSentence(this.#text, word.start) : beginsSentence(this.#text, word.start))
   }
 
+  /** "Mark the calendar": at the beginning of a sentence, before what no name is followed by. */
+  #isCommon({ folded, start, end }: Word): boolean {
+    if (!commonFirst.has(folded) || !beginsSentence(this.#text, start)) return false
+    const next = wordAt(this.#text, skip(this.#text, end))
+    return (
+      next !== undefined &&
+      next.start - end === 1 &&
+      !isCapital(next.text) &&
+      !isVerb(next.folded) &&
+      !does.has(next.folded)
+    )
+  }
+
   /** "Baker cyst" and "BRCA gene" are things. */
   #beforeHead(word: Word): boolean {
     const next = wordAt(this.#text, skip(this.#text, word.end))
     return next !== undefined && isHead(next.folded)
+  }
+
+  /** In a text without capitals: "that michael hit him", "tanisha rn", "told by susan". */
+  #isBesidePerson({ start, end }: Word): boolean {
+    const before = wordBefore(this.#text, skipBack(this.#text, start))
+    if (before !== undefined && (contacts.has(before.folded) || before.folded === "that")) return true
+    const next = wordAt(this.#text, skip(this.#text, end, "(,"))
+    if (next === undefined) return false
+    return (cuesOf(next.folded) & (cue.credential | cue.weakCredential | cue.relative)) !== 0 || does.has(next.folded)
   }
 
   /** After a relative, a title, or a word for telling. */
@@ -114,9 +148,18 @@ export class OtherRules {
       const french = isAllCapitals(next.text) && next.text.length > 3 && isCapital(first.text)
       if (!french || isWordy || !listed) return false
     }
+    if (isTerm(next.folded) && !isWordy && listedAlone(next.folded) && this.#closes(next)) return isCapital(first.text)
     if (isTerm(next.folded) || (isEponym(next.folded) && (isWordy || isThing(this.#text, next)))) return false
     if (isWordy) return listed && !isEponym(next.folded) && (initials || !isNoName(first.folded))
     return listed || initials || !isAllCapitals(first.text)
+  }
+
+  /** Whether the sentence or its part ends after a word, or tells what somebody does. */
+  #closes({ end }: Word): boolean {
+    const rest = this.#text.slice(end, end + 2)
+    if (/^(?:[,;)\n\r]|$|\.(?:\s|$)| \()/.test(rest)) return true
+    const next = wordAt(this.#text, skip(this.#text, end))
+    return next !== undefined && (does.has(next.folded) || isVerb(next.folded))
   }
 
   /** "Vandermeer, Lucas P." */
@@ -131,6 +174,8 @@ export class OtherRules {
     return initial?.text.length === 1 && isCapital(initial.text) ? [next, initial] : [next]
   }
 }
+
+const listedAlone = (folded: string): boolean => isFamilyName(folded) && folded.length > 3
 
 /** Whether two capitalised words after "by" are somebody that no list knows. */
 export function isUnknownPair(text: string, from: number): boolean {

@@ -2,11 +2,12 @@ import { states, streets, streetsFirst } from "./cues.ts"
 import { fold, kindOf, kinds } from "./fold.ts"
 import type { Scan } from "./scan.ts"
 import { isTerm, isWord } from "./terms.ts"
+import { isThing } from "./thing.ts"
 import { beginsSentence, isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
 import type { Word } from "./word-at.ts"
 
 const streetName = String.raw`(?:(?:[NSEW]|[NS][EW]|North|South|East|West)\.?\s+)?(?:(?:\p{Lu}[\p{L}'’.-]*|\d{1,3}(?:st|nd|rd|th))\s+){1,4}`
-const unit = String.raw`(?:,?\s+(?:[Aa]pt|[Aa]partment|[Ss]uite|[Ss]te|[Uu]nit|[Ff]loor|[Ff]l|[Rr]oom|[Rr]m|APT|SUITE|STE|UNIT|#)\.?\s*#?\s*[\p{L}\d-]{1,6})?`
+const unit = String.raw`(?:\s+(?:[NSEW]|[NS][EW])(?![\p{L}\d.]))?(?:,?\s+(?:[Ss]pc?|[Ll]ot|[Bb]ldg|[Tt]rlr|[Aa]pt|[Aa]partment|[Ss]uite|[Ss]te|[Uu]nit|[Ff]loor|[Ff]l|[Rr]oom|[Rr]m|APT|SUITE|STE|UNIT|#)\.?\s*#?\s*[\p{L}\d-]{1,6})?`
 const anyCase = (words: string): string =>
   words
     .split(" ")
@@ -14,11 +15,11 @@ const anyCase = (words: string): string =>
     .join("|")
 // Capitals count, so these patterns cannot ignore case.
 const american = new RegExp(
-  String.raw`(\d{1,6}[A-Za-z]?\s+${streetName}(?:${anyCase(streets)})(?![\p{L}\d])\.?)${unit}`,
+  String.raw`(\d{1,6}[A-Za-z]?(?:\s?[-/]\s?\d{1,5}[A-Za-z]?)?\s+${streetName}(?:${anyCase(streets)})(?![\p{L}\d])\.?)${unit}`,
   "yu",
 )
 const townRest =
-  /,?[ \t]*(?:\r?\n)?[ \t]*(\p{Lu}[\p{L}'’.-]*(?:[ ]\p{Lu}[\p{L}'’.-]*){0,3}),?[ \t]+([A-Z]{2})\.?[ \t]+(\d{5}(?:-\d{4})?)(?!\d)/uy
+  /,?[ \t]*(?:\r?\n)?[ \t]*(\p{Lu}[\p{L}'’.-]*(?:[ ]\p{Lu}[\p{L}'’.-]*){0,3})(?:,?[ \t]+([A-Z]{2})\.?)?,?[ \t]+(\d{5}(?:-\d{4})?)(?!\d)/uy
 const europeanTown =
   /,?[ \t]*(?:\r?\n)?[ \t]*(?:[A-Z]{1,2}-)?(\d{4,5})[ ](\p{Lu}[\p{L}'’-]+(?:[ -]\p{Lu}[\p{L}'’-]+){0,2})/uy
 const townOnly = /,[ ](\p{Lu}[\p{L}'’-]+(?:[ -]\p{Lu}[\p{L}'’-]+){0,2})(?=[,.;\n\r]|$|[ ]\d|[ ][A-Z]{2,3}(?!\p{L}))/uy
@@ -30,6 +31,12 @@ const firstStreet = new RegExp(
 )
 const box = /(?:P\.?\s?O\.?\s?)?Box\s+\d{1,6}/iy
 const zipLabel = /(?:zip|zipcode|postcode|postal|plz)(?:\s?code)?[ :#]*/iy
+
+/** "Fifth Street and Main": the other street of a crossing. */
+const crossed = new RegExp(
+  String.raw`^ (?:and|&|at|/) \p{Lu}\p{Ll}[\p{L}'’]+(?:[ ](?:${anyCase(streets)})(?![\p{L}\d])\.?|(?=[.,;)\n\r]|$))`,
+  "u",
+)
 
 /** Rules that find addresses. */
 export class PlaceRules {
@@ -71,6 +78,8 @@ export class PlaceRules {
     }
     if (place.length === 1 && (word.text === "" || isTerm(word.folded) || !isCapital(word.text))) return
     if (kindOf[text.charCodeAt(end)] === kinds.letter) return
+    // The Norwalk virus is of nobody's town.
+    if (place.length === 1 && isThing(text, word)) return
     const made = this.#place(place.join(" "))
     this.#scan.add("address", word.start, end, isAllCapitals(word.text) ? made.toUpperCase() : made)
   }
@@ -78,13 +87,16 @@ export class PlaceRules {
   /** A house number and its street, with the town when it follows. */
   street(start: number, numberEnd: number): number {
     const text = this.#text
-    if (text[numberEnd] !== " " && kindOf[text.charCodeAt(numberEnd)] !== kinds.letter) return 0
+    const isUnit = text[numberEnd] === "/" || text[numberEnd] === "-"
+    if (text[numberEnd] !== " " && !isUnit && kindOf[text.charCodeAt(numberEnd)] !== kinds.letter) return 0
     const next = wordAt(text, skip(text, numberEnd))
     const nextCode = text.charCodeAt(skip(text, numberEnd))
-    if (kindOf[nextCode] !== kinds.digit && (next === undefined || !isCapital(next.text))) return 0
+    if (!isUnit && kindOf[nextCode] !== kinds.digit && (next === undefined || !isCapital(next.text))) return 0
     american.lastIndex = start
     const found = american.exec(text)
-    if (found === null || !isStreet(found[1]!)) return 0
+    if (found === null || !isStreet(found[1]!, text.slice(start + found[1]!.length, start + found[1]!.length + 24)))
+      return 0
+    this.#scan.addresses.unitBefore(start)
     const kind = /(\S+?)\.?$/.exec(found[1]!)![1]!
     const made = `${this.#digits(text.slice(start, numberEnd))} ${this.#place(found[1]!)} ${kind}`
     this.#scan.add("address", start, start + found[0].length, made)
@@ -97,12 +109,15 @@ export class PlaceRules {
     townRest.lastIndex = from
     const found = townRest.exec(text)
     const { towns } = this.#scan.known.maker.given
-    if (towns === true && found !== null && states.has(found[2]!)) return townRest.lastIndex
-    if (found !== null && states.has(found[2]!)) {
+    const isAmerican = found !== null && (found[2] === undefined || states.has(found[2]))
+    if (towns === true && isAmerican) return townRest.lastIndex
+    if (found !== null && isAmerican) {
       const town = text.indexOf(found[1]!, from)
-      this.#scan.add("address", town, town + found[1]!.trimEnd().length, this.#place(found[1]!))
-      this.#zip(townRest.lastIndex - found[3]!.length, townRest.lastIndex, true)
-      return townRest.lastIndex
+      const [end, zip] = [townRest.lastIndex, townRest.lastIndex - found[3]!.length]
+      // The State stays, as a part of what is told of the place.
+      this.#scan.add("address", town, zip, this.#place(found[1]!) + text.slice(town + found[1]!.trimEnd().length, zip))
+      this.#zip(zip, end, true)
+      return end
     }
     europeanTown.lastIndex = from
     const other = europeanTown.exec(text)
@@ -126,7 +141,9 @@ export class PlaceRules {
   /** "on Westheimer Road": a street without its number. */
   streetLast(word: Word): void {
     if (!isCapital(word.text) || isAllCapitals(word.text)) return
+    const sure = /^(?:street|road|avenue|boulevard)$/.test(word.folded)
     const end = skipBack(this.#text, word.start)
+    if (this.#text[end - 1] === "." || end === word.start) return
     let start = end
     for (let words = 0; words < 2; words++) {
       const before = wordBefore(this.#text, words === 0 ? end : skipBack(this.#text, start))
@@ -140,7 +157,24 @@ export class PlaceRules {
       if (words > 0 && isTerm(before.folded)) break
       start = before.start
     }
-    if (start < end) this.#scan.add("address", start, end, this.#place(this.#text.slice(start, end)))
+    if (start === end) return
+    const name = this.#text.slice(start, end)
+    if (!sure && !this.#isOnWay(start, name)) return
+    const crossing = crossed.exec(this.#text.slice(word.end, word.end + 60))?.[0] ?? ""
+    const other = crossing === "" ? "" : ` and ${this.#place(crossing)}`
+    this.#scan.add(
+      "address",
+      start,
+      word.end + crossing.length,
+      this.#place(name) + this.#text.slice(end, word.end) + other,
+    )
+  }
+
+  /** Whether a word for being on a street stands before, and the street is called as no organ is. */
+  #isOnWay(start: number, name: string): boolean {
+    const before = wordBefore(this.#text, skipBack(this.#text, start))
+    const isOn = before !== undefined && /^(?:on|at|off|near|along|of|in|to|down|from|and|between)$/.test(before.folded)
+    return isOn && name.split(" ").some((each) => !isTerm(fold(each)))
   }
 
   /** @param ofState it stands after a State of the United States */
@@ -240,11 +274,12 @@ export class PlaceRules {
 }
 
 /** "12 Left Lower Lobe Drive" is a street by its form alone: one of its words has to be none of medicine's. */
-function isStreet(found: string): boolean {
+function isStreet(found: string, rest: string): boolean {
   const words = found.split(/\s+/).slice(1)
   const kind = words.at(-1)!.replace(/\.$/, "")
   if (!isCapital(kind)) return false
   const short = /^(?:st|dr|ct|pl|ter|sq|row|way|close|loop|place|circle|court|drive|square)$/i.test(kind)
   const named = words.slice(0, -1).some((word) => !isTerm(fold(word)) || /^\d/.test(word))
-  return named || (!short && words.length > 1)
+  const placed = /^(?: [NSEW]{1,2}(?![\p{L}])|, \p{Lu}\p{Ll}+(?:,| [A-Z]{2}(?!\p{L})| \d))/u.test(rest)
+  return named || ((!short || placed) && words.length > 1)
 }

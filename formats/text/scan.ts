@@ -1,7 +1,8 @@
+import { AddressRules } from "./address-rules.ts"
 import { AnnouncedRules } from "./announced-rules.ts"
 import { months, weekdays } from "./calendar.ts"
 import type { Day } from "./calendar.ts"
-import { cue, cueFilter, cuesOf } from "./cues.ts"
+import { beforePlace, cue, cueFilter, cuesOf } from "./cues.ts"
 import type { Draft, FindingKind } from "./draft.ts"
 import { bitOf, fold, foldOf, hashStep, kindOf, kinds } from "./fold.ts"
 import { FacilityRules } from "./facility-rules.ts"
@@ -12,7 +13,10 @@ import { NameRules } from "./name-rules.ts"
 import { NumberRules } from "./number-rules.ts"
 import type { OwnName, OwnNames } from "./person.ts"
 import { OtherRules } from "./other-rules.ts"
+import { PlaceNameRules } from "./place-names.ts"
 import { PlaceRules } from "./place-rules.ts"
+import { SegmentRules } from "./segment-rules.ts"
+import { SiteRules } from "./site-rules.ts"
 import { SignatureRules } from "./signature-rules.ts"
 import type { DateOrder } from "./date-text.ts"
 import type { Maker } from "./surrogates.ts"
@@ -38,12 +42,15 @@ const leastFuzzy = 4
 /** Letters of a name that is found one edit away also without a capital. */
 const leastSmallFuzzy = 7
 const firstUnspaced = 0x0e00
+const siteCues = cue.saint | cue.facilityLast | cue.siteLast | cue.siteLabel | cue.company | cue.ward
+const isUpper = (code: number): boolean => (code >= 65 && code <= 90) || (code > 0xbf && code < 0xdf)
 
 /** One pass over a text; words that are none of ours cost a hash and a look into a bit table. */
 export class Scan {
   readonly text: string
   readonly known: Known
   readonly drafts: Draft[] = []
+  readonly addresses: AddressRules
   readonly #names: NameRules
   readonly #numbers: NumberRules
   readonly #announced: AnnouncedRules
@@ -51,20 +58,34 @@ export class Scan {
   readonly #places: PlaceRules
   readonly #facilities: FacilityRules
   readonly #towns: TownRules
+  readonly #placeNames: PlaceNameRules
+  readonly #sites: SiteRules
+  readonly #segments: SegmentRules
   readonly #signatures: SignatureRules
   #at = 0
+  #small: boolean | undefined
 
   constructor(text: string, known: Known) {
     this.text = text
     this.known = known
+    this.addresses = new AddressRules(this)
     this.#names = new NameRules(this)
     this.#announced = new AnnouncedRules(this, this.#names)
-    this.#others = new OtherRules(text, this.#names)
+    this.#others = new OtherRules(this, this.#names)
     this.#numbers = new NumberRules(this)
     this.#places = new PlaceRules(this)
     this.#facilities = new FacilityRules(this)
     this.#towns = new TownRules(this)
+    this.#placeNames = new PlaceNameRules(this)
+    this.#sites = new SiteRules(this)
+    this.#segments = new SegmentRules(this, this.#names)
     this.#signatures = new SignatureRules(text, this.#names)
+  }
+
+  /** Whether the text has no capitals, as notes that are typed in a hurry: small letters are no sign against a name then. */
+  get isSmall(): boolean {
+    this.#small ??= this.text.length > 20 && !/\p{Lu}\p{Ll}/u.test(this.text) && /\p{Ll}{3}/u.test(this.text)
+    return this.#small
   }
 
   /** Adds a finding. */
@@ -82,6 +103,7 @@ export class Scan {
       if (kind === kinds.letter) this.#word(code)
       else if (kind === kinds.digit) this.#number()
       else if (code === 0x40) this.#at = Math.max(this.#numbers.mail(this.#at), this.#at + 1)
+      else if (code === 0x5e) this.#at = Math.max(this.#segments.caret(this.#at), this.#at + 1)
       else {
         this.#at++
         if (code === 0x0a || code === 0x0d) this.#signatures.line(this.#at)
@@ -89,6 +111,9 @@ export class Scan {
           this.#signatures.signed(this.#at - 1)
       }
     }
+    this.#signatures.end()
+    this.#placeNames.afterNames()
+    this.#segments.heads()
     return this.drafts
   }
 
@@ -130,14 +155,26 @@ export class Scan {
     if (code === 0x2e && letters > 4 && text.startsWith("str.", at - 3) && this.#germanStreet(start, at + 1)) return
     if (code === 0x20 && letters > 4 && this.#germanStreet(start, at)) return
     const isRare = letters === 1 || cueFilter.may(hash) || known.names.filter.may(hash) || listedFilter.may(hash)
-    if (!isRare && (letters < leastFuzzy || !mayBeFuzzy(known.names.fuzzy, mask, letters))) return
+    const isPlace = letters > 3 && isUpper(first) && this.#isAfterPlaceWord(start)
+    if (!isRare && !isPlace && (letters < leastFuzzy || !mayBeFuzzy(known.names.fuzzy, mask, letters))) return
     const source = text.slice(start, at)
+    if (isPlace) this.#placeNames.unlisted({ start, end: at, text: source, folded: fold(source) })
     this.#told({ start, end: at, text: source, folded: fold(source) }, letters)
+  }
+
+  /** Whether a word for being somewhere stands before. */
+  #isAfterPlaceWord(start: number): boolean {
+    const { text } = this
+    if (text.charCodeAt(start - 1) !== 0x20) return false
+    let from = start - 1
+    while (from > 0 && start - from < 12 && kindOf[text.charCodeAt(from - 1)] === kinds.letter) from--
+    return beforePlace.has(text.slice(from, start - 1).toLowerCase())
   }
 
   /** Whether a code of letters and digits begins here; the scan has passed it then. */
   #code(start: number, wordEnd: number, isDigitNext: boolean): boolean {
-    const end = this.#numbers.code(start, wordEnd)
+    const isQuarter = wordEnd - start === 1 && this.text[start] === "Q"
+    const end = (isQuarter ? this.#numbers.quarter(start) : 0) || this.#numbers.code(start, wordEnd)
     if (end > 0) this.#at = end
     else if (isDigitNext) this.#names.misread(start)
     return end > 0
@@ -202,11 +239,16 @@ export class Scan {
       const end = this.#places.streetFirst(word)
       if (end > 0) return end
     }
+    if ((cues & cue.place) !== 0) {
+      const end = this.#placeNames.listed(word)
+      if (end > 0) return end
+    }
     if ((cues & cue.postal) !== 0) {
       const end = this.#places.word(word)
       if (end > 0) return end
     }
     if ((cues & (cue.facility | cue.facilityFirst)) !== 0) this.#facilities.facility(word, cues)
+    if ((cues & siteCues) !== 0) this.#sites.cue(word, cues)
     if ((cues & cue.streetLast) !== 0) this.#places.streetLast(word)
     if ((cues & cue.dwells) !== 0) this.#towns.after(word)
     this.#announced.cue(word, cues)

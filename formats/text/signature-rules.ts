@@ -1,8 +1,9 @@
+import { cuesOf } from "./cues.ts"
 import { fold, kindOf, kinds } from "./fold.ts"
 import type { NameRules } from "./name-rules.ts"
 import { isTerm } from "./terms.ts"
 
-const typist = /[ \t]*(\p{Lu}{2,4})[ \t]?[/:][ \t]?(\p{L}{2,4})(?:[/:][\p{L}\d]+)?[ \t]*(?=\r|\n|$)/uy
+const typist = /[ \t]*(\p{Lu}{2,4}|\p{Ll}{2,3})[ \t]?[/:][ \t]?(\p{L}{2,4})(?:[/:][\p{L}\d]+)?[ \t]*(?=\r|\n|$)/uy
 const signature = /(?:\/s\/|\/es\/|_{4,})[ \t]*/iy
 const typistAtEnd = /(?:^|[ \t])(\p{Lu}{2,3})[:/](\p{Ll}{2,3})[ \t\r]*$/u
 
@@ -50,6 +51,19 @@ export class SignatureRules {
     for (const each of text.slice(from, end).matchAll(/\p{L}{2,3}/gu)) {
       const begin = from + each.index
       this.#names.letters({ start: begin, end: begin + each[0].length, text: each[0], folded: fold(each[0]) })
+    }
+  }
+
+  /** "jlp" or "GTL 16:20" as the last word of all. */
+  end(): void {
+    const tail = this.#text.slice(-40).trimEnd()
+    const found = /(?:[.!?;/\n]\s*|^)([\p{Lu}]{2,3}|\p{Ll}{2,3})(?:\/(\p{Ll}{2,3}))?(?: \d{1,2}:?\d\d)?$/u.exec(tail)
+    if (found === null || this.#text.length < 60) return
+    const from = this.#text.trimEnd().length - tail.length + found.index
+    for (const each of found.slice(1, 3)) {
+      if (each === undefined || isTerm(each.toLowerCase()) || cuesOf(fold(each)) !== 0) continue
+      const start = this.#text.indexOf(each, from)
+      this.#names.letters({ start, end: start + each.length, text: each, folded: fold(each) })
     }
   }
 

@@ -27,7 +27,9 @@ export const isWord = (folded: string): boolean => words.has(folded) || heads.ha
 
 /** The same, or by its ending, for words that nobody is known to be named. */
 export const isTerm = (folded: string): boolean =>
-  isWord(folded) || (folded.length > 5 && hasSuffix(folded)) || (folded.endsWith("s") && words.has(folded.slice(0, -1)))
+  isWord(folded) ||
+  (folded.length > 5 && hasSuffix(folded)) ||
+  (folded.length > 4 && folded.endsWith("s") && words.has(folded.slice(0, -1)))
 
 /** Whether a folded word is what a person is said to do. */
 export const isVerb = (folded: string): boolean => verbs.has(folded)

@@ -39,9 +39,14 @@ export class TownRules {
     if (known.maker.given.towns === true) return
     const pattern = word.folded === "from" || word.folded === "nach" ? origin : dwelling
     pattern.lastIndex = word.end
-    const found = pattern.exec(text)?.[1]
+    let found = pattern.exec(text)?.[1]
+    let end = pattern.lastIndex
+    if (found === undefined && /^(?:lives?|lived|resides?)$/.test(word.folded)) {
+      origin.lastIndex = word.end
+      found = origin.exec(text)?.[1]
+      end = origin.lastIndex
+    }
     if (found === undefined) return
-    const end = pattern.lastIndex
     const named = this.#named(found)
     if (named === "") return
     const start = end - found.length

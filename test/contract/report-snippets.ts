@@ -36,7 +36,11 @@ function personOf(line: string): TextPerson {
 
 function snippetOf(block: string): Snippet {
   const [title = "", who = "", ...lines] = block.split("\n")
-  const source = lines.join("\n").trimEnd()
+  return snippetFrom(title, personOf(who), lines.join("\n").trimEnd())
+}
+
+/** A snippet from its text with marks. */
+export function snippetFrom(title: string, person: TextPerson, source: string): Snippet {
   const marked: Marked[] = []
   let text = ""
   let done = 0
@@ -46,7 +50,7 @@ function snippetOf(block: string): Snippet {
     text += found[2]!
     done = found.index + found[0].length
   }
-  return { title, person: personOf(who), text: text + source.slice(done), marked }
+  return { title, person, text: text + source.slice(done), marked }
 }
 
 /** The snippets of a file of test/golden/reports. */
