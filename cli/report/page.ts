@@ -1,5 +1,5 @@
 import { bars, escaped, pageOf, table } from "./html.ts"
-import type { ImageReport, PrivacyReport, StageReport, Subject } from "./model.ts"
+import type { ImageReport, PrivacyReport, RecordReport, StageReport, Subject } from "./model.ts"
 
 const titleOf = (subject: Subject, pipeline: string): string => {
   if (subject.kind === "study") return `De-identification of a study of ${pipeline}`
@@ -50,7 +50,23 @@ function imagesBlock(images: ImageReport): string {
   ].join("\n")
 }
 
-function stageBlock({ stage, transforms, images, deadLetters, deadLettersFixed }: StageReport): string {
+function recordsBlock({ released, takenBack, applied, actions, findings }: RecordReport): string {
+  return [
+    "<h3>Records</h3>",
+    table(["released", "taken back"], [[released, takenBack]]),
+    "<h3>What was applied to records</h3>",
+    table(
+      ["records", "rules and profile", "key id", "Weir"],
+      applied.map(({ records, rules, keyId, tool }) => [records, rules, keyId, tool]),
+    ),
+    "<h3>Elements and fields of released records by action</h3>",
+    bars("Elements and fields by action", actions),
+    total(findings) === 0 ? "" : "<h3>What was replaced in their texts, by kind</h3>",
+    total(findings) === 0 ? "" : bars("Replaced in texts by kind", findings),
+  ].join("\n")
+}
+
+function stageBlock({ stage, transforms, images, records, deadLetters, deadLettersFixed }: StageReport): string {
   return [
     `<h2>Stage ${escaped(stage)}</h2>`,
     table(
@@ -58,6 +74,7 @@ function stageBlock({ stage, transforms, images, deadLetters, deadLettersFixed }
       transforms.map(({ plugin, statement }) => [plugin, statement]),
     ),
     images === undefined ? "" : imagesBlock(images),
+    records === undefined ? "" : recordsBlock(records),
     deadLetters === undefined ? "" : "<h3>Dead letters that are open, by code</h3>",
     deadLetters === undefined
       ? ""
