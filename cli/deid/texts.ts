@@ -113,16 +113,7 @@ export class Texts {
     if (given === undefined) return refused("no-person")
     const person = personOf([{ value: given.patientId, authority: given.issuer, type: "MR" }])
     if (person === undefined) return refused("no-person")
-    const known: TextPerson = {
-      names: given.names.map(nameOf),
-      birthDates: given.birthDates,
-      places: given.places,
-      ids: textIds(policy, person, {
-        patient: [given.patientId],
-        accessions: given.accessions.map((value) => ({ value, issuer: "" })),
-        others: given.ids,
-      }),
-    }
+    const known = knownOf(given, policy, person)
     let text: string
     try {
       text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)
@@ -150,7 +141,8 @@ export function statedIds(bytes: Uint8Array): readonly PatientId[] {
   }
 }
 
-interface GivenPerson {
+/** A person as a file beside a report states it. */
+export interface GivenPerson {
   readonly patientId: string
   readonly issuer: string
   readonly names: readonly string[]
@@ -160,8 +152,20 @@ interface GivenPerson {
   readonly places: readonly string[]
 }
 
+/** What the search of a report knows of its person. */
+export const knownOf = (given: GivenPerson, policy: TextPolicy, person: string): TextPerson => ({
+  names: given.names.map(nameOf),
+  birthDates: given.birthDates,
+  places: given.places,
+  ids: textIds(policy, person, {
+    patient: [given.patientId],
+    accessions: given.accessions.map((value) => ({ value, issuer: "" })),
+    others: given.ids,
+  }),
+})
+
 /** Reads `a.person.json` beside `a.txt`; undefined when it is missing or says no patient id and name. */
-async function personBeside(path: string): Promise<GivenPerson | undefined> {
+export async function personBeside(path: string): Promise<GivenPerson | undefined> {
   let given: unknown
   try {
     given = JSON.parse(await readFile(path.replace(/\.txt$/i, ".person.json"), "utf8"))
