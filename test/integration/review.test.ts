@@ -55,6 +55,7 @@ interface Listed {
   readonly state: string
   readonly by?: string
   readonly why?: string
+  readonly verdict?: string
 }
 
 describe("instances that are held for what their pictures may show", { timeout: 240_000 }, () => {
@@ -240,6 +241,47 @@ describe("instances that are held for what their pictures may show", { timeout: 
     expect((await list()).filter(({ state }) => state === "pending")).toHaveLength(1)
   })
 
+  it("are taken back below when the decision is, and wait again; a new decision counts", async () => {
+    const undone = await act("undo", keys.accepted)
+    expect(undone.told).toMatchObject({ state: "pending", before: false, outcome: "pending" })
+    // While its stage does not run, nothing is lost by saying so twice.
+    expect((await act("undo", keys.accepted)).told).toMatchObject({ before: true, outcome: "pending" })
+    await run()
+    expect([...(await released()).keys()]).toEqual(expect.arrayContaining(["redacted"]))
+    const rowsBelow = async () =>
+      (
+        await withStore(await compiled(file), app, (store) =>
+          store.query(
+            "SELECT count(*) FROM weir.state WHERE value LIKE '%\"op\":\"upsert\"%' AND sort LIKE 'i/%'",
+            "phi",
+          ),
+        )
+      ).rows[0]![0]
+    expect(Number(await rowsBelow())).toBe(1)
+    expect((await list()).find(({ key }) => key === keys.accepted)).toMatchObject({
+      state: "pending",
+      verdict: "undone",
+      why: "a undo",
+    })
+    const open = JSON.parse((await weir("dead-letters", "list", file, "--json")).out) as Record<string, string>[]
+    expect(open.filter(({ state }) => state === "open").map(({ code }) => code)).toHaveLength(3)
+    expect((await act("undo", keys.waiting)).err).toContain("nothing is changed: this review is pending")
+    expect((await act("accept", keys.accepted)).told).toMatchObject({ state: "accepted", before: false })
+    await run()
+    expect(Number(await rowsBelow())).toBe(2)
+    expect([...(await released()).keys()].sort()).toEqual(["accepted", "redacted"])
+  })
+
+  it("are held for what they were once a rejection is taken back", async () => {
+    expect((await act("undo", keys.rejected)).told).toMatchObject({ state: "pending" })
+    await run()
+    const letters = JSON.parse((await weir("dead-letters", "list", file, "--json")).out) as Record<string, string>[]
+    const open = letters.filter(({ state }) => state === "open").map(({ code }) => code)
+    expect(open).toEqual(["refused.burned-in-text-risk", "refused.burned-in-text-risk"])
+    await act("reject", keys.rejected)
+    await run()
+  })
+
   it("wait again when their bytes are others", async () => {
     const more: readonly DataElement[] = [{ tag: "00200013", vr: "IS", value: "9" }]
     await writeFile(join(folder, "incoming", "again.dcm"), await picture(values.accepted, "1.2.3.4.5.0", more))
@@ -247,5 +289,38 @@ describe("instances that are held for what their pictures may show", { timeout: 
     const states = (await list()).map(({ state }) => state).sort()
     expect(states).toEqual(["accepted", "pending", "pending", "redacted", "rejected"])
     expect([...(await released()).keys()].sort()).toContain("redacted")
+  })
+
+  it("of a series are decided on together, once their number is confirmed", async () => {
+    const shown = JSON.parse((await weir("review", "show", file, keys.waiting, "--phi", "--json")).out) as {
+      seriesInstanceUid: string
+      studyInstanceUid: string
+    }
+    const { seriesInstanceUid: series, studyInstanceUid: study } = shown
+    const waiting = async () => (await list()).filter(({ state }) => state === "pending").length
+    const number = await waiting()
+    expect(number).toBe(2)
+    const reject = (...more: readonly string[]) => weir("review", "reject", file, "--reason", "none of them", ...more)
+    for (const more of [[], ["--count", "3"]]) {
+      const asked = await reject("--series", series, ...more)
+      expect(asked.code).toBe(1)
+      expect(asked.out).toMatch(/2 found: burned-in-text-risk 2\nnothing is changed: repeat it with --count 2 or --yes/)
+    }
+    expect(await waiting()).toBe(2)
+    expect((await reject("--series", "1.2.3.4.999", "--yes")).err).toContain("nothing of it is pending")
+    expect((await reject(keys.waiting, "--series", series)).err).toContain("KEY and --series exclude each other")
+    expect((await reject("--yes")).err).toContain("missing KEY, or --series UID or --study UID")
+    expect(await reject("--study", study, "--count", "2")).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^2 rejected: /),
+    })
+    await run()
+    expect(await waiting()).toBe(0)
+    const undo = await weir("review", "undo", file, "--series", series, "--yes", "--reason", "all anew", "--json")
+    expect(JSON.parse(undo.out)).toMatchObject({ done: 5 })
+    await run()
+    // One of them is of bytes that came no more.
+    expect(await waiting()).toBeGreaterThanOrEqual(4)
+    expect([...(await released()).keys()]).toEqual(expect.not.arrayContaining(["waiting"]))
   })
 })

@@ -1,6 +1,7 @@
 import { badRecord, refused, rowIdParts } from "../../core/index.ts"
 import type { DicomInstance, In, Out, State, Study, Timer } from "../../core/index.ts"
 import type { inputs, outputs } from "./dicom.ts"
+import { reviewedWord } from "./dicom-policy.ts"
 import { instanceSort, placeOf, studySort } from "./dicom-rows.ts"
 import type { InstanceRow, Place, Stated, StudyRow } from "./dicom-rows.ts"
 
@@ -130,9 +131,16 @@ function studyRow(record: Input, was: StudyRow | undefined): StudyRow {
 const emittedOf = ({ version, at, origin, out }: InstanceRow): InstanceRow =>
   out === undefined ? { version, at, origin } : { version, at, origin, out }
 
-/** A refused instance that is read at another place: its dead letter is replayed, and everything is tried anew. */
-const isReplay = (record: Input, { version, failed, at }: InstanceRow): boolean =>
-  failed === true && String(record.version) === version && !isSamePlace(at, placeOf(record.at))
+/** Whether a person let it pass. */
+const isReviewed = ({ verdict }: InstanceRow): boolean =>
+  verdict?.released?.profile.split(" ").includes(reviewedWord) === true
+
+/** A refused instance, or one that a person let pass, that is read at another place: its dead letter is replayed, or what the person
+ * decided was taken back, and everything is tried anew. */
+const isReplay = (record: Input, row: InstanceRow): boolean =>
+  (row.failed === true || isReviewed(row)) &&
+  String(record.version) === row.version &&
+  !isSamePlace(row.at, placeOf(record.at))
 
 /** The records of a batch that are newer than what is known, one a row; all others end here. */
 export async function readChanges(batch: readonly Input[], out: Output, state: State): Promise<Changes> {

@@ -33,6 +33,9 @@ export interface PolicyGiven {
   readonly pixelShare?: number
 }
 
+/** What the profile of an instance says that a person let pass. */
+export const reviewedWord = "reviewed"
+
 /** One slice in twenty, besides the first, the middle and the last of a series where its files are at hand. */
 export const defaultShare = 0.05
 
@@ -240,7 +243,7 @@ export class DicomPolicy {
   profile(facesAllowed: boolean, reviewed = false): string {
     const named = this.#profile === undefined ? [] : [this.#profile]
     const parts = [`weir-ps3.15-${profileEdition}-basic`, ...named, ...this.#options]
-    return [...parts, ...(facesAllowed ? ["faces-allowed"] : []), ...(reviewed ? ["reviewed"] : [])].join(" ")
+    return [...parts, ...(facesAllowed ? ["faces-allowed"] : []), ...(reviewed ? [reviewedWord] : [])].join(" ")
   }
 
   /** Changes when anything does that verdicts depend on; holds nothing of the key but a pseudonym under it. */
