@@ -8,6 +8,7 @@ import { readRecords } from "../topics/read.ts"
 import { version } from "../version.ts"
 import { ImageTally, persons, sorted, studyPseudonym } from "./images.ts"
 import type { KnownInstance, KnownPerson } from "./images.ts"
+import { reviewsOf } from "./reviews.ts"
 import { Newest, recordReports } from "./records.ts"
 import type { PrivacyReport, StageReport, Subject } from "./model.ts"
 
@@ -75,17 +76,23 @@ export class Gathering {
     let study: string | undefined
     for (const stage of imageStages(this.#pipeline)) {
       const tally = new ImageTally()
-      let isHere = false
+      const originals = new Set<string>()
       await this.#each(stage, ({ instances, studies }) => {
         for (const [own, row] of studies) {
           const pseudonym = studyPseudonym(row)
           if (pseudonym === undefined || (original ? own : pseudonym) !== uid) continue
           study = pseudonym
-          isHere = true
+          originals.add(own)
           for (const instance of instances) if (isOf(instance, own, pseudonym)) tally.add(instance)
         }
       })
-      if (isHere) stages.push({ stage: stage.name, transforms: transformsOf(stage), images: tally.report() })
+      for (const own of originals)
+        stages.push({
+          stage: stage.name,
+          transforms: transformsOf(stage),
+          images: tally.report(),
+          ...(await this.#reviews(stage, own)),
+        })
     }
     return study === undefined ? undefined : this.#report({ kind: "study", study }, stages)
   }
@@ -132,11 +139,20 @@ export class Gathering {
         transforms: transformsOf(stage),
         ...(isImages(stage) ? { images: await this.#images(stage) } : {}),
         ...(ofRecords === undefined ? {} : { records: ofRecords }),
+        ...(await this.#reviews(stage)),
         deadLetters: sorted(open),
         deadLettersFixed: own.filter(({ state }) => state === "fixed").length,
       })
     }
     return reports
+  }
+
+  async #reviews(stage: CompiledStage, study?: string): Promise<Pick<StageReport, "reviews">> {
+    if (!isImages(stage)) return {}
+    const reviews = await withStore(this.#pipeline, this.#app, (store) =>
+      reviewsOf(store, this.#pipeline, stage.name, study),
+    )
+    return reviews === undefined ? {} : { reviews }
   }
 
   async #images(stage: CompiledStage) {

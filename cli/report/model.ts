@@ -36,6 +36,8 @@ export interface StageReport {
   readonly images?: ImageReport
   /** Resources, messages and other records of the stage; absent where it made none, and for a study. */
   readonly records?: RecordReport
+  /** What waits for a person to look at it, or did; absent where nothing was ever held. */
+  readonly reviews?: ReviewReport
   /** Dead letters of the stage by code that are open: nothing was made of their record since. Of the whole stage; absent for a study. */
   readonly deadLetters?: Readonly<Record<string, number>>
   /** Dead letters whose record passed when it was replayed. */
@@ -59,6 +61,25 @@ export interface ImageReport {
   readonly uncounted: number
   /** Refused instances by reason. */
   readonly refusals: Readonly<Record<string, number>>
+}
+
+/** The review queue of a stage: what it holds now, and what people decided, as the chain of decisions has it. */
+export interface ReviewReport {
+  /** Reviews by state: pending, accepted, redacted, rejected; passed (without a decision) or gone (it left, or came with other bytes). */
+  readonly states: Readonly<Record<string, number>>
+  /** Since when the oldest waits, ISO 8601, UTC; absent where nothing waits. */
+  readonly oldest?: string
+  /** The newest line of each review that was decided on, the oldest first. What was written as a reason is not here: it may say
+   * anything. */
+  readonly decisions: readonly {
+    readonly review: string
+    /** Code of the verdict that was reviewed; empty where the review was erased with its person. */
+    readonly reason: string
+    readonly decision: "accepted" | "redacted" | "rejected" | "undone"
+    readonly by: string
+    /** ISO 8601, UTC. */
+    readonly at: string
+  }[]
 }
 
 /** Records of a stage that de-identifies FHIR, HL7 v2 or records of other types: of each that it read the newest version that it

@@ -1,5 +1,5 @@
 import { bars, escaped, pageOf, table } from "./html.ts"
-import type { ImageReport, PrivacyReport, RecordReport, StageReport, Subject } from "./model.ts"
+import type { ImageReport, PrivacyReport, RecordReport, ReviewReport, StageReport, Subject } from "./model.ts"
 
 const titleOf = (subject: Subject, pipeline: string): string => {
   if (subject.kind === "study") return `De-identification of a study of ${pipeline}`
@@ -66,7 +66,30 @@ function recordsBlock({ released, takenBack, applied, actions, findings }: Recor
   ].join("\n")
 }
 
-function stageBlock({ stage, transforms, images, records, deadLetters, deadLettersFixed }: StageReport): string {
+function reviewsBlock({ states, oldest, decisions }: ReviewReport): string {
+  const known = ["pending", "accepted", "redacted", "rejected", "passed", "gone"]
+  return [
+    "<h3>Reviews</h3>",
+    table(known, [known.map((state) => states[state] ?? 0)]),
+    oldest === undefined ? "" : `<p>The oldest waits since ${escaped(oldest)}.</p>`,
+    decisions.length === 0
+      ? ""
+      : table(
+          ["review", "held for", "decision", "by", "at"],
+          decisions.map(({ review, reason, decision, by, at }) => [review, reason, decision, by, at]),
+        ),
+  ].join("\n")
+}
+
+function stageBlock({
+  stage,
+  transforms,
+  images,
+  records,
+  reviews,
+  deadLetters,
+  deadLettersFixed,
+}: StageReport): string {
   return [
     `<h2>Stage ${escaped(stage)}</h2>`,
     table(
@@ -75,6 +98,7 @@ function stageBlock({ stage, transforms, images, records, deadLetters, deadLette
     ),
     images === undefined ? "" : imagesBlock(images),
     records === undefined ? "" : recordsBlock(records),
+    reviews === undefined ? "" : reviewsBlock(reviews),
     deadLetters === undefined ? "" : "<h3>Dead letters that are open, by code</h3>",
     deadLetters === undefined
       ? ""

@@ -1,6 +1,6 @@
 import { cappedAge, greatestAge, withAge } from "./age.ts"
 import table from "./data/segments.json" with { type: "json" }
-import { actionOf } from "./decision.ts"
+import { actionOf, valueType } from "./decision.ts"
 import { Hl7Error } from "./errors.ts"
 import { escape, holdsUnreadable, spliced, unescape } from "./escape.ts"
 import type { Replaced } from "./escape.ts"
@@ -42,23 +42,6 @@ function allowedOf({ allow = {} }: Hl7Options): ReadonlyMap<string, Rules> {
     : allow
   return new Map([...Object.entries(segments), ...Object.entries(more as Readonly<Record<string, Rules>>)])
 }
-
-const valueTypes: ReadonlySet<string> = new Set([
-  ...textTypes,
-  "NM",
-  "SN",
-  "CE",
-  "CWE",
-  "CNE",
-  "CF",
-  "IS",
-  "ID",
-  "DT",
-  "TS",
-  "DTM",
-  "DR",
-  "TM",
-])
 
 /** Whether a field says anything. */
 const isTold = (raw: string): boolean => raw !== "" && raw !== '""'
@@ -121,13 +104,10 @@ class Passage {
     const { decided } = this.#its
     if (decided === undefined) return
     const { fields } = segment
-    const type = (fields[2] ?? "").trim()
-    // Of a value its type decides; what is none of the standard's is a text of the sender.
-    const by = rule === "value" ? (valueTypes.has(type) ? type : "") : (rule ?? "")
+    const by = rule === "value" ? valueType(fields[2] ?? "") : (rule ?? "")
     const action = rule === undefined ? "removed" : actionOf(by, fields[at]!, told, this.#profile)
-    const isMapped = by === "ST" && action === "cleaned" && isUid(told)
     const name = rule === "value" ? `value ${by}`.trim() : (rule ?? "field-not-listed")
-    decided(placeOf(segment, at), name, isMapped ? "mapped" : action)
+    decided(placeOf(segment, at), name, action)
   }
 
   #found(path: string, found: readonly Replaced[]): void {
