@@ -95,6 +95,21 @@ export interface Out<From, Input extends From, O extends Ports> {
   failHeld(from: From, held: HeldInput, error: Error): void
   /** The same for one that is dropped after it was held. */
   dropHeld(from: From, held: HeldInput, reason: string): void
+  /** Says what de-identification did to an input, for reports: once for each that is emitted, retracts too. It is kept with the newest
+   * version of the input, in one transaction with what is emitted, and never goes below `phi`. */
+  made(from: Input, made: Made): void
+}
+
+/** What de-identification did to a record: names of its own and numbers, never a value. */
+export interface Made {
+  /** The rules and their profile, as the output states them. */
+  readonly rules: string
+  /** Tells what was made under one project key from what was made under another. */
+  readonly keyId: string
+  /** Elements or fields by what was done: kept, removed, mapped, shifted ... */
+  readonly actions: Readonly<Record<string, number>>
+  /** What was found in texts and replaced, by kind: name, date, phone ... */
+  readonly findings?: Readonly<Record<string, number>>
 }
 
 /** Where an input was read, and where its chain began: what a step that holds it keeps of it. */

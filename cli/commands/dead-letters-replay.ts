@@ -40,13 +40,24 @@ export async function replayOpen(
   dryRun: boolean,
   io: Io,
 ): Promise<ReadonlyMap<string, Outcome>> {
+  const choose = (known: readonly Known[]) =>
+    known.filter(({ letter, state }) => state === "open" && chosen(letter)).map(({ letter }) => letter)
+  return replayLetters(runtime, choose, io, dryRun)
+}
+
+/** Replays dead letters, whatever became of them before, and tells what became of each by its key.
+ * @param choose tells which, of all as they stand */
+export async function replayLetters(
+  runtime: Runtime,
+  choose: (known: readonly Known[]) => readonly Known["letter"][],
+  io: Io,
+  dryRun = false,
+): Promise<ReadonlyMap<string, Outcome>> {
   const { log, pipeline } = runtime
   const positions = new Positions(runtime)
   const look = () => lettersAt(log, pipeline, positions)
   try {
-    const choose = async () =>
-      (await look()).filter(({ letter, state }) => state === "open" && chosen(letter)).map(({ letter }) => letter)
-    const verdicts = await replay(log, pipeline, choose, dryRun)
+    const verdicts = await replay(log, pipeline, async () => choose(await look()), dryRun)
     const outcomes = new Map<string, Outcome>()
     for (const [key, verdict] of verdicts)
       outcomes.set(key, verdict !== "replayed" ? verdict : dryRun ? "would-be-replayed" : "pending")

@@ -12,7 +12,8 @@ import { report } from "../report/command.ts"
 import { list } from "./list.ts"
 import { positionSet, positionShow } from "./position.ts"
 import { replayStage } from "./replay.ts"
-import { reviewAccept, reviewList, reviewRedact, reviewReject, reviewShow } from "./review.ts"
+import { reviewAccept, reviewRedact, reviewReject, reviewUndo } from "./review-decide.ts"
+import { reviewList, reviewShow } from "./review.ts"
 import { run } from "./run.ts"
 import { schema } from "./schema.ts"
 import { sql } from "./sql.ts"
@@ -39,6 +40,7 @@ export const commands: readonly Command[] = [
   reviewAccept,
   reviewRedact,
   reviewReject,
+  reviewUndo,
   positionShow,
   positionSet,
   replayStage,

@@ -1,43 +1,43 @@
 import type { ReviewRow } from "../../core/ports/reviews.ts"
 import type { DecisionMade } from "../../core/review/desk.ts"
-import type { ReviewDecision } from "../../core/review/reviews.ts"
-import type { App, Io } from "../app.ts"
-import type { Arguments, Command } from "../command.ts"
+import type { Command } from "../command.ts"
 import { jsonOption, phiOption } from "../command.ts"
-import { UsageError, exit } from "../exit.ts"
+import { exit } from "../exit.ts"
 import { loadPipeline } from "../load.ts"
-import { boxFault, boxFrom, foundBoxes } from "../review/boxes.ts"
-import { decideOn, deskOf, reviewOf } from "../review/decide.ts"
+import { isOf, together } from "../review/choose.ts"
+import { deskOf, reviewOf } from "../review/decide.ts"
 import { writeFrames } from "../review/frames.ts"
 import { withRuntime } from "../runtime.ts"
 import { columns, json } from "../table.ts"
-import { actOf, reasonOption } from "../vault/open.ts"
 import { withStore } from "../ports.ts"
 
 const time = (ms: number): string => new Date(ms).toISOString()
 
 /** A review without what is phi. */
 function told({ id, stage, reason, state, held, input, facts }: ReviewRow) {
-  const { detail = "", path = "", object, boxes, sopInstanceUid: _, ...rest } = facts
+  const { detail = "", path = "", object, boxes, ...others } = facts
+  const { sopInstanceUid: _, seriesInstanceUid: __, studyInstanceUid: ___, ...rest } = others
   const { size } = object
   return { key: id, stage, reason, detail, path, state, held: time(held), input, ...rest, size, boxes }
 }
 
 const decisionText = (made: DecisionMade | undefined) =>
-  made === undefined ? {} : { decided: made.at, by: made.actor, why: made.why, black: made.boxes.length }
+  made === undefined
+    ? {}
+    : { decided: made.at, verdict: made.verdict, by: made.actor, why: made.why, black: made.boxes.length }
 
 export const reviewList: Command = {
   name: "review list",
   summary: "Lists what waits for a person to look at it, and what was decided: why, since when, by whom",
   positionals: ["FILE"],
-  options: { state: { value: "STATE", doc: "in this state alone, as pending" }, json: jsonOption },
+  options: { state: { value: "STATE", doc: "in this state alone, as pending" }, ...together, json: jsonOption },
   more: "state: pending, accepted, redacted, rejected; passed (without a decision) or gone (it left, or came with other bytes).",
   async run(args, app, io) {
     const { pipeline } = await loadPipeline(args.positionals[0]!, app, io)
     const wanted = args.text("state")
     const rows = await withStore(pipeline, app, async (store) => {
       const desk = deskOf({ store, pipeline })
-      const found = (await desk.list()).filter(({ state }) => state === (wanted ?? state))
+      const found = (await desk.list()).filter(isOf(args)).filter(({ state }) => state === (wanted ?? state))
       const made = new Map<string, DecisionMade>()
       for (const stage of new Set(found.map(({ stage }) => stage)))
         for (const [id, one] of await desk.decisions(stage)) made.set(id, one)
@@ -77,10 +77,10 @@ export const reviewShow: Command = {
       const row = await reviewOf(desk, key)
       if (phi || png !== undefined)
         await runtime.store.audit("review show", `${pipeline.name}: ${key}${png === undefined ? "" : ", pictures"}`)
-      const { sopInstanceUid, object } = row.facts
+      const { sopInstanceUid, seriesInstanceUid, studyInstanceUid, object } = row.facts
       return {
         ...told(row),
-        ...(phi ? { sopInstanceUid, object: object.key } : {}),
+        ...(phi ? { sopInstanceUid, seriesInstanceUid, studyInstanceUid, object: object.key } : {}),
         ...decisionText((await desk.decisions(row.stage)).get(row.id)),
         ...(png === undefined ? {} : { png: await writeFrames(runtime, row, png) }),
       }
@@ -98,76 +98,5 @@ export const reviewShow: Command = {
       io.stdout.write(`${[...columns(lines), ...table].join("\n")}\n`)
     }
     return exit.ok
-  },
-}
-
-async function decided(
-  args: Arguments,
-  app: App,
-  io: Io,
-  command: string,
-  decision: (row: ReviewRow) => ReviewDecision,
-): Promise<number> {
-  const act = actOf(args, io, command)
-  const [file, key] = args.positionals as [string, string]
-  const { pipeline } = await loadPipeline(file, app, io)
-  const { row, before, outcome, what } = await withRuntime(pipeline, app, io, async (runtime) => {
-    const found = await reviewOf(deskOf(runtime), key)
-    return decideOn(runtime, found, decision(found), act, io)
-  })
-  if (args.flag("json")) io.stdout.write(`${json({ key, state: row.state, before, outcome }, 2)}\n`)
-  else io.stdout.write(`${row.state}${before ? " before" : ""}: ${what}\n`)
-  return exit.ok
-}
-
-export const reviewAccept: Command = {
-  name: "review accept",
-  summary: "Lets a held instance pass as it is; who looked and why is written down, and its stage is given it again",
-  positionals: ["FILE", "KEY"],
-  options: { reason: reasonOption, json: jsonOption },
-  more: "It lifts the verdict that was reviewed, for these bytes under these options, and no other: what is found with certainty is still made black, and what else may hold it does.",
-  run: (args, app, io) => decided(args, app, io, reviewAccept.name, () => ({ verdict: "accepted", boxes: [] })),
-}
-
-export const reviewReject: Command = {
-  name: "review reject",
-  summary: "Ends a held instance: it never passes with these bytes under these options",
-  positionals: ["FILE", "KEY"],
-  options: { reason: reasonOption, json: jsonOption },
-  run: (args, app, io) => decided(args, app, io, reviewReject.name, () => ({ verdict: "rejected", boxes: [] })),
-}
-
-export const reviewRedact: Command = {
-  name: "review redact",
-  summary: "Makes places of a held instance's pictures black, then lets it pass as accept does",
-  positionals: ["FILE", "KEY"],
-  options: {
-    reason: reasonOption,
-    box: {
-      value: "FRAME,X,Y,WIDTH,HEIGHT",
-      doc: "what to make black, in pixels; frames from 1, * for every one; as often as needed (default: what was found)",
-      repeated: true,
-    },
-    json: jsonOption,
-  },
-  run(args, app, io) {
-    const given = args.texts("box")
-    const boxes = given.map(boxFrom)
-    const wrong = given.filter((_, at) => boxes[at] === undefined)
-    if (wrong.length > 0)
-      throw new UsageError(
-        wrong.map((text) => `--box expects FRAME,X,Y,WIDTH,HEIGHT, not ${JSON.stringify(text)}`),
-        reviewRedact.name,
-      )
-    return decided(args, app, io, reviewRedact.name, (row) => {
-      const named = boxes.length > 0 ? boxes.map((box) => box!) : foundBoxes(row)
-      const fault = row.facts.redactable
-        ? named.length === 0
-          ? "nothing was found in its pictures: name what to make black with --box"
-          : boxFault(named, row)
-        : `what is held for ${row.reason} cannot be redacted: accept or reject it`
-      if (fault !== undefined) throw new UsageError([fault], reviewRedact.name)
-      return { verdict: "redacted", boxes: named }
-    })
   },
 }

@@ -1,5 +1,5 @@
 import { replaySources } from "../../core/engine/replay.ts"
-import { deadLetterTopic, dropTopic, pauseTopic, taskTopic } from "../../core/engine/runtime.ts"
+import { deadLetterTopic, dropTopic, madeTopic, pauseTopic, taskTopic } from "../../core/engine/runtime.ts"
 import { badRecord } from "../../core/errors.ts"
 import { unknownName } from "../../core/pipeline/faults.ts"
 import type { CompiledPipeline, CompiledTopic } from "../../core/pipeline/model.ts"
@@ -22,6 +22,7 @@ const ownTopics = ({ name }: CompiledPipeline): readonly string[] => [
   dropTopic(name),
   taskTopic(name),
   pauseTopic(name),
+  madeTopic(name),
   registryTopic,
 ]
 

@@ -17,7 +17,7 @@ import { Memory } from "./memory.ts"
 import { Ambiguity, identifierOf, personsBy } from "./person.ts"
 import type { NamespaceOf } from "./person.ts"
 import { Texts, statedIds, textKindOf } from "./texts.ts"
-import type { TextKind } from "./texts.ts"
+import type { TextCounts, TextKind } from "./texts.ts"
 import { SeriesSamples } from "./samples.ts"
 import type { Folder } from "./write.ts"
 
@@ -30,6 +30,8 @@ export interface FileResult {
   readonly reason: string
   /** Elements of a released image by what was done. */
   readonly counts?: Counts
+  /** Of a released message file or report: its fields by what was done, and what was replaced in texts. */
+  readonly texts?: TextCounts
 }
 
 /** How far a run is; `phase` reading counts headers, writing counts files that have their result. */
@@ -231,7 +233,7 @@ class Run {
       yield* pieces
     }
     const output = await this.#setting.folder.write(found.folder, { pieces, stream }, found.extension)
-    return { input, output, status: "released", reason: "" }
+    return { input, output, status: "released", reason: "", texts: found.told }
   }
 
   async #write(input: string, original: Original, known: KnownInstance, remark: () => string): Promise<FileResult> {

@@ -58,7 +58,8 @@ export async function* deidentifyEach(given: FilesGiven): AsyncGenerator<FileRes
   const pseudonyms = pseudonymizer(projectKey, shiftOf(options))
   const codes = new Codes(pseudonyms, given.vault)
   const policy = policyFrom(options, projectKey, given.readText, codes)
-  const project = { profile: profileOf(options), pseudonyms, codes, issuer: issuersOf(options["accession-issuers"]) }
+  const issuer = issuersOf(options["accession-issuers"])
+  const project = { profile: profileOf(options), pseudonyms, codes, issuer, keyId: policy.keyId }
   await checkApart(input, output, map)
   const inputs = await listInputs(input)
   const table = map === undefined ? undefined : await MapFile.open(map)

@@ -3,7 +3,7 @@ import { fatal } from "../../core/index.ts"
 import { profileEdition } from "../../formats/dicom/index.ts"
 import type { ProfileOption } from "../../formats/dicom/index.ts"
 import { methodCodes } from "../../formats/dicom/profile.ts"
-import { keyIdOf } from "../../transforms/deidentify/dicom-policy.ts"
+import { keyIdOf } from "../../transforms/deidentify/profile.ts"
 import { version } from "../version.ts"
 import type { FileResult } from "./deidentify.ts"
 
@@ -22,6 +22,11 @@ export interface RunReport {
   readonly files: { readonly released: number; readonly refused: number; readonly failed: number }
   /** Elements of images by what was done. */
   readonly actions: Readonly<Record<string, number>>
+  /** HL7 v2 files and reports: fields (a report is one) by what was done, and what was replaced in texts by kind. */
+  readonly texts: {
+    readonly actions: Readonly<Record<string, number>>
+    readonly findings: Readonly<Record<string, number>>
+  }
   /** Files without output by reason. */
   readonly refusals: Readonly<Record<string, number>>
 }
@@ -38,13 +43,15 @@ export interface Applied {
 export class Tally {
   readonly files = { released: 0, refused: 0, failed: 0 }
   readonly actions = new Map<string, number>()
+  readonly texts = { actions: new Map<string, number>(), findings: new Map<string, number>() }
   readonly refusals = new Map<string, number>()
 
-  add({ status, reason, counts }: FileResult): void {
+  add({ status, reason, counts, texts }: FileResult): void {
     this.files[status]++
     if (status !== "released") this.refusals.set(reason, (this.refusals.get(reason) ?? 0) + 1)
-    for (const [action, count] of Object.entries(counts ?? {}))
-      if (count > 0) this.actions.set(action, (this.actions.get(action) ?? 0) + count)
+    addAll(this.actions, counts)
+    addAll(this.texts.actions, texts?.actions)
+    addAll(this.texts.findings, texts?.findings)
   }
 
   report({ statement, options, faces, projectKey }: Applied): RunReport {
@@ -62,9 +69,15 @@ export class Tally {
       keyId: keyIdOf(projectKey),
       files: this.files,
       actions: sorted(this.actions),
+      texts: { actions: sorted(this.texts.actions), findings: sorted(this.texts.findings) },
       refusals: sorted(this.refusals),
     }
   }
+}
+
+function addAll(into: Map<string, number>, counts: object = {}): void {
+  for (const [name, count] of Object.entries(counts) as [string, number][])
+    if (count > 0) into.set(name, (into.get(name) ?? 0) + count)
 }
 
 const sorted = (counts: ReadonlyMap<string, number>): Record<string, number> =>
@@ -81,7 +94,7 @@ const table = (head: readonly string[], rows: readonly (readonly (string | numbe
 
 /** The report as a page that needs nothing else. */
 export function reportPage(report: RunReport): string {
-  const { tool, profile, codes, options, faces, statement, keyId, files, actions, refusals } = report
+  const { tool, profile, codes, options, faces, statement, keyId, files, actions, texts, refusals } = report
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -107,6 +120,10 @@ ${table(
 ${table(["what became of them", "files"], Object.entries(files))}
 <h2>Elements of images by action</h2>
 ${table(["action", "elements"], Object.entries(actions))}
+<h2>Fields of messages, and reports, by action</h2>
+${table(["action", "fields"], Object.entries(texts.actions))}
+<h2>Replaced in texts, by kind</h2>
+${table(["kind", "passages"], Object.entries(texts.findings))}
 <h2>Refused, with reasons</h2>
 ${table(["reason", "files"], Object.entries(refusals))}
 <p>${escaped(statement)}</p>

@@ -1,9 +1,11 @@
 import { readFile } from "node:fs/promises"
 import { personKey } from "../../core/index.ts"
+import type { Made } from "../../core/index.ts"
 import { Hl7Error, parseMessage, patientIds, splitFile } from "../../formats/hl7v2/index.ts"
 import type { PatientId } from "../../formats/hl7v2/index.ts"
 import { nameOf } from "../../formats/text/index.ts"
 import type { TextPerson } from "../../formats/text/index.ts"
+import { Decisions } from "../../transforms/deidentify/decisions.ts"
 import type { Project } from "../../transforms/deidentify/profile.ts"
 import { OwnIdentifierLeft, cleanFile, cleanReport, personCodes, textIds } from "../../transforms/deidentify/texts.ts"
 import type { Hl7Persons, TextPolicy } from "../../transforms/deidentify/texts.ts"
@@ -22,9 +24,19 @@ export function textKindOf(file: string): TextKind | undefined {
   return personFile.test(file) ? "person" : undefined
 }
 
+/** What was done to a message file or a report: fields by action, what was replaced in texts by kind. */
+export type TextCounts = Pick<Made, "actions" | "findings">
+
 /** A text without identity, or why there is none. */
 export type TextResult =
-  | { readonly kind: "released"; readonly folder: string; readonly extension: string; readonly bytes: Uint8Array }
+  | {
+      readonly kind: "released"
+      readonly folder: string
+      readonly extension: string
+      readonly bytes: Uint8Array
+      /** What was done to its fields or text. */
+      readonly told: TextCounts
+    }
   | { readonly kind: "refused"; readonly reason: string }
 
 /** De-identifies reports and HL7 v2 files beside images, with the person that an image of the same Patient ID and issuer has. */
@@ -88,11 +100,12 @@ export class Texts {
   }
 
   #messages(bytes: Uint8Array, policy: TextPolicy, personOf: Hl7Persons): TextResult {
-    const cleaned = cleanFile(bytes, policy, personOf, () => {})
+    const told = new Decisions()
+    const cleaned = cleanFile(bytes, policy, personOf, () => {}, told)
     if (cleaned === undefined) return refused("no-person")
     const [only, ...others] = cleaned.persons
     const folder = only === undefined || others.length > 0 ? "messages" : personCodes(policy, only).person
-    return { kind: "released", folder, extension: "hl7", bytes: cleaned.bytes }
+    return { kind: "released", folder, extension: "hl7", bytes: cleaned.bytes, told: told.made("", "") }
   }
 
   async #report(path: string, bytes: Uint8Array, policy: TextPolicy, personOf: Hl7Persons): Promise<TextResult> {
@@ -100,25 +113,17 @@ export class Texts {
     if (given === undefined) return refused("no-person")
     const person = personOf([{ value: given.patientId, authority: given.issuer, type: "MR" }])
     if (person === undefined) return refused("no-person")
-    const known: TextPerson = {
-      names: given.names.map(nameOf),
-      birthDates: given.birthDates,
-      places: given.places,
-      ids: textIds(policy, person, {
-        patient: [given.patientId],
-        accessions: given.accessions.map((value) => ({ value, issuer: "" })),
-        others: given.ids,
-      }),
-    }
+    const known = knownOf(given, policy, person)
     let text: string
     try {
       text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)
     } catch {
       return refused("not-utf-8")
     }
-    const cleaned = cleanReport(policy, person, known, text)
+    const told = new Decisions()
+    const cleaned = cleanReport(policy, person, known, text, told)
     const folder = personCodes(policy, person).person
-    return { kind: "released", folder, extension: "txt", bytes: Buffer.from(cleaned, "utf8") }
+    return { kind: "released", folder, extension: "txt", bytes: Buffer.from(cleaned, "utf8"), told: told.made("", "") }
   }
 }
 
@@ -136,7 +141,8 @@ export function statedIds(bytes: Uint8Array): readonly PatientId[] {
   }
 }
 
-interface GivenPerson {
+/** A person as a file beside a report states it. */
+export interface GivenPerson {
   readonly patientId: string
   readonly issuer: string
   readonly names: readonly string[]
@@ -146,8 +152,20 @@ interface GivenPerson {
   readonly places: readonly string[]
 }
 
+/** What the search of a report knows of its person. */
+export const knownOf = (given: GivenPerson, policy: TextPolicy, person: string): TextPerson => ({
+  names: given.names.map(nameOf),
+  birthDates: given.birthDates,
+  places: given.places,
+  ids: textIds(policy, person, {
+    patient: [given.patientId],
+    accessions: given.accessions.map((value) => ({ value, issuer: "" })),
+    others: given.ids,
+  }),
+})
+
 /** Reads `a.person.json` beside `a.txt`; undefined when it is missing or says no patient id and name. */
-async function personBeside(path: string): Promise<GivenPerson | undefined> {
+export async function personBeside(path: string): Promise<GivenPerson | undefined> {
   let given: unknown
   try {
     given = JSON.parse(await readFile(path.replace(/\.txt$/i, ".person.json"), "utf8"))

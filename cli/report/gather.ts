@@ -8,6 +8,8 @@ import { readRecords } from "../topics/read.ts"
 import { version } from "../version.ts"
 import { ImageTally, persons, sorted, studyPseudonym } from "./images.ts"
 import type { KnownInstance, KnownPerson } from "./images.ts"
+import { reviewsOf } from "./reviews.ts"
+import { Newest, recordReports } from "./records.ts"
 import type { PrivacyReport, StageReport, Subject } from "./model.ts"
 
 const isImages = ({ steps }: CompiledStage): boolean => steps.some(({ plugin }) => plugin.name === "deidentify-dicom")
@@ -47,23 +49,24 @@ export class Gathering {
 
   /** What a topic holds, with the stages that its rows come from. */
   async dataSet(topic: CompiledTopic): Promise<PrivacyReport> {
-    const standing = new Map<string, string>()
+    const newest = new Newest<string | undefined>()
     await withLog(this.#pipeline, this.#app, async (log) => {
       if (!(await log.topics()).some(({ name }) => name === topic.name)) return
       await withObjects(this.#pipeline, topic.zone, this.#app, this.#io, async (objects) => {
-        // A row is written by one key and in order of its versions, so the last one read is the newest.
-        for await (const { key, id, op, value } of readRecords(log, topic, objects, { from: 0n, limit: Infinity })) {
-          const slot = JSON.stringify([key, id])
+        // A replay may bring an older version after a newer one: readers go by version.
+        const records = readRecords(log, topic, objects, { from: 0n, limit: Infinity })
+        for await (const { key, id, op, version, value } of records) {
           const { profile } = (value ?? {}) as { readonly profile?: unknown }
-          if (op === "retract") standing.delete(slot)
-          else standing.set(slot, typeof profile === "string" ? profile : "")
+          const said = typeof profile === "string" ? profile : ""
+          newest.add(JSON.stringify([key, id]), version, op === "retract" ? undefined : said)
         }
       })
     })
     const profiles = new Map<string, number>()
-    for (const profile of standing.values()) if (profile !== "") profiles.set(profile, (profiles.get(profile) ?? 0) + 1)
+    const standing = newest.rows.filter((profile) => profile !== undefined)
+    for (const profile of standing) if (profile !== "") profiles.set(profile, (profiles.get(profile) ?? 0) + 1)
     const { name, zone } = topic
-    const subject = { kind: "data-set", topic: name, zone, rows: standing.size, profiles: sorted(profiles) } as const
+    const subject = { kind: "data-set", topic: name, zone, rows: standing.length, profiles: sorted(profiles) } as const
     return this.#report(subject, await this.#stages(this.#above(topic)))
   }
 
@@ -73,17 +76,23 @@ export class Gathering {
     let study: string | undefined
     for (const stage of imageStages(this.#pipeline)) {
       const tally = new ImageTally()
-      let isHere = false
+      const originals = new Set<string>()
       await this.#each(stage, ({ instances, studies }) => {
         for (const [own, row] of studies) {
           const pseudonym = studyPseudonym(row)
           if (pseudonym === undefined || (original ? own : pseudonym) !== uid) continue
           study = pseudonym
-          isHere = true
+          originals.add(own)
           for (const instance of instances) if (isOf(instance, own, pseudonym)) tally.add(instance)
         }
       })
-      if (isHere) stages.push({ stage: stage.name, transforms: transformsOf(stage), images: tally.report() })
+      for (const own of originals)
+        stages.push({
+          stage: stage.name,
+          transforms: transformsOf(stage),
+          images: tally.report(),
+          ...(await this.#reviews(stage, own)),
+        })
     }
     return study === undefined ? undefined : this.#report({ kind: "study", study }, stages)
   }
@@ -116,8 +125,10 @@ export class Gathering {
 
   async #stages(stages: readonly CompiledStage[]): Promise<readonly StageReport[]> {
     const letters = await knownLetters(this.#pipeline, this.#app, this.#io)
+    const records = await withLog(this.#pipeline, this.#app, (log) => recordReports(log, this.#pipeline.name))
     const reports: StageReport[] = []
     for (const stage of stages) {
+      const ofRecords = records.get(stage.name)
       const own = letters.filter(({ letter }) => letter.stage === stage.name)
       const open = new Map<string, number>()
       // One that failed again has another letter, which tells of it.
@@ -127,11 +138,21 @@ export class Gathering {
         stage: stage.name,
         transforms: transformsOf(stage),
         ...(isImages(stage) ? { images: await this.#images(stage) } : {}),
+        ...(ofRecords === undefined ? {} : { records: ofRecords }),
+        ...(await this.#reviews(stage)),
         deadLetters: sorted(open),
         deadLettersFixed: own.filter(({ state }) => state === "fixed").length,
       })
     }
     return reports
+  }
+
+  async #reviews(stage: CompiledStage, study?: string): Promise<Pick<StageReport, "reviews">> {
+    if (!isImages(stage)) return {}
+    const reviews = await withStore(this.#pipeline, this.#app, (store) =>
+      reviewsOf(store, this.#pipeline, stage.name, study),
+    )
+    return reviews === undefined ? {} : { reviews }
   }
 
   async #images(stage: CompiledStage) {

@@ -21,7 +21,7 @@ export type Subject =
       readonly kind: "data-set"
       readonly topic: string
       readonly zone: string
-      /** Rows that stand in the topic: the newest version of each that is not a retract. */
+      /** Rows that stand in the topic: of each the record of the greatest version, of several the last read, unless it is a retract. */
       readonly rows: number
       /** Those rows by the profile that they state; empty for a record type that states none. */
       readonly profiles: Readonly<Record<string, number>>
@@ -34,6 +34,10 @@ export interface StageReport {
   readonly transforms: readonly { readonly plugin: string; readonly statement: string }[]
   /** Absent for a stage of which no state is kept by instance. */
   readonly images?: ImageReport
+  /** Resources, messages and other records of the stage; absent where it made none, and for a study. */
+  readonly records?: RecordReport
+  /** What waits for a person to look at it, or did; absent where nothing was ever held. */
+  readonly reviews?: ReviewReport
   /** Dead letters of the stage by code that are open: nothing was made of their record since. Of the whole stage; absent for a study. */
   readonly deadLetters?: Readonly<Record<string, number>>
   /** Dead letters whose record passed when it was replayed. */
@@ -57,6 +61,45 @@ export interface ImageReport {
   readonly uncounted: number
   /** Refused instances by reason. */
   readonly refusals: Readonly<Record<string, number>>
+}
+
+/** The review queue of a stage: what it holds now, and what people decided, as the chain of decisions has it. */
+export interface ReviewReport {
+  /** Reviews by state: pending, accepted, redacted, rejected; passed (without a decision) or gone (it left, or came with other bytes). */
+  readonly states: Readonly<Record<string, number>>
+  /** Since when the oldest waits, ISO 8601, UTC; absent where nothing waits. */
+  readonly oldest?: string
+  /** The newest line of each review that was decided on, the oldest first. What was written as a reason is not here: it may say
+   * anything. */
+  readonly decisions: readonly {
+    readonly review: string
+    /** Code of the verdict that was reviewed; empty where the review was erased with its person. */
+    readonly reason: string
+    readonly decision: "accepted" | "redacted" | "rejected" | "undone"
+    readonly by: string
+    /** ISO 8601, UTC. */
+    readonly at: string
+  }[]
+}
+
+/** Records of a stage that de-identifies FHIR, HL7 v2 or records of other types: of each that it read the newest version that it
+ * released, committed with what was released. What came again counts once; what was taken back or refused does not count. */
+export interface RecordReport {
+  /** Records that stand below, of which it is kept how they were made; what a Weir made that kept nothing of it is not among them. */
+  readonly released: number
+  /** Had been released, and were taken back. */
+  readonly takenBack: number
+  /** Everything that they were made with; several where it changed. */
+  readonly applied: readonly {
+    readonly tool: string
+    readonly rules: string
+    readonly keyId: string
+    readonly records: number
+  }[]
+  /** Elements and fields by what was done. */
+  readonly actions: Readonly<Record<string, number>>
+  /** Passages of texts that were replaced, by kind. */
+  readonly findings: Readonly<Record<string, number>>
 }
 
 /** One way in which instances were de-identified. */

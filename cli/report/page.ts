@@ -1,5 +1,5 @@
 import { bars, escaped, pageOf, table } from "./html.ts"
-import type { ImageReport, PrivacyReport, StageReport, Subject } from "./model.ts"
+import type { ImageReport, PrivacyReport, RecordReport, ReviewReport, StageReport, Subject } from "./model.ts"
 
 const titleOf = (subject: Subject, pipeline: string): string => {
   if (subject.kind === "study") return `De-identification of a study of ${pipeline}`
@@ -50,7 +50,46 @@ function imagesBlock(images: ImageReport): string {
   ].join("\n")
 }
 
-function stageBlock({ stage, transforms, images, deadLetters, deadLettersFixed }: StageReport): string {
+function recordsBlock({ released, takenBack, applied, actions, findings }: RecordReport): string {
+  return [
+    "<h3>Records</h3>",
+    table(["released", "taken back"], [[released, takenBack]]),
+    "<h3>What was applied to records</h3>",
+    table(
+      ["records", "rules and profile", "key id", "Weir"],
+      applied.map(({ records, rules, keyId, tool }) => [records, rules, keyId, tool]),
+    ),
+    "<h3>Elements and fields of released records by action</h3>",
+    bars("Elements and fields by action", actions),
+    total(findings) === 0 ? "" : "<h3>What was replaced in their texts, by kind</h3>",
+    total(findings) === 0 ? "" : bars("Replaced in texts by kind", findings),
+  ].join("\n")
+}
+
+function reviewsBlock({ states, oldest, decisions }: ReviewReport): string {
+  const known = ["pending", "accepted", "redacted", "rejected", "passed", "gone"]
+  return [
+    "<h3>Reviews</h3>",
+    table(known, [known.map((state) => states[state] ?? 0)]),
+    oldest === undefined ? "" : `<p>The oldest waits since ${escaped(oldest)}.</p>`,
+    decisions.length === 0
+      ? ""
+      : table(
+          ["review", "held for", "decision", "by", "at"],
+          decisions.map(({ review, reason, decision, by, at }) => [review, reason, decision, by, at]),
+        ),
+  ].join("\n")
+}
+
+function stageBlock({
+  stage,
+  transforms,
+  images,
+  records,
+  reviews,
+  deadLetters,
+  deadLettersFixed,
+}: StageReport): string {
   return [
     `<h2>Stage ${escaped(stage)}</h2>`,
     table(
@@ -58,6 +97,8 @@ function stageBlock({ stage, transforms, images, deadLetters, deadLettersFixed }
       transforms.map(({ plugin, statement }) => [plugin, statement]),
     ),
     images === undefined ? "" : imagesBlock(images),
+    records === undefined ? "" : recordsBlock(records),
+    reviews === undefined ? "" : reviewsBlock(reviews),
     deadLetters === undefined ? "" : "<h3>Dead letters that are open, by code</h3>",
     deadLetters === undefined
       ? ""

@@ -15,7 +15,7 @@ export async function bisect<R extends ChainResult["failed"][number]["root"]>(
   step: string,
   pace: Pace,
 ): Promise<ChainResult> {
-  const all: ChainResult = { emitted: [], held: [], dropped: [], failed: [] }
+  const all: ChainResult = { emitted: [], held: [], dropped: [], failed: [], made: [] }
   // Parts still to be tried, the first one last.
   const parts = [batch]
   for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
@@ -44,9 +44,10 @@ export async function bisect<R extends ChainResult["failed"][number]["root"]>(
   return all
 }
 
-function join(all: ChainResult, { emitted, held, dropped, failed }: ChainResult): void {
+function join(all: ChainResult, { emitted, held, dropped, failed, made }: ChainResult): void {
   for (const each of emitted) all.emitted.push(each)
   for (const each of held) all.held.push(each)
   for (const each of dropped) all.dropped.push(each)
   for (const each of failed) all.failed.push(each)
+  for (const each of made) all.made.push(each)
 }

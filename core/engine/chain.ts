@@ -1,6 +1,16 @@
 import { canaryLeak } from "../canary/watch.ts"
 import { WeirError, classify, fatal } from "../errors.ts"
-import type { AnyPlugin, HeldInput, Out, Ports, State, StatefulInstance, Timer, TransformInstance } from "../plugin.ts"
+import type {
+  AnyPlugin,
+  HeldInput,
+  Made,
+  Out,
+  Ports,
+  State,
+  StatefulInstance,
+  Timer,
+  TransformInstance,
+} from "../plugin.ts"
 import type { Draft, Position, Rec, Zone } from "../record.ts"
 
 /** A record inside a chain: what it is, and the input (or timer) of the stage from which it stems. */
@@ -13,6 +23,13 @@ export interface ChainResult {
   readonly held: Rec[]
   readonly dropped: { readonly root: HeldInput; readonly step: string; readonly reason: string }[]
   readonly failed: Failed[]
+  readonly made: MadeOf[]
+}
+
+/** What a privacy transform did to a record that it read. */
+export interface MadeOf {
+  readonly from: Pick<Rec, "key" | "id" | "op" | "version">
+  readonly made: Made
 }
 
 /** What becomes a dead letter: an input of this step, or one that an earlier step held. */
@@ -30,7 +47,7 @@ export interface ChainStep {
   readonly instance: StepInstance
 }
 
-const emptyResult = (): ChainResult => ({ emitted: [], held: [], dropped: [], failed: [] })
+const emptyResult = (): ChainResult => ({ emitted: [], held: [], dropped: [], failed: [], made: [] })
 
 /** What a step of a stage works on. */
 export interface ChainWork {
@@ -178,6 +195,11 @@ class Turn {
       if (!this.#ends.has(from) && !isTimer(from))
         this.#broken("dropped a held record for one that is not of this batch")
       this.#result.dropped.push({ root: held, step: this.#plugin.name, reason })
+    },
+    made: (from, made) => {
+      this.#open()
+      if (!this.#ends.has(from)) this.#broken("told what it made of a record that is not of this batch")
+      this.#result.made.push({ from, made })
     },
   }
 

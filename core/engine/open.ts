@@ -25,7 +25,7 @@ import { tracked } from "./objects.ts"
 import { LogTable } from "./log-table.ts"
 import { PauseRows } from "./pause-rows.ts"
 import { replayTopics } from "./replay.ts"
-import { deadLetterTopic, dropTopic, pauseTopic, taskTopic } from "./runtime.ts"
+import { deadLetterTopic, dropTopic, madeTopic, pauseTopic, taskTopic } from "./runtime.ts"
 import type { Runtime } from "./runtime.ts"
 import { SelfCheckAlarms } from "./self-check-alarm.ts"
 import { backOffMs } from "./supervise.ts"
@@ -174,6 +174,7 @@ export const topicSpecs = (pipeline: CompiledPipeline): readonly TopicSpec[] => 
   { name: dropTopic(pipeline.name), partitions: 1 },
   { name: taskTopic(pipeline.name), partitions: 1, compact: true },
   { name: pauseTopic(pipeline.name), partitions: 1, compact: true },
+  { name: madeTopic(pipeline.name), partitions: 1, compact: true },
 ]
 
 async function openTopics(

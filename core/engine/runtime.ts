@@ -59,6 +59,8 @@ export const dropTopic = (pipeline: string): string => `${pipeline}.drops`
 export const taskTopic = (pipeline: string): string => `${pipeline}.tasks`
 /** What stands still. Apart from the tasks topic, where an open transaction hides what others commit after it. */
 export const pauseTopic = (pipeline: string): string => `${pipeline}.pauses`
+/** What de-identification did, by record that it read. Apart from the tasks topic for the same reason. */
+export const madeTopic = (pipeline: string): string => `${pipeline}.made`
 export const groupOf = (pipeline: string, name: string): string => `${pipeline}.${name}`
 
 /** What contexts reach of a runtime. */

@@ -18,7 +18,7 @@ import type { Bounds } from "./start.ts"
 import { StageWork, checkOwned, inputSpecs, makeSteps, topicsRead } from "./task.ts"
 
 const batchRecords = 1000
-const none: ChainResult = { emitted: [], held: [], dropped: [], failed: [] }
+const none: ChainResult = { emitted: [], held: [], dropped: [], failed: [], made: [] }
 
 /** One partition of a stage without state: outputs, dead letters and input offsets in one Log transaction. */
 export class StatelessTask {

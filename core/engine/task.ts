@@ -5,6 +5,7 @@ import type { Facts } from "./facts.ts"
 import { allEnded, completeThrough, fold, markOfInputs } from "./facts.ts"
 import { codecOf } from "./inputs.ts"
 import type { InputSpec, Pass } from "./inputs.ts"
+import { madeRows } from "./made.ts"
 import { Outbound } from "./outbound.ts"
 import { Pace } from "./pace.ts"
 import { replaySpec, replayTopic } from "./replay.ts"
@@ -169,6 +170,7 @@ export class StageWork {
     }
     deadLetters(this.runtime, out, this.stage, result.failed)
     drops(this.runtime, out, this.stage.name, result.dropped)
+    madeRows(this.runtime, out, this.stage.name, result.made)
     for (const [feed, through] of moved) {
       facts.forwarded[feed] = through
       // Below `phi` nothing asks for it, and it is a true date.

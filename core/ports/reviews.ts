@@ -19,9 +19,12 @@ export interface FoundBox extends ReviewBox {
   readonly judgement: "redact" | "unsure"
 }
 
-/** What is known of what is held, for who decides on it: sizes, codes and places; `sopInstanceUid` and `object` are phi. */
+/** What is known of what is held, for who decides on it: sizes, codes and places; UIDs and `object` are phi. */
 export interface ReviewFacts {
   readonly sopInstanceUid: string
+  /** Absent of what an older Weir held. */
+  readonly studyInstanceUid?: string
+  readonly seriesInstanceUid?: string
   /** Claim check of the original. */
   readonly object: { readonly key: string; readonly size: number; readonly sha256: string }
   /** Whether parts of it can be made black. */
@@ -76,6 +79,12 @@ export interface ReviewCount {
   readonly oldest: number
 }
 
+/** How the state of a review changes: from one of these, and not otherwise. */
+export interface ReviewChange {
+  readonly from: readonly ReviewState[]
+  readonly to: ReviewState
+}
+
 /** The review queue's tables on the Store. Errors are the Store's. */
 export interface ReviewTables {
   /** Holds, or holds again: one that passed or left is pending anew; one that waits keeps its time and takes the rest. What was decided
@@ -83,19 +92,19 @@ export interface ReviewTables {
   hold(pipeline: string, row: Omit<ReviewRow, "state">): Promise<void>
   /** Ends what waits of subjects. */
   end(pipeline: string, stage: string, subjects: readonly string[], state: "passed" | "gone"): Promise<void>
-  /** The newest decision on each review of a subject, by reason. */
+  /** The newest line on each decided review of a subject, by reason. */
   decided(pipeline: string, stage: string, subject: string): Promise<ReadonlyMap<string, LinkedLine>>
   /** Reviews, the oldest first. */
   list(pipeline: string): Promise<readonly ReviewRow[]>
   find(pipeline: string, id: string): Promise<ReviewRow | undefined>
   /** All decisions of a stage, in order. */
   lines(pipeline: string, stage: string): Promise<readonly ReviewLine[]>
-  /** Takes a review from pending to a decision, and appends the line that `next` makes of the last one; all or nothing, one at a time.
-   * @returns the review as it was; nothing is changed unless it was pending */
+  /** Changes the state of a review, and appends the line that `next` makes of the last one; all or nothing, one at a time.
+   * @returns the review as it was; nothing is changed unless that is a state to change from */
   decide(
     pipeline: string,
     id: string,
-    state: "accepted" | "redacted" | "rejected",
+    change: ReviewChange,
     next: (last: ReviewLine | undefined) => ReviewLine,
   ): Promise<ReviewRow | undefined>
   counts(pipeline: string): Promise<readonly ReviewCount[]>

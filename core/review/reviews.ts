@@ -62,13 +62,17 @@ export interface LineDetail {
   readonly why: string
 }
 
-/** The decision of a line. */
-function decisionIn({ key, name }: ReviewChain, id: string, { line, before }: LinkedLine): ReviewDecision {
+/** What a line says that takes a decision back. */
+export const undone = "undone"
+
+/** The decision of a line; undefined where it takes one back, whatever state the review says that it has. */
+function decisionIn({ key, name }: ReviewChain, id: string, { line, before }: LinkedLine): ReviewDecision | undefined {
   const detail = isLineOf(key, name, before, line) ? (JSON.parse(line.detail) as LineDetail) : undefined
   if (detail?.review !== id)
     throw fatal("review-forged", `the decision on review ${id} was not written by weir review, or changed since`, {
       hint: "find out who writes to the Store's schema weir; then ask for a decision again",
     })
+  if (line.action === undone) return undefined
   return { verdict: line.action as ReviewDecision["verdict"], boxes: detail.boxes }
 }
 
@@ -82,7 +86,10 @@ export function openReviews(
     async decisions(subject) {
       const found = await tables.decided(pipeline, stage, subject)
       return new Map(
-        [...found].map(([reason, linked]) => [reason, decisionIn(chain, reviewId(stage, subject, reason), linked)]),
+        [...found].flatMap(([reason, linked]) => {
+          const decision = decisionIn(chain, reviewId(stage, subject, reason), linked)
+          return decision === undefined ? [] : [[reason, decision] as const]
+        }),
       )
     },
     hold: ({ subject, reason, ...rest }) =>

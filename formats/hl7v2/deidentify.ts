@@ -1,7 +1,9 @@
 import { cappedAge, greatestAge, withAge } from "./age.ts"
 import table from "./data/segments.json" with { type: "json" }
+import { actionOf, valueType } from "./decision.ts"
 import { Hl7Error } from "./errors.ts"
 import { escape, holdsUnreadable, spliced, unescape } from "./escape.ts"
+import type { Replaced } from "./escape.ts"
 import {
   isCodeForm,
   isComparator,
@@ -18,6 +20,7 @@ import { birthStarts, dayOfMessage, identifiersOf, issuerOf, patientIds } from "
 import type { Hl7Mapping, Hl7Options } from "./mapping.ts"
 import type { Message, Segment } from "./message.ts"
 import { cleanLines, textTypes } from "./texts.ts"
+import type { CleanLine } from "./texts.ts"
 import { dayOf, shiftTime, startOf, yearOf, yearsBetween } from "./time.ts"
 
 /** A message without identity. */
@@ -40,6 +43,11 @@ function allowedOf({ allow = {} }: Hl7Options): ReadonlyMap<string, Rules> {
   return new Map([...Object.entries(segments), ...Object.entries(more as Readonly<Record<string, Rules>>)])
 }
 
+/** Whether a field says anything. */
+const isTold = (raw: string): boolean => raw !== "" && raw !== '""'
+
+const placeOf = ({ name, number }: Segment, at: number): string => `${name}[${number}]-${at}`
+
 /** One message on its way. */
 class Passage {
   readonly #message: Message
@@ -47,7 +55,7 @@ class Passage {
   readonly #rules: ReadonlyMap<string, Rules>
   readonly #birthDates: readonly string[]
   readonly #profile: Hl7Options["profile"]
-  readonly #lines: ReadonlyMap<Segment, string>
+  readonly #lines: ReadonlyMap<Segment, CleanLine>
 
   constructor(message: Message, mapping: Hl7Mapping, options: Hl7Options) {
     this.#message = message
@@ -75,26 +83,46 @@ class Passage {
     const { name, fields } = segment
     const rules = this.#rules.get(name)
     if (rules === undefined) {
-      this.#its.left(name, name.startsWith("Z") ? "z-segment" : "segment-not-listed")
+      const reason = name.startsWith("Z") ? "z-segment" : "segment-not-listed"
+      this.#its.left(name, reason)
+      for (const [at, raw] of fields.entries())
+        if (at > 0 && isTold(raw)) this.#its.decided?.(placeOf(segment, at), reason, "removed")
       return []
     }
     const head = ["MSH", "FHS", "BHS"].includes(name)
     const kept = fields.map((raw, at) => {
       if (at === 0 || (head && at <= 2)) return raw
-      return raw === "" || raw === '""' ? raw : this.#field(raw, rules[at], segment, at)
+      if (!isTold(raw)) return raw
+      const told = this.#field(raw, rules[at], segment, at)
+      this.#decided(segment, at, rules[at], told)
+      return told
     })
     return [{ ...segment, fields: kept }]
   }
 
+  #decided(segment: Segment, at: number, rule: string | undefined, told: string): void {
+    const { decided } = this.#its
+    if (decided === undefined) return
+    const { fields } = segment
+    const by = rule === "value" ? valueType(fields[2] ?? "") : (rule ?? "")
+    const action = rule === undefined ? "removed" : actionOf(by, fields[at]!, told, this.#profile)
+    const name = rule === "value" ? `value ${by}`.trim() : (rule ?? "field-not-listed")
+    decided(placeOf(segment, at), name, action)
+  }
+
+  #found(path: string, found: readonly Replaced[]): void {
+    for (const { kind, start, end } of found) if (kind !== undefined) this.#its.finding?.(path, kind, start, end)
+  }
+
   #field(raw: string, rule: string | undefined, segment: Segment, at: number): string {
-    const path = `${segment.name}[${segment.number}]-${at}`
+    const path = placeOf(segment, at)
     if (rule === undefined) {
       this.#its.left(path, "field-not-listed")
       return ""
     }
     if (rule === "value") return this.#value(raw, segment, path)
     if (rule === "charset") return raw
-    if (rule === "text") return this.#lines.get(segment) ?? this.#text(raw)
+    if (rule === "text") return this.#line(segment, path) ?? this.#text(raw, path)
     if (rule === "person" || rule === "name") return escape(this.#its.person, this.#message.delimiters)
     return this.#repeated(raw, rule, path)
   }
@@ -105,9 +133,17 @@ class Passage {
     return each.map((one) => this.#one(one, rule, path)).join(repetition)
   }
 
-  #text(raw: string): string {
+  /** A line of the report, which was cleaned with the others. */
+  #line(segment: Segment, path: string): string | undefined {
+    const line = this.#lines.get(segment)
+    if (line !== undefined) this.#found(path, line.found)
+    return line?.text
+  }
+
+  #text(raw: string, path: string): string {
     const unescaped = unescape(raw, this.#message, true)
     const found = this.#its.clean(unescaped.text)
+    this.#found(path, found)
     return found.length === 0 ? raw : spliced(raw, unescaped, found, this.#message.delimiters)
   }
 
@@ -174,7 +210,7 @@ class Passage {
     const { component } = this.#message.delimiters
     const told = parts.slice(0, 9).map((part, at) => {
       if (part === "") return ""
-      if (at === 1 || at === 4 || at === 8) return this.#text(part)
+      if (at === 1 || at === 4 || at === 8) return this.#text(part, path)
       const bare = unescape(part, this.#message).text
       // Codes of a published system are of everybody, and so is its name; definitions are not a value.
       const isOfSystem = at === 0 || at === 3
@@ -182,7 +218,7 @@ class Passage {
       const isCode = isCodeForm(bare) && !this.#its.isOwn(bare) && (isSafe || this.#its.clean(bare).length === 0)
       if (isCode) return part
       // What stands for a code and is a text is read as one.
-      return at === 0 ? this.#text(part) : this.#if(false, "", path)
+      return at === 0 ? this.#text(part, path) : this.#if(false, "", path)
     })
     return told.join(component)
   }
@@ -257,7 +293,9 @@ class Passage {
 
   #textValue(raw: string, segment: Segment, path: string): string {
     if (isDocument(unescape(raw, this.#message).text)) throw embedded(path)
-    return isUid(raw) && raw.split(".").length > 4 ? this.#uid(raw) : (this.#lines.get(segment) ?? this.#text(raw))
+    return isUid(raw) && raw.split(".").length > 4
+      ? this.#uid(raw)
+      : (this.#line(segment, path) ?? this.#text(raw, path))
   }
 
   /** Whether one of several dates is the birth date, which goes whatever the observation calls it. */
@@ -292,7 +330,9 @@ export function deidentifyMessage(message: Message, mapping: Hl7Mapping, options
   const day = dayOfMessage(message)
   const years = born === undefined || day === undefined ? -1 : yearsBetween(born, day)
   const age = years < 0 ? undefined : Math.min(years, greatestAge + 1)
-  return { message: { ...message, segments: withAge(told, age, message) }, age }
+  const segments = withAge(told, age, message)
+  if (segments.length > told.length) mapping.decided?.("OBX-5", "age", "added")
+  return { message: { ...message, segments }, age }
 }
 
 /** What may be told of the head or end of a batch: its delimiters and counts. */

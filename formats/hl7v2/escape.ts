@@ -119,6 +119,8 @@ export interface Replaced {
   readonly start: number
   readonly end: number
   readonly surrogate: string
+  /** What it was: name, date ... */
+  readonly kind?: string
 }
 
 /** Puts replacements, found in the text without escapes, into the text with them; all else keeps its bytes. */

@@ -1,5 +1,6 @@
 export { deidentifyEnvelope, deidentifyMessage } from "./deidentify.ts"
 export type { CleanMessage } from "./deidentify.ts"
+export type { FieldAction } from "./decision.ts"
 export { Hl7Error } from "./errors.ts"
 export type { Hl7Code } from "./errors.ts"
 export { escape, unescape } from "./escape.ts"

@@ -1,3 +1,4 @@
+import type { FieldAction } from "./decision.ts"
 import type { Replaced } from "./escape.ts"
 import type { LocalTime } from "./time.ts"
 
@@ -22,6 +23,10 @@ export interface Hl7Mapping {
   isOwn(text: string): boolean
   /** Something was left out: where, and why (a code). */
   left(path: string, reason: string): void
+  /** A rule decided on a field that holds something. */
+  decided?(path: string, rule: string, action: FieldAction): void
+  /** A passage of a field's text was replaced; from and to in the text without escapes. */
+  finding?(path: string, kind: string, start: number, end: number): void
 }
 
 /** Parts of an address (XAD) that any profile may tell. */

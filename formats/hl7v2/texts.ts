@@ -23,16 +23,22 @@ function linesOf(message: Message): readonly Line[] {
   })
 }
 
+/** A text as it may be told, and what was replaced in it. */
+export interface CleanLine {
+  readonly text: string
+  readonly found: readonly Replaced[]
+}
+
 /** The lines of a message's report (OBX-5 of text, NTE-3), cleaned as one text: a name that one line announces is found in the others,
  * and what goes over the end of a line is found whole. By segment.
  * @param clean the replacements of a text, in order */
 export function cleanLines(
   message: Message,
   clean: (text: string) => readonly Replaced[],
-): ReadonlyMap<Segment, string> {
+): ReadonlyMap<Segment, CleanLine> {
   const lines = linesOf(message)
   const found = clean(lines.map(({ read }) => read.text).join("\n"))
-  const cleaned = new Map<Segment, string>()
+  const cleaned = new Map<Segment, CleanLine>()
   let [start, next] = [0, 0]
   for (const { segment, raw, read } of lines) {
     const end = start + read.text.length
@@ -42,10 +48,17 @@ export function cleanLines(
       const [from, to] = [Math.max(each.start, start), Math.min(each.end, end)]
       // What goes over the end of a line is told in the line in which it begins.
       if (to > from)
-        own.push({ start: from - start, end: to - start, surrogate: each.start < start ? "" : each.surrogate })
+        own.push(
+          each.start < start
+            ? { start: from - start, end: to - start, surrogate: "" }
+            : { ...each, start: from - start, end: to - start },
+        )
       if (each.end > end) break
     }
-    cleaned.set(segment, own.length === 0 ? raw : spliced(raw, read, own, message.delimiters))
+    cleaned.set(segment, {
+      text: own.length === 0 ? raw : spliced(raw, read, own, message.delimiters),
+      found: own,
+    })
     start = end + 1
   }
   return cleaned

@@ -61,7 +61,7 @@ describe("assemble-study", () => {
   const instances = ({ emitted }: Collected) =>
     emitted.filter(({ to }) => to === "instances").map(({ draft }) => `${draft.op} ${draft.id} ${draft.version}`)
   const quiet = async (): Promise<Collected> => {
-    const all: Collected = { emitted: [], held: [], dropped: [], failed: [] }
+    const all: Collected = { emitted: [], held: [], dropped: [], failed: [], made: [] }
     for (let fired = state.due("quiet", Infinity); fired.length > 0; fired = state.due("quiet", Infinity))
       all.emitted.push(...(await run([], fired)).emitted)
     return all

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { identityKeyFrom, personKey, pseudonymizer } from "../../core/index.ts"
 import { deidentifyEach, deidentifyFolder } from "../../cli/deid/index.ts"
 import type { FileResult, FilesGiven, Progress } from "../../cli/deid/index.ts"
+import type { RunReport } from "../../cli/deid/report.ts"
 import { main } from "../../main.ts"
 import { memoryState, runStateful } from "../kit/index.ts"
 import { TestBorder, assembler, bodyPart, instancesOf, projectKey, slice } from "./dicom-border.ts"
@@ -233,6 +234,24 @@ describe("de-identifying a folder under safe harbor, by the command", { timeout:
       /--profile takes shifted, safe-harbor, limited-data-set/,
     )
     expect(await readdir(dir)).toEqual(["in", "key", "vault-key"])
+  })
+
+  it("counts in the report what it did to messages and reports, and what it replaced in their texts", async () => {
+    const message = [
+      "MSH|^~\\&|LAB||||20190304||ORU^R01|77|P|2.5",
+      "PID|1||MRN-471147^^^^MR||Alva^Jo||19500102|F",
+      "OBX|1|TX|4548-4^HbA1c^LN||Seen on 03/01/2019.",
+    ]
+    await writeFile(join(dir, "in", "m.hl7"), `${message.join("\r")}\r`)
+    await writeFile(join(dir, "in", "r.txt"), "Jo Alva came on 03/01/2019.")
+    await writeFile(join(dir, "in", "r.person.json"), JSON.stringify({ patientId: "MRN-471147", names: ["Alva^Jo"] }))
+    const report = join(dir, "report.json")
+    expect(await weir(join(dir, "out"), "--report", report)).toMatchObject({ code: 0 })
+    const { files, texts } = JSON.parse(await readFile(report, "utf8")) as RunReport
+    expect(files.released).toBe(3)
+    expect(texts.actions).toMatchObject({ cleaned: 2, mapped: 3, shifted: 1 })
+    expect(texts.findings["date"]).toBe(2)
+    expect(texts.findings["name"]).toBeGreaterThan(0)
   })
 
   it("says who gave the determination that shifted dates need", async () => {

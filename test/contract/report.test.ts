@@ -3,6 +3,8 @@ import { pairs } from "../../cli/report/before-after.ts"
 import { ImageTally } from "../../cli/report/images.ts"
 import type { PrivacyReport } from "../../cli/report/model.ts"
 import { privacyPage } from "../../cli/report/page.ts"
+import { Newest, reportsOf } from "../../cli/report/records.ts"
+import type { MadeRow } from "../../core/engine/made.ts"
 import type { InstanceRow } from "../../transforms/deidentify/dicom-rows.ts"
 import { slice } from "./dicom-border.ts"
 
@@ -150,5 +152,39 @@ describe("an image before and after", () => {
       new Set(["kept"].concat(same.some(({ vr }) => vr === "SQ") ? ["items"] : [])),
     )
     expect(same.find(({ keyword }) => keyword === "PatientName")!.rule).toMatch(/every output has the pseudonym here/)
+  })
+})
+
+describe("the counts of records in a report", () => {
+  const row = (version: bigint, made?: MadeRow["made"]): MadeRow => ({
+    stage: "resources",
+    version: String(version),
+    tool: "0.1.0",
+    ...(made === undefined ? {} : { made }),
+  })
+  const made = (kept: number) => ({ rules: "r", keyId: "k", actions: { kept }, findings: { name: 1 } })
+  const summed = (...rows: readonly (readonly [key: string, row: MadeRow])[]) => {
+    const newest = new Newest<MadeRow>()
+    for (const [key, one] of rows) newest.add(key, BigInt(one.version), one)
+    return reportsOf(newest.rows).get("resources")
+  }
+
+  it("are of the newest version of each, in whatever order versions were committed", () => {
+    const expected = {
+      released: 2,
+      takenBack: 0,
+      applied: [{ tool: "0.1.0", rules: "r", keyId: "k", records: 2 }],
+      actions: { kept: 12 },
+      findings: { name: 2 },
+    }
+    expect(summed(["a", row(1n, made(5))], ["a", row(2n, made(10))], ["b", row(1n, made(2))])).toEqual(expected)
+    expect(summed(["a", row(2n, made(10))], ["b", row(1n, made(2))], ["a", row(1n, made(5))])).toEqual(expected)
+  })
+
+  it("leave out what was taken back, until it comes anew", () => {
+    expect(summed(["a", row(1n, made(5))], ["a", row(2n)])).toMatchObject({ released: 0, takenBack: 1, actions: {} })
+    // A dead letter that is replayed late brings back nothing.
+    expect(summed(["a", row(2n)], ["a", row(1n, made(5))])).toMatchObject({ released: 0, takenBack: 1 })
+    expect(summed(["a", row(2n)], ["a", row(3n, made(7))])).toMatchObject({ released: 1, actions: { kept: 7 } })
   })
 })

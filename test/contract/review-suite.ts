@@ -106,6 +106,27 @@ export function reviewSuite(name: string, url: () => string): void {
       expect(await desk.decide("0".repeat(16), accept, act, projectKey)).toEqual({ kind: "unknown" })
     })
 
+    it("takes a decision back, so that no stage follows it any more, whatever state its row is given; and tells who did", async () => {
+      const { queue, after, hold, desk, id, projectKey, subject, pipeline } = stage()
+      await queue.hold(hold)
+      expect(await desk.undo(id, act, projectKey)).toMatchObject({ kind: "undecided", row: { state: "pending" } })
+      expect(await desk.undo("0".repeat(16), act, projectKey)).toEqual({ kind: "unknown" })
+      await desk.decide(id, accept, act, projectKey)
+      expect(await desk.undo(id, { ...act, reason: "wrong one" }, projectKey)).toMatchObject({
+        kind: "undone",
+        row: { state: "pending" },
+      })
+      expect(await desk.undo(id, act, projectKey)).toMatchObject({ kind: "same" })
+      expect(await after.decisions(subject)).toEqual(new Map())
+      expect((await desk.decisions("border")).get(id)).toMatchObject({ verdict: "undone", why: "wrong one" })
+      await client.query("UPDATE weir.reviews SET state = 'accepted' WHERE pipeline = $1", [pipeline])
+      expect(await after.decisions(subject)).toEqual(new Map())
+      await client.query("UPDATE weir.reviews SET state = 'pending' WHERE pipeline = $1", [pipeline])
+      await desk.decide(id, { verdict: "rejected", boxes: [] }, act, projectKey)
+      expect(await after.decisions(subject)).toEqual(new Map([[reason, { verdict: "rejected", boxes: [] }]]))
+      expect(await desk.firstBroken("border", projectKey)).toBeUndefined()
+    })
+
     it("counts by state, with the time of the oldest", async () => {
       const { queue, hold, desk, id, pipeline, projectKey } = stage()
       await queue.hold(hold)

@@ -8,7 +8,7 @@ import type { BeforeAfter } from "../../cli/report/before-after.ts"
 import type { ImageReport, PrivacyReport } from "../../cli/report/model.ts"
 import type { CompiledPipeline } from "../../core/pipeline/model.ts"
 import { weirVersion } from "../../core/index.ts"
-import { keyIdOf } from "../../transforms/deidentify/dicom-policy.ts"
+import { keyIdOf } from "../../transforms/deidentify/profile.ts"
 import type { Planted } from "../../synth/index.ts"
 import { runDemo } from "./demo.ts"
 import type { Demo } from "./demo.ts"
@@ -67,12 +67,36 @@ describe("weir report, of a pipeline", () => {
     expect(images.refused).toBeGreaterThan(0)
   })
 
+  it("counts what was done to the resources and labels that stand below", async () => {
+    const report = await reported()
+    for (const [stage, table, rules] of [
+      ["resources", "curated_resources", /^weir-fhir-r4-1 /],
+      ["release", "curated_labels", /^weir-record-1 /],
+    ] as const) {
+      const [[standing]] = (await sql(`SELECT count(*) FROM limited.${table}`)) as [[bigint]]
+      const { records } = report.stages.find((one) => one.stage === stage)!
+      expect([stage, records?.released]).toEqual([stage, Number(standing)])
+      expect(records!.applied).toEqual([
+        {
+          tool: weirVersion(),
+          rules: expect.stringMatching(rules),
+          keyId: keyIdOf(demo.projectKey),
+          records: records!.released,
+        },
+      ])
+      for (const action of ["kept", "mapped"]) expect(records!.actions[action], action).toBeGreaterThan(0)
+    }
+  })
+
   it("says the same after everything came again", async () => {
     const before = await reported()
+    expect(before.stages.filter(({ records }) => records !== undefined)).toHaveLength(2)
     const last = demo.truth.waves.at(-1)!
     expect(await weir("replay", file, "map", "--from", "earliest")).toMatchObject({ code: 0 })
     expect(await weir("run", file, "--until-idle", "--as-of", last.asOf, "--json")).toMatchObject({ code: 0 })
-    expect(imagesOf(await reported())).toEqual(imagesOf(before))
+    const after = await reported()
+    expect(imagesOf(after)).toEqual(imagesOf(before))
+    expect(after.stages.map(({ records }) => records)).toEqual(before.stages.map(({ records }) => records))
   })
 })
 

@@ -1,8 +1,9 @@
 import { mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { tmpdir, userInfo } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { withBucket, withStore } from "../../cli/ports.ts"
+import type { PrivacyReport } from "../../cli/report/model.ts"
 import { parseWhole, textsOf } from "../../formats/dicom/index.ts"
 import type { DataElement } from "../../formats/dicom/index.ts"
 import { Attributes } from "../../formats/pixels/description.ts"
@@ -55,6 +56,7 @@ interface Listed {
   readonly state: string
   readonly by?: string
   readonly why?: string
+  readonly verdict?: string
 }
 
 describe("instances that are held for what their pictures may show", { timeout: 240_000 }, () => {
@@ -107,6 +109,16 @@ describe("instances that are held for what their pictures may show", { timeout: 
     (await below(file)).flatMap(({ kind, place, texts: [text, content] }) =>
       kind === "object" ? [[place, content]] : text!.startsWith("{") ? [[place, text]] : [],
     )
+  /** Instances that stand below. */
+  const instancesBelow = async () =>
+    (
+      await withStore(await compiled(file), app, (store) =>
+        store.query(
+          "SELECT count(*) FROM weir.state WHERE value LIKE '%\"op\":\"upsert\"%' AND sort LIKE 'i/%'",
+          "phi",
+        ),
+      )
+    ).rows[0]![0]
   const keys = {} as Record<Name, string>
 
   it("wait in the queue, which says why and nothing of what they hold", async () => {
@@ -226,6 +238,29 @@ describe("instances that are held for what their pictures may show", { timeout: 
     expect((await weir("status", file)).out).toMatch(/reviews\n +images +accepted +1/)
   })
 
+  it("are in the report: what waits, and who decided what and when; not why", async () => {
+    const { code, out, err } = await weir("report", file)
+    expect(code, err).toBe(0)
+    const { stages } = JSON.parse(out) as PrivacyReport
+    const { reviews } = stages.find(({ stage }) => stage === "images")!
+    expect(reviews!.states).toEqual({ accepted: 1, pending: 1, redacted: 1, rejected: 1 })
+    expect(Date.parse(reviews!.oldest!)).toBeLessThan(Date.now())
+    expect(reviews!.decisions.map(({ review, reason, decision, by }) => [review, reason, decision, by])).toEqual(
+      (["accepted", "redacted", "rejected"] as const).map((decision) => [
+        keys[decision],
+        "burned-in-text-risk",
+        decision,
+        userInfo().username,
+      ]),
+    )
+    expect(out).not.toMatch(/a accept|1\.2\.3\.4/)
+    const page = join(folder, "report.html")
+    expect(await weir("report", file, "--out", page)).toMatchObject({ code: 0 })
+    expect(await readFile(page, "utf8")).toContain(
+      `<td>${keys.redacted}</td><td>burned-in-text-risk</td><td>redacted</td>`,
+    )
+  })
+
   it("do not change by the same decision again, another one, or another run", async () => {
     const before = await standing()
     expect((await act("accept", keys.accepted)).told).toMatchObject({ before: true, outcome: "fixed" })
@@ -240,6 +275,38 @@ describe("instances that are held for what their pictures may show", { timeout: 
     expect((await list()).filter(({ state }) => state === "pending")).toHaveLength(1)
   })
 
+  it("are taken back below when the decision is, and wait again; a new decision counts", async () => {
+    const undone = await act("undo", keys.accepted)
+    expect(undone.told).toMatchObject({ state: "pending", before: false, outcome: "pending" })
+    // While its stage does not run, nothing is lost by saying so twice.
+    expect((await act("undo", keys.accepted)).told).toMatchObject({ before: true, outcome: "pending" })
+    await run()
+    expect([...(await released()).keys()]).toEqual(expect.arrayContaining(["redacted"]))
+    expect(Number(await instancesBelow())).toBe(1)
+    expect((await list()).find(({ key }) => key === keys.accepted)).toMatchObject({
+      state: "pending",
+      verdict: "undone",
+      why: "a undo",
+    })
+    const open = JSON.parse((await weir("dead-letters", "list", file, "--json")).out) as Record<string, string>[]
+    expect(open.filter(({ state }) => state === "open").map(({ code }) => code)).toHaveLength(3)
+    expect((await act("undo", keys.waiting)).err).toContain("nothing is changed: this review is pending")
+    expect((await act("accept", keys.accepted)).told).toMatchObject({ state: "accepted", before: false })
+    await run()
+    expect(Number(await instancesBelow())).toBe(2)
+    expect([...(await released()).keys()].sort()).toEqual(["accepted", "redacted"])
+  })
+
+  it("are held for what they were once a rejection is taken back", async () => {
+    expect((await act("undo", keys.rejected)).told).toMatchObject({ state: "pending" })
+    await run()
+    const letters = JSON.parse((await weir("dead-letters", "list", file, "--json")).out) as Record<string, string>[]
+    const open = letters.filter(({ state }) => state === "open").map(({ code }) => code)
+    expect(open).toEqual(["refused.burned-in-text-risk", "refused.burned-in-text-risk"])
+    await act("reject", keys.rejected)
+    await run()
+  })
+
   it("wait again when their bytes are others", async () => {
     const more: readonly DataElement[] = [{ tag: "00200013", vr: "IS", value: "9" }]
     await writeFile(join(folder, "incoming", "again.dcm"), await picture(values.accepted, "1.2.3.4.5.0", more))
@@ -247,5 +314,41 @@ describe("instances that are held for what their pictures may show", { timeout: 
     const states = (await list()).map(({ state }) => state).sort()
     expect(states).toEqual(["accepted", "pending", "pending", "redacted", "rejected"])
     expect([...(await released()).keys()].sort()).toContain("redacted")
+  })
+
+  it("of a series are decided on together, once their number is confirmed", async () => {
+    const shown = JSON.parse((await weir("review", "show", file, keys.waiting, "--phi", "--json")).out) as {
+      seriesInstanceUid: string
+      studyInstanceUid: string
+    }
+    const { seriesInstanceUid: series, studyInstanceUid: study } = shown
+    const waiting = async () => (await list()).filter(({ state }) => state === "pending").length
+    const number = await waiting()
+    expect(number).toBe(2)
+    const reject = (...more: readonly string[]) => weir("review", "reject", file, "--reason", "none of them", ...more)
+    for (const more of [[], ["--count", "3"]]) {
+      const asked = await reject("--series", series, ...more)
+      expect(asked.code).toBe(1)
+      expect(asked.out).toMatch(/2 found: burned-in-text-risk 2\nnothing is changed: repeat it with --count 2 or --yes/)
+    }
+    expect(await waiting()).toBe(2)
+    expect((await reject("--series", "1.2.3.4.999", "--yes")).err).toContain("nothing of it is pending")
+    expect((await reject(keys.waiting, "--series", series)).err).toContain("KEY and --series exclude each other")
+    expect((await reject("--yes")).err).toContain("missing KEY, or --series UID or --study UID")
+    expect(await reject("--study", study, "--count", "2")).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^2 rejected: /),
+    })
+    await run()
+    expect(await waiting()).toBe(0)
+    const undo = await weir("review", "undo", file, "--series", series, "--yes", "--reason", "all anew", "--json")
+    expect(JSON.parse(undo.out)).toMatchObject({ done: 5 })
+    await run()
+    // One of them was of bytes that others took the place of.
+    expect((await list()).map(({ state }) => state).sort()).toEqual([
+      "gone",
+      ...Array.from({ length: 4 }, () => "pending"),
+    ])
+    expect(Number(await instancesBelow())).toBe(0)
   })
 })

@@ -3,6 +3,7 @@ import type {
   Context,
   Draft,
   In,
+  Made,
   Out,
   Ports,
   Rec,
@@ -21,6 +22,8 @@ export interface Collected {
   readonly dropped: { readonly from: Rec; readonly reason: string }[]
   /** Of what an earlier step held, `from` is what was said of it. */
   readonly failed: { readonly from: Rec; readonly error: Error }[]
+  /** What de-identification said that it did. */
+  readonly made: { readonly from: Rec; readonly made: Made }[]
 }
 
 /** Bindings as tests give them: the record type only where a plugin asks for it. */
@@ -81,7 +84,7 @@ const heldBit = 2
 const goneBit = 4
 
 class Collector {
-  readonly collected: Collected = { emitted: [], held: [], dropped: [], failed: [] }
+  readonly collected: Collected = { emitted: [], held: [], dropped: [], failed: [], made: [] }
   readonly #ends: Map<unknown, number>
 
   constructor(batch: readonly Rec[]) {
@@ -89,7 +92,7 @@ class Collector {
   }
 
   out<I extends Ports, O extends Ports>(): Out<In<I> | Timer, In<I>, O> {
-    const { emitted, held, dropped, failed } = this.collected
+    const { emitted, held, dropped, failed, made: told } = this.collected
     return {
       emit: (to, from, draft) => {
         if (!("due" in from)) this.#end(from, emittedBit)
@@ -100,6 +103,7 @@ class Collector {
       fail: (from, error) => (this.#end(from, goneBit), failed.push({ from, error })),
       failHeld: (_from, held, error) => failed.push({ from: held as Rec, error }),
       dropHeld: (_from, held, reason) => dropped.push({ from: held as Rec, reason }),
+      made: (from, made) => told.push({ from, made }),
     }
   }
 

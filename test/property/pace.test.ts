@@ -48,7 +48,7 @@ class Slow {
       }
       this.parts.push(part.length)
       this.seen.push(...part.map(({ id }) => id))
-      return { emitted: [], held: [], dropped: [], failed: [] }
+      return { emitted: [], held: [], dropped: [], failed: [], made: [] }
     }
     return bisect(batch, attempt, async () => {}, "slow", this.#pace)
   }

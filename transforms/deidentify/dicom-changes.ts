@@ -1,6 +1,7 @@
 import { badRecord, refused, rowIdParts } from "../../core/index.ts"
 import type { DicomInstance, In, Out, State, Study, Timer } from "../../core/index.ts"
 import type { inputs, outputs } from "./dicom.ts"
+import { reviewedWord } from "./dicom-policy.ts"
 import { instanceSort, placeOf, studySort } from "./dicom-rows.ts"
 import type { InstanceRow, Place, Stated, StudyRow } from "./dicom-rows.ts"
 
@@ -26,6 +27,8 @@ export interface ChangedStudy {
 export interface Changes {
   readonly instances: readonly ChangedInstance[]
   readonly studies: readonly ChangedStudy[]
+  /** What older records state of instances that have other bytes by now, or left. */
+  readonly overtaken: readonly { readonly sop: string; readonly stated: Stated }[]
 }
 
 const uidOf = (record: Input): string | undefined => {
@@ -57,20 +60,31 @@ function overtaken(record: Input, by: Input, out: Output): void {
   else out.drop(record, "older-version")
 }
 
-/** The newest record of each row in the batch; all others end here. */
-function newestOf(batch: readonly Input[], out: Output): (readonly [record: Input, uid: string])[] {
-  const newest = new Map<string, readonly [Input, string]>()
+const slotOf = ({ input, key }: Input, uid: string): string => `${input} ${key} ${uid}`
+
+type Named = readonly [record: Input, uid: string]
+
+/** The newest record of each row in the batch; all others end here.
+ * @param older is given those that are of another version */
+function newestOf(batch: readonly Input[], out: Output, older: Named[]): readonly Named[] {
+  const newest = new Map<string, Named>()
   for (const record of batch) {
     const uid = readable(record, out)
     if (uid === undefined) continue
-    const slot = `${record.input} ${record.key} ${uid}`
+    const slot = slotOf(record, uid)
     const rival = newest.get(slot)?.[0]
     if (rival !== undefined && record.version <= rival.version) {
       if (record.version === rival.version) out.drop(record, "duplicate")
-      else overtaken(record, rival, out)
+      else {
+        overtaken(record, rival, out)
+        older.push([record, uid])
+      }
       continue
     }
-    if (rival !== undefined) overtaken(rival, record, out)
+    if (rival !== undefined) {
+      overtaken(rival, record, out)
+      older.push([rival, uid])
+    }
     newest.set(slot, [record, uid])
   }
   return [...newest.values()]
@@ -130,29 +144,48 @@ function studyRow(record: Input, was: StudyRow | undefined): StudyRow {
 const emittedOf = ({ version, at, origin, out }: InstanceRow): InstanceRow =>
   out === undefined ? { version, at, origin } : { version, at, origin, out }
 
-/** A refused instance that is read at another place: its dead letter is replayed, and everything is tried anew. */
-const isReplay = (record: Input, { version, failed, at }: InstanceRow): boolean =>
-  failed === true && String(record.version) === version && !isSamePlace(at, placeOf(record.at))
+/** Whether a person let it pass. */
+const isReviewed = ({ verdict }: InstanceRow): boolean =>
+  verdict?.released?.profile.split(" ").includes(reviewedWord) === true
+
+/** A refused instance, or one that a person let pass, that is read at another place: its dead letter is replayed, or what the person
+ * decided was taken back, and everything is tried anew. */
+const isReplay = (record: Input, row: InstanceRow): boolean =>
+  (row.failed === true || isReviewed(row)) &&
+  String(record.version) === row.version &&
+  !isSamePlace(row.at, placeOf(record.at))
 
 /** The records of a batch that are newer than what is known, one a row; all others end here. */
 export async function readChanges(batch: readonly Input[], out: Output, state: State): Promise<Changes> {
-  const newest = newestOf(batch, out)
+  const older: Named[] = []
+  const newest = newestOf(batch, out, older)
   const found = await state.get<InstanceRow | StudyRow>(
     newest.map(([{ input, key }, uid]) => [key, input === "instances" ? instanceSort(uid) : studySort(uid)]),
   )
   const instances: ChangedInstance[] = []
   const studies: ChangedStudy[] = []
+  /** SHA-256 of what stands of an instance after the batch. */
+  const standing = new Map<string, string | undefined>()
   for (const [at, [record, uid]] of newest.entries()) {
     const was = found[at]
     const { key } = record
     if (record.input === "instances") {
       const known = was as InstanceRow | undefined
       const again = known !== undefined && isReplay(record, known)
-      if (!again && !isNewer(record, known, out)) continue
+      if (!again && !isNewer(record, known, out)) {
+        standing.set(slotOf(record, uid), known?.stated?.object.sha256)
+        older.push([record, uid])
+        continue
+      }
       const row = instanceRow(record, again ? emittedOf(known) : known)
       instances.push({ key, sop: uid, record, was: known, row })
+      standing.set(slotOf(record, uid), row.stated?.object.sha256)
     } else if (isNewer(record, was, out))
       studies.push({ key, uid, record, row: studyRow(record, was as StudyRow | undefined) })
   }
-  return { instances, studies }
+  const overtaken = older
+    .filter(([{ input, op }]) => input === "instances" && op === "upsert")
+    .map(([record, uid]) => ({ sop: uid, stated: statedOf(record), sha256: standing.get(slotOf(record, uid)) }))
+    .filter(({ stated, sha256 }) => stated.object.sha256 !== sha256)
+  return { instances, studies, overtaken }
 }

@@ -1,4 +1,4 @@
-import { createHash, createHmac } from "node:crypto"
+import { createHash } from "node:crypto"
 import { defaultShift, fatal, pseudonymizer } from "../../core/index.ts"
 import type { Pseudonymizer, ShiftRange } from "../../core/index.ts"
 import { deidentifier, isRegisteredUid, optionsFault, profileEdition } from "../../formats/dicom/index.ts"
@@ -8,7 +8,7 @@ import type { Asking, Codes } from "./codes.ts"
 import { PixelCleaner } from "./pixels/clean-pixels.ts"
 import { OcrEngine } from "./pixels/ocr-engine.ts"
 import type { ReadText } from "./pixels/read-text.ts"
-import { checkKey, checkShift, issuersOf } from "./profile.ts"
+import { checkKey, checkShift, issuersOf, keyIdOf } from "./profile.ts"
 import type { Profile } from "./profile.ts"
 import { shiftTime } from "./record-dates.ts"
 
@@ -33,9 +33,8 @@ export interface PolicyGiven {
   readonly pixelShare?: number
 }
 
-/** Tells what is made under one project key from what is made under another; nothing of the key is in it. */
-export const keyIdOf = (projectKey: Uint8Array): string =>
-  createHmac("sha256", projectKey).update("weir key id").digest("hex").slice(0, 16)
+/** What the profile of an instance says that a person let pass. */
+export const reviewedWord = "reviewed"
 
 /** One slice in twenty, besides the first, the middle and the last of a series where its files are at hand. */
 export const defaultShare = 0.05
@@ -244,7 +243,7 @@ export class DicomPolicy {
   profile(facesAllowed: boolean, reviewed = false): string {
     const named = this.#profile === undefined ? [] : [this.#profile]
     const parts = [`weir-ps3.15-${profileEdition}-basic`, ...named, ...this.#options]
-    return [...parts, ...(facesAllowed ? ["faces-allowed"] : []), ...(reviewed ? ["reviewed"] : [])].join(" ")
+    return [...parts, ...(facesAllowed ? ["faces-allowed"] : []), ...(reviewed ? [reviewedWord] : [])].join(" ")
   }
 
   /** Changes when anything does that verdicts depend on; holds nothing of the key but a pseudonym under it. */

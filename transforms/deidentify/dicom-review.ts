@@ -84,7 +84,7 @@ export class ReviewQueue {
 
 async function factsOf(
   sop: string,
-  { object }: Stated,
+  { object, study, series }: Stated,
   { reason, detail, path }: Refusal,
   boxes: readonly FoundBox[],
   original: Original,
@@ -96,6 +96,8 @@ async function factsOf(
   const numbers = { rows: summary?.rows, columns: summary?.columns, frames: summary?.numberOfFrames }
   return {
     sopInstanceUid: sop,
+    studyInstanceUid: study,
+    seriesInstanceUid: series,
     object,
     redactable: isRedactable(reason),
     ...(detail === undefined ? {} : { detail }),

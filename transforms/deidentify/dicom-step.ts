@@ -1,7 +1,7 @@
 import { fatal } from "../../core/index.ts"
 import type { State, Timer } from "../../core/index.ts"
 import { isSamePlace, readChanges } from "./dicom-changes.ts"
-import type { ChangedInstance, ChangedStudy, Input, Output } from "./dicom-changes.ts"
+import type { ChangedInstance, ChangedStudy, Changes, Input, Output } from "./dicom-changes.ts"
 import { Emitter, heldOf } from "./dicom-emit.ts"
 import { instanceSort, partSort, policyRow, studySort } from "./dicom-rows.ts"
 import type { InstanceRow, PartRow, StudyRow } from "./dicom-rows.ts"
@@ -30,7 +30,8 @@ export class BorderStep {
 
   async apply(batch: readonly Input[], out: Output, state: State): Promise<void> {
     await this.#checkPolicy(state)
-    const { instances, studies } = await readChanges(batch, out, state)
+    const { instances, studies, overtaken } = await readChanges(batch, out, state)
+    await this.#endOvertaken(overtaken)
     const from = (instances[0] ?? studies[0])?.record
     if (from === undefined) return
     await this.#border.policy.prepare([...instances, ...studies].map(({ key }) => ({ key, uids: [] })))
@@ -69,6 +70,16 @@ export class BorderStep {
       )
     if (known === undefined) state.put([[...policyRow, fingerprint]])
     this.#policyChecked = true
+  }
+
+  /** A decision may be taken back of bytes that are not there any more: nobody has to look at them. */
+  async #endOvertaken(overtaken: Changes["overtaken"]): Promise<void> {
+    const { reviews } = this.#border
+    if (reviews === undefined || overtaken.length === 0) return
+    await reviews.end(
+      overtaken.map(({ sop, stated }) => reviews.subject(sop, stated)),
+      "gone",
+    )
   }
 
   /** What was held of instances that left, or came with other bytes, waits for nobody. */

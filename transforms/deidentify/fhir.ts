@@ -10,8 +10,9 @@ import {
   rowId,
   rowIdParts,
 } from "../../core/index.ts"
-import type { Context, CuratedResource, Draft, PersonEvent, Rec } from "../../core/index.ts"
+import type { Context, CuratedResource, Draft, Made, PersonEvent, Rec } from "../../core/index.ts"
 import type { Asking } from "./codes.ts"
+import { Decisions } from "./decisions.ts"
 import { profileFaults, profileSecrets, profileStatement, projectFields, projectOf } from "./profile.ts"
 import type { Project } from "./profile.ts"
 import {
@@ -41,13 +42,20 @@ const messages = `${rowId(["message"])}/`
 interface Setting extends Project {
   readonly local: LocalTime | undefined
   readonly retainUids: boolean
+  /** What records say of how they were made. */
+  readonly said: string
 }
 
-const settingOf = async (given: Options, context: Context): Promise<Setting> => ({
-  ...(await projectOf(given, context)),
-  local: given["time-zone"] === undefined ? undefined : clockOf(given["time-zone"]),
-  retainUids: given["retain-uids"] === true,
-})
+async function settingOf(given: Options, context: Context): Promise<Setting> {
+  const project = await projectOf(given, context)
+  const retainUids = given["retain-uids"] === true
+  return {
+    ...project,
+    local: given["time-zone"] === undefined ? undefined : clockOf(given["time-zone"]),
+    retainUids,
+    said: `${rules} ${project.profile}${retainUids ? " retain-uids" : ""}`,
+  }
+}
 
 function mappingOf(
   key: string,
@@ -124,7 +132,7 @@ function curated(
   record: Rec<PersonEvent>,
   event: PersonEvent,
   mapping: Mapping,
-  retainUids: boolean,
+  { retainUids, said }: Setting,
 ): Draft<CuratedResource> {
   const output = deidentified(event, mapping, retainUids)
   const time = interval(clinicalTime(output) ?? "")?.from
@@ -135,16 +143,16 @@ function curated(
     time: time ?? null,
     codes: codesOf(event, output),
     body: JSON.stringify(output),
-    profile: `${rules} ${mapping.profile ?? "shifted"}${retainUids ? " retain-uids" : ""}`,
+    profile: said,
   }
   const id = rowId([resourceType, output.id!])
   return { key: mapping.person, id, op: "upsert", version: record.version, value, time: time ?? 0 }
 }
 
-function draftOf(record: Rec<PersonEvent>, mapping: Mapping, retainUids: boolean): Draft<CuratedResource> | undefined {
+function draftOf(record: Rec<PersonEvent>, mapping: Mapping, setting: Setting): Draft<CuratedResource> | undefined {
   if (record.op === "upsert") {
     if (record.value === null) throw badRecord("value-missing", "an upsert has no value")
-    return curated(record, record.value, mapping, retainUids)
+    return curated(record, record.value, mapping, setting)
   }
   const [, type, name] = rowIdParts(record.id) as [string, string, string]
   if (!allowed.has(type)) return undefined
@@ -159,6 +167,7 @@ type End = Draft<CuratedResource> | undefined | WeirError
 class Pass {
   readonly ends = new Map<Rec<PersonEvent>, End>()
   readonly left: string[] = []
+  readonly made = new Map<Rec<PersonEvent>, Made>()
   readonly #setting: Setting
   readonly #asking: Asking
   readonly #mappings = new Map<string, Mapping>()
@@ -174,7 +183,11 @@ class Pass {
     try {
       if (record.key === "") throw refused("no-person", "a record without a person does not pass")
       this.#asking.note(record.key, record.value?.identifiers ?? [])
-      return draftOf(record, this.#mapping(record.key), this.#setting.retainUids)
+      const decisions = new Decisions()
+      const { decided, undone } = decisions
+      const draft = draftOf(record, { ...this.#mapping(record.key), decided, undone }, this.#setting)
+      this.made.set(record, decisions.made(this.#setting.said, this.#setting.keyId))
+      return draft
     } catch (error) {
       if (!(error instanceof WeirError) || error.meaning !== "bad-record") throw error
       return error
@@ -206,13 +219,15 @@ export const deidentifyFhir = defineTransform({
     const setting = await settingOf(given, context)
     return {
       async apply(batch, out) {
-        const { ends, left } = await setting.codes.settle((asking) => new Pass(setting, asking, batch))
+        const { ends, left, made } = await setting.codes.settle((asking) => new Pass(setting, asking, batch))
         for (const reason of left) context.count("elements-dropped", reason)
         for (const record of batch) {
           const end = ends.get(record)
           if (end instanceof WeirError) out.fail(record, end)
-          else if (end !== undefined) out.emit("out", record, end)
-          else out.drop(record, ends.has(record) ? "never-released" : "not-read")
+          else if (end !== undefined) {
+            out.emit("out", record, end)
+            out.made(record, made.get(record)!)
+          } else out.drop(record, ends.has(record) ? "never-released" : "not-read")
         }
       },
     }

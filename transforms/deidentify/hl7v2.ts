@@ -10,10 +10,11 @@ import {
   rowId,
   rowIdParts,
 } from "../../core/index.ts"
-import type { Context, CuratedMessage, Draft, PersonEvent, Rec } from "../../core/index.ts"
+import type { Context, CuratedMessage, Draft, Made, PersonEvent, Rec } from "../../core/index.ts"
 import { interval } from "../../formats/fhir/time.ts"
 import { Hl7Error, dayOfMessage, parseText, writeText } from "../../formats/hl7v2/index.ts"
 import type { Asking, Codes } from "./codes.ts"
+import { Decisions } from "./decisions.ts"
 import { clockOf } from "./local-time.ts"
 import { profileFaults, profileSecrets, profileStatement, projectFields, projectOf } from "./profile.ts"
 import { OwnIdentifierLeft, cleanMessage, personCodes } from "./texts.ts"
@@ -44,10 +45,11 @@ interface Setting {
   readonly codes: Codes
   /** What records say. */
   readonly said: string
+  readonly keyId: string
 }
 
 async function settingOf(given: Options, context: Context): Promise<Setting> {
-  const { profile, pseudonyms, codes, issuer } = await projectOf(given, context)
+  const { profile, pseudonyms, codes, issuer, keyId } = await projectOf(given, context)
   const zone = given["time-zone"]
   const order = given["dates-in-text"]
   const retainUids = given["retain-uids"] === true
@@ -64,6 +66,7 @@ async function settingOf(given: Options, context: Context): Promise<Setting> {
     },
     codes,
     said: retainUids ? `${named} retain-uids` : named,
+    keyId,
   }
 }
 
@@ -75,6 +78,7 @@ class Pass {
   readonly ends: readonly End[]
   /** Why fields were left out. */
   readonly left: string[] = []
+  readonly made = new Map<Rec<PersonEvent>, Made>()
   readonly #setting: Setting
   readonly #asking: Asking
   readonly #policy: TextPolicy
@@ -88,18 +92,21 @@ class Pass {
 
   #end(record: Rec<PersonEvent>): End {
     try {
-      return this.#draft(record)
+      const told = new Decisions()
+      const draft = this.#draft(record, told)
+      this.made.set(record, told.made(this.#setting.said, this.#setting.keyId))
+      return draft
     } catch (error) {
       return refusalOf(error)
     }
   }
 
-  #draft(record: Rec<PersonEvent>): Draft<CuratedMessage> {
+  #draft(record: Rec<PersonEvent>, told: Decisions): Draft<CuratedMessage> {
     if (record.key === "") throw refused("no-person", "a record without a person does not pass")
     this.#asking.note(record.key, record.value?.identifiers ?? [])
     if (record.op === "upsert") {
       if (record.value === null) throw badRecord("value-missing", "an upsert has no value")
-      return this.#curated(record, record.value)
+      return this.#curated(record, record.value, told)
     }
     const [, , name] = rowIdParts(record.id) as [string, string, string]
     const { person, identifier } = personCodes(this.#policy, record.key)
@@ -108,14 +115,14 @@ class Pass {
   }
 
   /** A message without a readable clinical day gets none, and event time 0: its own time beside its arrival below would tell the shift. */
-  #curated(record: Rec<PersonEvent>, event: PersonEvent): Draft<CuratedMessage> {
+  #curated(record: Rec<PersonEvent>, event: PersonEvent, told: Decisions): Draft<CuratedMessage> {
     const message = parseText(event.body ?? "")
     const known = {
       birthDates: event.birthDate === null ? [] : [event.birthDate],
       ids: event.identifiers.map(({ value }) => value),
     }
     const left = (_path: string, reason: string) => void this.left.push(reason)
-    const cleaned = cleanMessage(message, this.#policy, record.key, left, known)
+    const cleaned = cleanMessage(message, this.#policy, record.key, left, known, told)
     const time = interval(dayOfMessage(cleaned) ?? "")?.from
     const { person, identifier } = personCodes(this.#policy, record.key)
     const messageId = identifier("hl7v2-message", event.name)
@@ -154,13 +161,16 @@ export const deidentifyHl7v2 = defineTransform({
     const setting = await settingOf(given, context)
     return {
       async apply(batch, out) {
-        const { ends, left } = await setting.codes.settle((asking) => new Pass(setting, asking, batch))
+        const { ends, left, made } = await setting.codes.settle((asking) => new Pass(setting, asking, batch))
         for (const reason of left) context.count("fields-dropped", reason)
         for (const [at, record] of batch.entries()) {
           const end = ends[at]
           if (end === undefined) out.drop(record, "not-read")
           else if (end instanceof WeirError) out.fail(record, end)
-          else out.emit("out", record, end)
+          else {
+            out.emit("out", record, end)
+            out.made(record, made.get(record)!)
+          }
         }
       },
     }

@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto"
 import { Schema, defaultShift, fatal, pseudonymizer } from "../../core/index.ts"
 import type { Context, OptionFault, Pseudonymizer, ShiftRange, Zone } from "../../core/index.ts"
 import { Codes } from "./codes.ts"
@@ -75,7 +76,13 @@ export interface Project {
   readonly codes: Codes
   /** The one name of an issuer of accession numbers that has several. */
   readonly issuer: (issuer: string) => string
+  /** See {@link keyIdOf}. */
+  readonly keyId: string
 }
+
+/** Tells what is made under one project key from what is made under another; nothing of the key is in it. */
+export const keyIdOf = (projectKey: Uint8Array): string =>
+  createHmac("sha256", projectKey).update("weir key id").digest("hex").slice(0, 16)
 
 /** The range of the shift. Throws fatal `shift-range`. */
 export function shiftOf({ shift }: Pick<CodeOptions, "shift">): ShiftRange {
@@ -123,7 +130,13 @@ export async function projectOf(
   const pseudonyms = pseudonymizer(key, shiftOf(given))
   const profile = profileOf(given)
   const vault = given.vault === undefined ? undefined : await context.vault(given.key, given.vault, codesOf(profile))
-  return { profile, pseudonyms, codes: new Codes(pseudonyms, vault), issuer: issuersOf(given["accession-issuers"]) }
+  return {
+    profile,
+    pseudonyms,
+    codes: new Codes(pseudonyms, vault),
+    issuer: issuersOf(given["accession-issuers"]),
+    keyId: keyIdOf(key),
+  }
 }
 
 /** Those options, decoded. */

@@ -1,6 +1,8 @@
 import { fatal } from "../../core/index.ts"
 import type { LocalTime } from "../../formats/fhir/deidentify/index.ts"
 import type { Field, FieldType, Fields, RecordType } from "../../core/index.ts"
+import { Decisions } from "./decisions.ts"
+import type { Action } from "./decisions.ts"
 import { kindBeside, mapIdentifier } from "./record-identifiers.ts"
 import type { Beside, Identifiers } from "./record-identifiers.ts"
 import { shiftText, shiftTime } from "./record-dates.ts"
@@ -23,6 +25,7 @@ export class Passage {
   readonly days: number
   readonly own = new OwnIdentifiers()
   readonly kept: (readonly [path: string, text: string])[] = []
+  readonly told = new Decisions()
 
   /** @param days by which the person's dates move backwards */
   constructor(rules: Rules, days: number) {
@@ -152,6 +155,28 @@ function mapOf(name: string, field: Field<unknown>, path: string, keepQuasi: boo
   }
 }
 
+const isEmpty = (value: unknown): boolean =>
+  value === null || value === undefined || value === "" || (Array.isArray(value) && value.length === 0)
+
+const isSame = (before: unknown, after: unknown): boolean =>
+  before === after || (typeof before === "object" && JSON.stringify(before) === JSON.stringify(after))
+
+/** A map that also tells what it did to a field that holds something; of a nested field its own fields tell. */
+function told({ mark, type }: Field<unknown>, path: string, map: Map): Map {
+  if (mark === "nested") return map
+  const drop = nothing(type)
+  const done = mark === "date" ? "shifted" : "mapped"
+  const act = (before: unknown, after: unknown): Action => {
+    if (isSame(before, after)) return "kept"
+    return isEmpty(after) || after === drop ? "removed" : done
+  }
+  return (value, beside, passage) => {
+    const mapped = map(value, beside, passage)
+    if (!isEmpty(value) && !(mark === "date" && value === 0)) passage.told.decided(path, mark, act(value, mapped))
+    return mapped
+  }
+}
+
 const tells = (fields: Fields): boolean =>
   Object.values(fields).some(
     ({ mark, type }) => mark === "identifier" || mark === "uid" || (type.fields !== undefined && tells(type.fields)),
@@ -164,9 +189,10 @@ function nestedMap(type: FieldType<unknown>, path: string, keepQuasi: boolean): 
 }
 
 function fieldsMap(fields: Fields, prefix: string, keepQuasi: boolean) {
-  const maps = Object.entries(fields).map(
-    ([name, field]) => [name, mapOf(name, field, `${prefix}${name}`, keepQuasi)] as const,
-  )
+  const maps = Object.entries(fields).map(([name, field]) => {
+    const path = `${prefix}${name}`
+    return [name, told(field, path, mapOf(name, field, path, keepQuasi))] as const
+  })
   return (value: object, passage: Passage): object => {
     const record = value as Readonly<Record<string, unknown>>
     const beside: Beside = (name) => (typeof record[name] === "string" ? record[name] : undefined)

@@ -16,7 +16,7 @@ import {
   rowIdParts,
   study,
 } from "../../core/index.ts"
-import type { Context, Draft, Port, Rec, RecordType } from "../../core/index.ts"
+import type { Context, Draft, Made, Port, Rec, RecordType } from "../../core/index.ts"
 import { isRegisteredUid } from "../../formats/dicom/index.ts"
 import type { Asking } from "./codes.ts"
 import { profileFaults, profileSecrets, profileStatement, projectFields, projectOf } from "./profile.ts"
@@ -38,7 +38,7 @@ const builtIns: ReadonlyMap<string, RecordType> = new Map(
 /** Versions from here on hold the time that a source stated (core/version.ts). */
 const statedVersions = 1n << 40n
 
-interface Setting extends Pick<Project, "pseudonyms" | "codes"> {
+interface Setting extends Pick<Project, "pseudonyms" | "codes" | "keyId"> {
   /** All but the codes of a person. */
   readonly rules: Omit<Rules, "pseudonyms" | "uid" | "unread">
   /** UIDs that stay. */
@@ -51,12 +51,13 @@ interface Setting extends Pick<Project, "pseudonyms" | "codes"> {
 }
 
 async function settingOf(given: Options, context: Context): Promise<Setting> {
-  const { pseudonyms, codes, profile, issuer } = await projectOf(given, context)
+  const { pseudonyms, codes, profile, issuer, keyId } = await projectOf(given, context)
   const zones = Object.values(context.outputs).map(({ zone }) => zone)
   const types = new Map([...builtIns, ...Object.values(context.inputs).map(({ type }) => [type.name, type] as const)])
   return {
     pseudonyms,
     codes,
+    keyId,
     stays: (uid) => uid === "" || given["retain-uids"] === true || isRegisteredUid(uid),
     rules: {
       issuer,
@@ -76,6 +77,7 @@ type End = Draft | WeirError
 class Pass {
   readonly ends: readonly End[]
   readonly unread: string[] = []
+  readonly made = new Map<Rec, Made>()
   readonly #setting: Setting
   readonly #asking: Asking
   readonly #persons = new Map<string, { readonly pseudonym: string; readonly days: number; readonly rules: Rules }>()
@@ -111,6 +113,7 @@ class Pass {
     const leak = passage.leak()
     if (leak !== undefined)
       throw refused("self-check", "a kept field still says an identifier of its record", { path: leak })
+    this.made.set(record, passage.told.made(`weir-record-1 ${rules.profile}`, this.#setting.keyId))
     return { key: pseudonym, id, op: record.op, version: record.version, value, time: this.#time(record, days) }
   }
 
@@ -187,12 +190,15 @@ export const deidentifyRecord = defineTransform({
     const setting = await settingOf(given, context)
     return {
       async apply(batch, out) {
-        const { ends, unread } = await setting.codes.settle((asking) => new Pass(setting, asking, batch))
+        const { ends, unread, made } = await setting.codes.settle((asking) => new Pass(setting, asking, batch))
         for (const field of unread) context.count("dates-dropped", field)
         for (const [at, record] of batch.entries()) {
           const end = ends[at]!
           if (end instanceof WeirError) out.fail(record, end)
-          else out.emit("out", record, end)
+          else {
+            out.emit("out", record, end)
+            out.made(record, made.get(record)!)
+          }
         }
       },
     }

@@ -15,6 +15,7 @@ import type { FilePart, Hl7Address, Hl7Mapping, Hl7Options, Message, PatientId }
 import { broadAddress, townAddress, zip3 } from "../../formats/fhir/deidentify/index.ts"
 import { ownFinder, textCleaner } from "../../formats/text/index.ts"
 import type { PersonCodes } from "./codes.ts"
+import type { Decisions } from "./decisions.ts"
 import type { Profile } from "./profile.ts"
 import type { Surrogates, TextCleaner, TextId, TextOptions, TextPerson } from "../../formats/text/index.ts"
 
@@ -110,8 +111,16 @@ export class OwnIdentifierLeft extends Error {
 }
 
 /** De-identifies a report of a known person. Throws OwnIdentifierLeft. */
-export function cleanReport(policy: TextPolicy, person: string, known: TextPerson, text: string): string {
-  const { text: cleaned } = cleanerOf(policy, person, known)(text)
+export function cleanReport(
+  policy: TextPolicy,
+  person: string,
+  known: TextPerson,
+  text: string,
+  told?: Decisions,
+): string {
+  const { text: cleaned, findings } = cleanerOf(policy, person, known)(text)
+  told?.decided("text", "text", findings.length === 0 ? "kept" : "cleaned")
+  for (const { kind, start, end } of findings) told?.finding("text", kind, start, end)
   if (ownFinder(known)(cleaned)) throw new OwnIdentifierLeft()
   return cleaned
 }
@@ -147,6 +156,7 @@ export function cleanMessage(
   person: string,
   left: Hl7Mapping["left"],
   beside: KnownBeside = { birthDates: [], ids: [] },
+  told?: Decisions,
 ): Message {
   const { pseudonyms, profile } = policy
   const codes = personCodes(policy, person)
@@ -166,6 +176,7 @@ export function cleanMessage(
     clean: (text) => clean(text, at).findings,
     isOwn,
     left,
+    ...(told === undefined ? {} : { decided: told.decided, finding: told.finding }),
   }
   const { message: cleaned } = deidentifyMessage(message, mapping, {
     ...policy.hl7,
@@ -173,8 +184,8 @@ export function cleanMessage(
   })
   const { field } = message.delimiters
   for (const { fields } of cleaned.segments) {
-    const told = fields.join(field)
-    if (isOwn(told) || isOwn(unescape(told, message).text)) throw new OwnIdentifierLeft()
+    const line = fields.join(field)
+    if (isOwn(line) || isOwn(unescape(line, message).text)) throw new OwnIdentifierLeft()
   }
   return cleaned
 }
@@ -192,11 +203,12 @@ export function cleanFile(
   policy: TextPolicy,
   personOf: Hl7Persons,
   left: Hl7Mapping["left"],
+  told?: Decisions,
 ): CleanFile | undefined {
   const persons = new Set<string>()
   const out: Uint8Array[] = []
   for (const part of splitFile(bytes)) {
-    const cleaned = cleanPart(part, policy, personOf, left, persons)
+    const cleaned = cleanPart(part, policy, personOf, left, persons, told)
     if (cleaned === undefined) return undefined
     out.push(part.before, cleaned, part.after)
   }
@@ -209,6 +221,7 @@ function cleanPart(
   personOf: Hl7Persons,
   left: Hl7Mapping["left"],
   persons: Set<string>,
+  told: Decisions | undefined,
 ) {
   const message = parseMessage(part.bytes)
   if (part.kind === "envelope") return serializeMessage(deidentifyEnvelope(message))
@@ -216,5 +229,5 @@ function cleanPart(
   const person = personOf(ids)
   if (ids.length > 0 && person === undefined) return undefined
   if (person !== undefined) persons.add(person)
-  return serializeMessage(cleanMessage(message, policy, person ?? "", left))
+  return serializeMessage(cleanMessage(message, policy, person ?? "", left, undefined, told))
 }

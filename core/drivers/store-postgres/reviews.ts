@@ -148,19 +148,19 @@ export function reviewTables(sessions: Sessions): ReviewTables {
     },
     lines: async (pipeline, stage) =>
       (await use((session) => session.run<LineColumns>(lines, pipeline, stage))).map(lineFrom),
-    decide: (pipeline, id, state, next) =>
+    decide: (pipeline, id, { from, to }, next) =>
       sessions.transaction("reviews", async (session) => {
         const [found] = await session.run<Columns>(lock, pipeline, id)
         if (found === undefined) return undefined
         const row = rowFrom(found)
-        if (row.state !== "pending") return row
+        if (!from.includes(row.state)) return row
         await session.run(lockLines)
         const [last] = await session.run<LineColumns>(lastLine, pipeline, row.stage)
         const line = next(last === undefined ? undefined : lineFrom(last))
         const { number, review, at, actor, action, detail, hash } = line
         const hex = Buffer.from(hash).toString("hex")
         await session.run(append, pipeline, row.stage, number, review, at, actor, action, detail, hex)
-        await session.run(setState, pipeline, id, state)
+        await session.run(setState, pipeline, id, to)
         return row
       }),
     async counts(pipeline) {

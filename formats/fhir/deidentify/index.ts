@@ -2,6 +2,8 @@ import { clinicalTime } from "../resource.ts"
 import type { Resource } from "../resource.ts"
 import { ageCodes, allowed, birthDateCodes } from "./allow-list.ts"
 import { ageAt } from "./date.ts"
+import { tellUnlisted } from "./decision.ts"
+import type { ElementAction } from "./decision.ts"
 import { FhirDeidentifyError } from "./errors.ts"
 import { isObject, objects, text } from "./json.ts"
 import type { Json } from "./json.ts"
@@ -12,6 +14,7 @@ import { elements } from "./walk.ts"
 
 export { allowed } from "./allow-list.ts"
 export type { Rule } from "./allow-list.ts"
+export type { ElementAction } from "./decision.ts"
 export { shiftDate } from "./date.ts"
 export { broadAddress, townAddress, zip3 } from "./geography.ts"
 export type { LocalTime } from "./date.ts"
@@ -41,42 +44,86 @@ function ageOf(resource: Json, birthDate: string | null): Json | undefined {
 const hasCode = (concept: unknown, codes: ReadonlySet<string>): boolean =>
   isObject(concept) && objects(concept["coding"]).some(({ code }) => codes.has(text(code)))
 
-/** Ages and birth dates that an Observation tells as its value. */
-function guarded(observation: Json): Json {
+/** Ages and birth dates that an Observation tells as its value.
+ * @param placeOf where it stood
+ * @param revised told where what a rule let pass is changed or goes */
+function guarded(
+  observation: Json,
+  placeOf: (kept: Json) => string,
+  revised: (path: string, rule: string, action: ElementAction) => void,
+): Json {
   const { component, ...own }: Record<string, unknown> = observation
-  const components = Array.isArray(component) ? { component: component.map((one) => guarded(one as Json)) } : {}
+  const components = Array.isArray(component)
+    ? { component: component.map((one) => guarded(one as Json, placeOf, revised)) }
+    : {}
+  const place = placeOf(observation)
+  const drop = (names: readonly string[], rule: string) => {
+    for (const name of names.filter((each) => own[each] !== undefined)) {
+      delete own[name]
+      revised(`${place}.${name}`, rule, "removed")
+    }
+  }
   if (hasCode(own["code"], birthDateCodes)) {
-    const { valueDateTime: _, valuePeriod: __, ...rest } = own
-    return { ...rest, ...components }
+    drop(["valueDateTime", "valuePeriod"], "birth-date-code")
+    return { ...own, ...components }
   }
-  const quantity = own["valueQuantity"]
   const isAge = hasCode(own["code"], ageCodes)
-  if (isAge) {
-    delete own["valueRange"]
-    delete own["valueRatio"]
-  }
+  if (isAge) drop(["valueRange", "valueRatio"], "age-code")
+  const { valueQuantity: quantity, valueInteger: integer } = own
   const inYears = isObject(quantity) && quantity["code"] === "a"
   const capped = isObject(quantity) && (isAge || inYears) ? { valueQuantity: cappedAge(quantity) } : {}
-  const whole =
-    isAge && typeof own["valueInteger"] === "number" ? { valueInteger: Math.min(own["valueInteger"], 90) } : {}
+  if (capped.valueQuantity !== undefined && capped.valueQuantity !== quantity)
+    revised(`${place}.valueQuantity`, "age-code", "reduced")
+  const whole = isAge && typeof integer === "number" ? { valueInteger: Math.min(integer, 90) } : {}
+  if (whole.valueInteger !== undefined && whole.valueInteger !== integer)
+    revised(`${place}.valueInteger`, "age-code", "reduced")
   return { ...own, ...capped, ...whole, ...components }
 }
 
-function only(resource: Json, type: string, contained: ReadonlyMap<string, string>, mapping: OwnMapping): Json {
+const dealtWith = ["resourceType", "id", "contained"]
+
+function only(
+  resource: Json,
+  type: string,
+  contained: ReadonlyMap<string, string>,
+  mapping: OwnMapping,
+  path: string,
+): Json {
   const rule = allowed.get(type)
-  const kept = rule?.kind === "elements" ? elements(resource, rule.elements, { mapping, contained }) : undefined
-  return type === "Observation" ? guarded(kept ?? {}) : (kept ?? {})
+  if (rule?.kind !== "elements") return {}
+  tellUnlisted(resource, rule.elements, path, mapping, dealtWith)
+  const { decided, undone } = mapping
+  const places = decided === undefined ? undefined : new Map<unknown, string>()
+  const kept = elements(resource, rule.elements, { mapping, contained, places }, path) ?? {}
+  if (type !== "Observation") return kept
+  return guarded(
+    kept,
+    (one) => places?.get(one) ?? path,
+    (place, name, action) => {
+      undone?.(place)
+      decided?.(place, name, action)
+    },
+  )
 }
 
 /** Contained resources that say something, renamed c1, c2 ...; a Patient inside is the person and goes. */
-function containedOf(resource: Json, mapping: OwnMapping): readonly [names: ReadonlyMap<string, string>, kept: Json[]] {
-  const listed = objects(resource["contained"]).filter(({ resourceType, id }) => {
-    return text(resourceType) !== "Patient" && allowed.has(text(resourceType)) && text(id) !== ""
-  })
-  const names = new Map(listed.map(({ id }, at) => [text(id), `c${at + 1}`]))
-  const kept = listed.map((inner) => {
+function containedOf(
+  resource: Json,
+  mapping: OwnMapping,
+  path: string,
+): readonly [names: ReadonlyMap<string, string>, kept: Json[]] {
+  const { decided } = mapping
+  const placed = objects(resource["contained"]).map((inner, at) => ({ inner, place: `${path}.contained[${at}]` }))
+  const isListed = ({ resourceType, id }: Json) =>
+    text(resourceType) !== "Patient" && allowed.has(text(resourceType)) && text(id) !== ""
+  for (const { inner, place } of placed) if (!isListed(inner)) decided?.(place, "contained-not-listed", "removed")
+  const listed = placed.filter(({ inner }) => isListed(inner))
+  const names = new Map(listed.map(({ inner }, at) => [text(inner["id"]), `c${at + 1}`]))
+  const kept = listed.map(({ inner, place }) => {
     const type = text(inner["resourceType"])
-    return { resourceType: type, id: names.get(text(inner["id"])), ...only(inner, type, names, mapping) }
+    decided?.(`${place}.resourceType`, "type", "kept")
+    decided?.(`${place}.id`, "id", "mapped")
+    return { resourceType: type, id: names.get(text(inner["id"])), ...only(inner, type, names, mapping, place) }
   })
   return [names, kept]
 }
@@ -92,9 +139,14 @@ export function deidentifyResource(resource: unknown, birthDate: string | null, 
   if (!allowed.has(type))
     throw new FhirDeidentifyError("resource-type", "the type of the resource is not in the allow-list")
   const mapping: OwnMapping = { ...given, birthDate }
-  const [names, contained] = containedOf(resource, mapping)
-  const { extension, ...kept } = only(resource, type, names, mapping)
+  const { decided } = mapping
+  decided?.(`${type}.resourceType`, "type", "kept")
+  decided?.(`${type}.id`, "id", "mapped")
+  const [names, contained] = containedOf(resource, mapping, type)
+  const { extension, ...kept } = only(resource, type, names, mapping, type)
   const age = ageOf(resource, birthDate)
+  if (age !== undefined) decided?.(`${type}.extension`, "age-at-event", "added")
+  if (type === "Patient") decided?.(`${type}.identifier`, "person", "added")
   const extensions = [...(Array.isArray(extension) ? (extension as Json[]) : []), ...(age === undefined ? [] : [age])]
   return {
     resourceType: type,

@@ -1,3 +1,4 @@
+import type { ElementAction } from "./decision.ts"
 import type { LocalTime } from "./date.ts"
 
 /** What decides on dates and places: shifted by whole days and none; years alone (a day on which the person is 90 or more not even
@@ -21,4 +22,8 @@ export interface Mapping {
   isUnit(text: string): boolean
   /** Something was left out for a reason (a code). */
   left(reason: string): void
+  /** A rule decided on an element; of an object that it takes whole, once. Paths hold names and positions alone. */
+  decided?(path: string, rule: string, action: ElementAction): void
+  /** What was told of a path, and of what is under it, no longer holds. */
+  undone?(path: string): void
 }
