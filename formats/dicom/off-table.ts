@@ -31,6 +31,10 @@ const firstDataSetTag = 0x00080000
 /** Text Value and Unformatted Text Value: free text of content items and annotations, wherever they stand. */
 const freeText: ReadonlySet<number> = new Set([0x0040a160, 0x00700006])
 const CODE_MEANING = 0x00080104
+/** Code Value, Coding Scheme Designator and Version, Long Code Value: what names a code (PS3.3 8.8). */
+const codes: ReadonlySet<number> = new Set([0x00080100, 0x00080102, 0x00080103, 0x00080119])
+/** Manufacturer, its model and its coils: a patient's name there says that the attributes of the object are mixed up, and it is held. */
+const equipment: ReadonlySet<number> = new Set([0x00080070, 0x00081090, 0x00181250, 0x00181251])
 
 /** Curves and overlays (rows 50xx and 60xx of Table E.1-1) go as a whole: what they draw cannot be read, and without its data the rest
  * of a plane is no plane. */
@@ -144,8 +148,7 @@ export class OffTable {
       this.acts.because("off-table-date")
       return isMeaning ? this.acts.dummy(element, vr) : this.acts.drop("removed")
     }
-    // What a published scheme means by a code is nobody's name.
-    const named = isMeaning && !isOwn ? "keep" : withoutNames(this.its, element, vr, values)
+    const named = this.names(element, vr, values)
     if (named !== "keep") {
       this.acts.because("off-table-text")
       return named ?? this.acts.dummy(element, vr)
@@ -153,6 +156,17 @@ export class OffTable {
     const mapped = mappedText(this.its, element, vr, values)
     if (mapped !== "keep") this.acts.because("uid")
     return mapped ?? this.acts.drop("removed")
+  }
+
+  /** What a published scheme means by a code is nobody's name; a code with a part taken out of it is none. */
+  private names(element: Element, vr: number, values: Values): Treatment | undefined {
+    const { its } = this
+    const isCode = codes.has(element.tag)
+    const isPublished = (isCode || element.tag === CODE_MEANING) && !hasOwnMeaning(its.source, this.dataSet)
+    if (isPublished && !isCode) return "keep"
+    const named = withoutNames(its, element, vr, values, isCode || equipment.has(element.tag) ? "others" : "all")
+    const isOwn = isCode && !isPublished && its.isHit(values.text(element, vr), vr)
+    return isOwn || (isCode && named !== "keep") ? undefined : named
   }
 
   private refusePictures(element: Element): void {
