@@ -23,7 +23,7 @@ import { isUidText } from "./value-kinds.ts"
 import { RefusedInside } from "./case.ts"
 import type { Case } from "./case.ts"
 import { cleanDescriptor } from "./clean-text.ts"
-import type { CleanText } from "./clean-text.ts"
+import type { CleanText, TextPerson } from "./clean-text.ts"
 import { namePattern, namesIn } from "./own-identifiers.ts"
 import { selfCheck } from "./self-check.ts"
 import { Unread } from "./source.ts"
@@ -146,6 +146,11 @@ interface Searched {
   readonly trace: InstanceContext["trace"]
 }
 
+const everybody = (own: readonly string[], { identifying, others }: ReturnType<typeof namesIn>): TextPerson => ({
+  identifiers: [...own, ...identifying, ...others],
+  others,
+})
+
 class Deidentifier {
   private readonly policy: Policy
   private readonly rules: ReadonlyMap<number, Rule>
@@ -200,7 +205,7 @@ class Deidentifier {
       descriptors: options.includes("clean-descriptors"),
       cleanText: this.policy.cleanText ?? cleanDescriptor,
       patient: { identifiers: own },
-      whose: () => (whose ??= { identifiers: [...own, ...namesIn(parsed)] }),
+      whose: () => (whose ??= everybody(own, namesIn(parsed))),
       named: () => (named ??= { pattern: namePattern(names) }).pattern,
       ...(trace === undefined ? {} : { trace }),
       ...(this.policy.local === undefined ? {} : { local: this.policy.local }),

@@ -13,16 +13,29 @@ const places: ReadonlySet<number> = new Set([0x00080080, 0x00080081, 0x00081010,
 const placeWords = (text: string): readonly string[] =>
   text.split(/[^\p{L}\p{N}]+/u).filter((word) => word !== "" && !isClinicalWord(word.toUpperCase()))
 
-/** All names at the top of a data set, the patient's and others', and what else identifies there: not to stay in its texts. */
-export function namesIn({ source, dataSet }: Parsed): readonly string[] {
+/** What identifies at the top of a data set, and is not to stay in its texts. */
+export interface Named {
+  /** The patient's: names, ids, birth date, phone numbers. */
+  readonly identifying: readonly string[]
+  /** Names of others, words of places and addresses. */
+  readonly others: readonly string[]
+}
+
+const ADDRESS = 0x00101040
+const ofPatient = (tag: number): boolean => tag >>> 16 === 0x0010 && tag !== ADDRESS
+
+/** All names at the top of a data set, the patient's and others', and what else identifies there. */
+export function namesIn({ source, dataSet }: Parsed): Named {
   const values = new Values(source, dataSet)
-  const found: string[] = []
+  const found: { readonly identifying: string[]; readonly others: string[] } = { identifying: [], others: [] }
   for (const element of dataSet.elements) {
     if (element.items !== undefined || element.fragments !== undefined) continue
-    const vr = lookup(element.tag)?.vr ?? element.vr
-    if (places.has(element.tag)) found.push(...values.texts(element, vr).flatMap(placeWords))
-    if (vr === PN || identifying.has(element.tag))
-      found.push(...values.texts(element, vr === DA ? element.vr : vr).filter((text) => text !== ""))
+    const { tag } = element
+    const vr = lookup(tag)?.vr ?? element.vr
+    const into = ofPatient(tag) ? found.identifying : found.others
+    if (places.has(tag)) into.push(...values.texts(element, vr).flatMap(placeWords))
+    if (vr === PN || identifying.has(tag))
+      into.push(...values.texts(element, vr === DA ? element.vr : vr).filter((text) => text !== ""))
   }
   return found
 }
