@@ -7,10 +7,10 @@ import type { DataSet, Element } from "./element.ts"
 import { rawText } from "./raw-text.ts"
 import { refuse } from "./refusal.ts"
 import { isCurve, isOverlay, tagText } from "./tag.ts"
-import { cleanedText, hasDate, mappedText, withoutNames } from "./text-treatment.ts"
+import { cleanedText, hasContact, hasDate, mappedText, withoutNames } from "./text-treatment.ts"
 import { isUidText } from "./value-kinds.ts"
 import type { Values } from "./values.ts"
-import { charsetVrs, DA, DT, IS, PN, SQ, TM, UI } from "./vr.ts"
+import { charsetVrs, DA, DT, IS, PN, singleTextVrs, SQ, TM, UI } from "./vr.ts"
 
 /** What the table passes over and yet tells who or when (docs/decisions/0011): birth and death dates in other calendars, retired
  * order numbers, addresses that hold UIDs as they were, and encrypted originals under keys that are not ours. */
@@ -35,6 +35,9 @@ const CODE_MEANING = 0x00080104
 const codes: ReadonlySet<number> = new Set([0x00080100, 0x00080102, 0x00080103, 0x00080119])
 /** Manufacturer, its model and its coils: a patient's name there says that the attributes of the object are mixed up, and it is held. */
 const equipment: ReadonlySet<number> = new Set([0x00080070, 0x00081090, 0x00181250, 0x00181251])
+
+/** Keywords of attributes that hold what people write. */
+const description = /Description|Comment|Explanation|Label|Reason|Remark|Note(?:s|$)|Text$/
 
 /** Curves and overlays (rows 50xx and 60xx of Table E.1-1) go as a whole: what they draw cannot be read, and without its data the rest
  * of a plane is no plane. */
@@ -153,9 +156,21 @@ export class OffTable {
       this.acts.because("off-table-text")
       return named ?? this.acts.dummy(element, vr)
     }
+    if (this.tells(element, vr, values)) {
+      this.acts.because("off-table-text")
+      const cleaned = this.its.cleaning ? cleanedText(this.its, element, vr, values) : undefined
+      return cleaned ?? this.acts.dummy(element, vr)
+    }
     const mapped = mappedText(this.its, element, vr, values)
     if (mapped !== "keep") this.acts.because("uid")
     return mapped ?? this.acts.drop("removed")
+  }
+
+  /** Whether people write a day into a description, which would tell the shift of all others, or how somebody is reached or called. */
+  private tells(element: Element, vr: number, values: Values): boolean {
+    if (!singleTextVrs.has(vr) && !description.test(lookup(element.tag)!.keyword)) return false
+    const text = values.text(element, vr)
+    return hasContact(text) || (this.its.dates !== "kept" && hasDate(text))
   }
 
   /** What a published scheme means by a code is nobody's name; a code with a part taken out of it is none. */

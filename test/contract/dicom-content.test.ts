@@ -46,6 +46,32 @@ describe("Clean Structured Content", () => {
     expect(out.get(at("(0040,A160)"))).not.toMatch(/miller|jane|doe|4711|2024|555/i)
   })
 
+  it("maps the UIDs of UIDREF items where UIDs are retained, as the table does not keep them", () => {
+    const bytes = build(report([...item("UIDREF"), { tag: "0040A124", vr: "UI", value: "1.2.3.4.9" }]))
+    const out = textsOf(release(bytes, ["clean-structured-content", "retain-uids"]))
+    expect(out.get(at("(0040,A124)"))).toBe(person.uid("1.2.3.4.9"))
+    expect(out.get("(0008,0018)")).toBe("1.2.3.4.5")
+  })
+
+  it("shifts the date of a verification, of which all else is a dummy", () => {
+    const verification: DataElement = {
+      tag: "0040A073",
+      vr: "SQ",
+      items: [
+        [
+          { tag: "0040A030", vr: "DT", value: "20240229140000" },
+          { tag: "0040A075", vr: "PN", value: "ROE^MAX" },
+        ],
+      ],
+    }
+    const bytes = build([...report(item("TEXT", { tag: "0040A160", vr: "UT", value: "normal" })), verification])
+    const out = textsOf(release(bytes, options))
+    expect(out.get("(0040,A073)[0].(0040,A030)")).toBe("20230125140000")
+    expect(out.get("(0040,A073)[0].(0040,A075)")).toBe("ANONYMOUS")
+    const removed = textsOf(release(bytes, ["clean-structured-content"]))
+    expect(removed.get("(0040,A073)[0].(0040,A030)")).toBe("19000101000000")
+  })
+
   it("PNAME, UIDREF, DATE, TIME and DATETIME: dummy, mapped, shifted", () => {
     const out = cleaned([
       ...item("PNAME"),

@@ -63,6 +63,29 @@ describe("a patient's own name in a text that Table E.1-1 passes over", () => {
   })
 })
 
+describe("a description that Table E.1-1 passes over", () => {
+  it.each([
+    ["a day", "done 03/14/2019, liver"],
+    ["a day as machines write it", "liver 20190314"],
+    ["a day with its month's name", "12 Mar 2019, liver"],
+    ["a phone number", "liver, call (415) 555-0134"],
+    ["an address of mail", "liver m.whitfield@mail.example"],
+    ["a name after a title", "liver for Dr. Gustafsonby"],
+  ])("does not tell %s", (_, text) => {
+    const description = of("00700081", "LO", text)
+    expect(texts([description]).get("(0070,0081)")).toBe("ANONYMOUS")
+    const cleaned = texts([description], ["clean-descriptors"]).get("(0070,0081)")!
+    expect(cleaned).toContain("liver")
+    expect(cleaned).not.toMatch(/2019|0134|Mar|whitfield|Gustaf/i)
+  })
+
+  it("keeps days where true dates stay, and versions of software, which look like days", () => {
+    const description = of("00700081", "LO", "liver 20190314")
+    expect(texts([description], ["retain-longitudinal-full-dates"]).get("(0070,0081)")).toBe("liver 20190314")
+    expect(texts([of("00181020", "LO", "1.2.14")]).get("(0018,1020)")).toBe("1.2.14")
+  })
+})
+
 describe("a name that is a word", () => {
   it("holds nothing as a scheme, a code, a published meaning or a term of the standard has it", () => {
     const test = [...patient("Test^Zelindra"), region(...code("TEST", "TEST", "Lung"))]
