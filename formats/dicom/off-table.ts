@@ -4,13 +4,14 @@ import { hasOwnMeaning } from "./content-item.ts"
 import type { Why } from "./decision.ts"
 import { lookup } from "./dictionary.ts"
 import type { DataSet, Element } from "./element.ts"
+import { withoutOwnWords } from "./own-words.ts"
 import { rawText } from "./raw-text.ts"
 import { refuse } from "./refusal.ts"
 import { isCurve, isOverlay, tagText } from "./tag.ts"
 import { cleanedText, hasContact, hasDate, mappedText, withoutNames } from "./text-treatment.ts"
 import { isUidText } from "./value-kinds.ts"
 import type { Values } from "./values.ts"
-import { charsetVrs, DA, DT, IS, PN, singleTextVrs, SQ, TM, UI } from "./vr.ts"
+import { charsetVrs, CS, DA, DS, DT, IS, LO, PN, singleTextVrs, SQ, TM, UI } from "./vr.ts"
 
 /** What the table passes over and yet tells who or when (docs/decisions/0011): birth and death dates in other calendars, retired
  * order numbers, addresses that hold UIDs as they were, and encrypted originals under keys that are not ours. */
@@ -111,17 +112,27 @@ export class OffTable {
       this.acts.because("off-table-date")
       return this.acts.drop("removed")
     }
-    if (vr === IS) return this.number(element)
+    if (vr === IS || vr === DS) return this.number(element, vr)
+    if (vr === CS && description.test(lookup(element.tag)!.keyword)) return this.label(element)
     return charsetVrs.has(vr) ? this.text(element, vr, values()) : "keep"
   }
 
   /** A series is often given the number of its patient or order; what an image is made of (group 0028) is left to the self-check. */
-  private number(element: Element): Treatment {
+  private number(element: Element, vr: number): Treatment {
     const tooShort = element.valueEnd - element.valueStart < shortestNumber
-    if (tooShort || element.tag >>> 16 === 0x0028 || !this.its.isHit(rawText(this.its.source, element), IS))
+    if (tooShort || element.tag >>> 16 === 0x0028 || !this.its.isHit(rawText(this.its.source, element), vr))
       return "keep"
     this.acts.because("names-person")
-    return this.acts.dummy(element, IS)
+    return this.acts.dummy(element, vr)
+  }
+
+  /** A code string that people write, as Content Label is. */
+  private label(element: Element): Treatment {
+    const { its } = this
+    const text = rawText(its.source, element)
+    if (!its.isHit(text, LO) && withoutOwnWords(text, its.patient) === text) return "keep"
+    this.acts.because("names-person")
+    return this.acts.dummy(element, CS)
   }
 
   private uids(element: Element): Treatment {

@@ -49,6 +49,16 @@ describe("a patient's own name in a text that Table E.1-1 passes over", () => {
     expect(out.get("(0028,3000)[0].(0028,3003)")).toBe("ANONYMOUS")
   })
 
+  it("makes a label that is a code string, and a number that is the id, a dummy", () => {
+    const whose = patient("Whitfield^Marguerite", "4471902")
+    const label = of("00700080", "CS", "WHITFIELD_1")
+    const out = texts([...whose, label, of("00201041", "DS", "4471902"), of("00200011", "IS", "4471902")])
+    expect(out.get("(0070,0080)")).toBe("ANONYMOUS")
+    expect(out.get("(0020,1041)")).toBe("0")
+    expect(out.get("(0020,0011)")).toBe("0")
+    expect(texts([...whose, of("00700080", "CS", "ARROW_1")]).get("(0070,0080)")).toBe("ARROW_1")
+  })
+
   it("in the value of a site's own code takes that value", () => {
     const elements = [...patient("Whitfield^Marguerite"), region(...code("CT-WHITFIELD", "99SITE", "CT"))]
     expect(texts(elements).get("(0008,2218)[0].(0008,0100)")).toBe("ANONYMOUS")
