@@ -179,9 +179,10 @@ export class OffTable {
 
   /** Whether people write a day into a description, which would tell the shift of all others, or how somebody is reached or called. */
   private tells(element: Element, vr: number, values: Values): boolean {
-    if (!singleTextVrs.has(vr) && !description.test(lookup(element.tag)!.keyword)) return false
     const text = values.text(element, vr)
-    return hasContact(text) || (this.its.dates !== "kept" && hasDate(text))
+    if (hasContact(text)) return true
+    const isDescription = singleTextVrs.has(vr) || description.test(lookup(element.tag)!.keyword)
+    return isDescription && this.its.dates !== "kept" && hasDate(text)
   }
 
   /** What a published scheme means by a code is nobody's name; a code with a part taken out of it is none. */

@@ -92,7 +92,28 @@ describe("a description that Table E.1-1 passes over", () => {
   it("keeps days where true dates stay, and versions of software, which look like days", () => {
     const description = of("00700081", "LO", "liver 20190314")
     expect(texts([description], ["retain-longitudinal-full-dates"]).get("(0070,0081)")).toBe("liver 20190314")
+    const software = of("00181020", "LO", "syngo, call (415) 555-0134")
+    expect(texts([software]).get("(0018,1020)")).toBe("ANONYMOUS")
     expect(texts([of("00181020", "LO", "1.2.14")]).get("(0018,1020)")).toBe("1.2.14")
+  })
+})
+
+describe("words of places", () => {
+  const places = [of("00080080", "LO", "Tollgate Mercy Hospital"), of("00101040", "LO", "4821 Maple Rd, Brannighan")]
+  const device = ["retain-device-identity"] as const
+
+  it("stay neither in what is kept of a device nor in texts that the table passes over", () => {
+    const station = texts([...places, of("00081010", "SH", "CT BRANNIGHAN")], device)
+    expect(station.has("(0008,1010)")).toBe(false)
+    expect(texts([...places, of("00081010", "SH", "CT66231")], device).get("(0008,1010)")).toBe("CT66231")
+    const text = of("00700081", "LO", "SUV map, Tollgate")
+    expect(texts([...places, text]).get("(0070,0081)")).toBe("SUV map, ANONYMOUS")
+    expect(texts([...places, text], ["retain-institution-identity"]).get("(0070,0081)")).toBe("SUV map, Tollgate")
+  })
+
+  it("are no maker's", () => {
+    const maker = [of("00080080", "LO", "Siemens Research"), of("00080070", "LO", "SIEMENS")]
+    expect(texts(maker).get("(0008,0070)")).toBe("SIEMENS")
   })
 })
 
