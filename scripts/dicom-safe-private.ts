@@ -4,7 +4,8 @@
  *
  * STANDARD: folder with ps315_tableE3.10-1_safe_private.json (PS3.15), TCIAPrivateTagKB-02-01-2024-formatted.csv (TCIA, through
  * MIDI-B, Apache-2.0), ctp_private_tag_dictionary.csv (RSNA CTP) and private_dict_pydicom_gdcm.json (pydicom, MIT; VRs only).
- * An attribute is safe when the standard lists it, else when TCIA's or CTP's table keeps it and neither removes it anywhere. */
+ * An attribute is safe when the standard lists it, else when TCIA's or CTP's table keeps it and neither removes it anywhere, but for
+ * numbers and codes of which TCIA removes what came without a VR. */
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
@@ -20,6 +21,9 @@ interface Said {
   readonly creator: string
   standard: boolean
   readonly tcia: Set<string>
+  /** Of values whose VR nobody told (UN). What removes these removes texts, bytes and sequences: of numbers and codes it is known what they are, and a
+   * value that is none goes anyway. */
+  readonly untyped: Set<string>
   readonly ctp: Set<string>
   readonly vrs: Map<string, number>
 }
@@ -32,7 +36,14 @@ function of(creator: string, group: string, element: string): Said {
   const key = [normal(creator), group.toUpperCase(), element.toUpperCase()].join("|")
   const known = said.get(key)
   if (known !== undefined) return known
-  const made: Said = { creator: normal(creator), standard: false, tcia: new Set(), ctp: new Set(), vrs: new Map() }
+  const made: Said = {
+    creator: normal(creator),
+    standard: false,
+    tcia: new Set(),
+    untyped: new Set(),
+    ctp: new Set(),
+    vrs: new Map(),
+  }
   said.set(key, made)
   return made
 }
@@ -62,7 +73,7 @@ for (const line of text("TCIAPrivateTagKB-02-01-2024-formatted.csv").split(/\r?\
   const found = pattern.exec(lastOf(path))
   if (found === null) continue
   const one = of(found[2]!, found[1]!, found[3]!)
-  one.tcia.add(disposition.trim().toLowerCase())
+  ;(vr.trim() === "UN" ? one.untyped : one.tcia).add(disposition.trim().toLowerCase())
   addVr(one, vr, 1)
 }
 
@@ -86,9 +97,15 @@ for (const [creator, tags] of Object.entries(vendors))
 const only = (set: ReadonlySet<string>, ...allowed: readonly string[]): boolean =>
   [...set].every((one) => allowed.includes(one))
 
+const readVrs: ReadonlySet<string> = new Set(["LO", "LT", "OB", "OW", "PN", "SH", "SQ", "ST", "UC", "UN", "UT"])
+const best = (vrs: ReadonlyMap<string, number>): string =>
+  [...vrs].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))[0]?.[0] ?? "UN"
+
 /** keep, uid (mapped), date (shifted with the dates), or nothing. TCIA: k keeps, h hashes a UID, o offsets a date. CTP: K and KB keep. */
-function action({ standard: listed, tcia, ctp, vrs }: Said): string | undefined {
+function action({ standard: listed, tcia: typed, untyped, ctp, vrs }: Said): string | undefined {
   if (listed) return "keep"
+  const isOpen = readVrs.has(best(vrs))
+  const tcia = typed.size === 0 ? untyped : isOpen ? new Set([...typed, ...untyped]) : typed
   if (!only(ctp, "K", "KB")) return undefined
   if (tcia.size === 0) return ctp.size > 0 ? "keep" : undefined
   if (only(tcia, "k")) return "keep"
@@ -96,12 +113,10 @@ function action({ standard: listed, tcia, ctp, vrs }: Said): string | undefined 
   return only(tcia, "o") && (vrs.has("DA") || vrs.has("DT")) ? "date" : undefined
 }
 
-const best = (vrs: ReadonlyMap<string, number>): string =>
-  [...vrs].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))[0]?.[0] ?? "UN"
-
 const out = [...said]
   .map(([key, one]) => [...key.split("|"), best(one.vrs), action(one)] as const)
   .filter((row): row is readonly [string, string, string, string, string] => row[4] !== undefined)
+  .filter(([creator]) => !creator.startsWith("UNNAMED PRIVATE BLOCK"))
   .filter(([creator, group]) => /^[^\\"]+$/.test(creator) && parseInt(group, 16) % 2 === 1)
   .sort((a, b) => (a.join("|") < b.join("|") ? -1 : 1))
 

@@ -4,6 +4,8 @@ import { isClinicalWord } from "./vocabulary.ts"
 export interface TextPerson {
   /** Names (also as components, `DOE^JANE`), ids, accession numbers, birth dates, and the names of others in the object. */
   readonly identifiers: readonly string[]
+  /** Those of `identifiers` that are somebody else's or a place's: with a typing error in them they are another word. */
+  readonly others?: readonly string[]
 }
 
 /** Takes identity out of a text and keeps what is clinical; gives the same text when there is nothing to take out, and an empty one
@@ -27,6 +29,8 @@ const cased = (words: string): string =>
 const titles = `${cased("DR PROF MRS MISS SIR HERR FRAU MME SRA TECH PHYSICIAN RADIOLOGIST DOCTOR OPERATOR ATTENDING NURSE")}|Mr|Ms|Sr|MR(?=\\.)|MS(?=\\.)|SR(?=\\.)`
 /** Shapes that identify wherever they stand. What has a title before it, or a degree after it, is a name. */
 const shapes: readonly RegExp[] = [
+  // UIDs, before their parts are taken for something else
+  /(?<![\d.])\d+(?:\.\d+){4,}/gu,
   /\S+@\S+/gu,
   /\b(?:HTTPS?|FTP|WWW|URN)[:.]\S+/giu,
   new RegExp(
@@ -52,7 +56,7 @@ const shapes: readonly RegExp[] = [
 const measures =
   /^\d{1,3}(?:[.,]\d{1,3})?$|^\d{1,4}(?:[.,]\d{1,3})?(?:MM|CM|ML|MG|KV|KVP|MA|MAS|MS|S|SEC|MIN|HZ|MHZ|T|X|DEG|GY|CGY|MBQ|MCI)$/
 const scannerTerm =
-  /^(?:\d{1,4}X\d{1,4}(?:X\d{1,4})?|[234]D|\d{1,2}(?:ST|ND|RD|TH)|[CTLS]\d{1,2}|T[12][WC]?|T2STAR|TE\d{1,3}|TR\d{1,4}|TI\d{1,4}|B\d{1,4}|[BHUTDIJQ]R?\d{2}[SFHD]?|FS\d|P\d|MRI?\d|V\d|SE\d{1,3}|EP2D|FL[23]D|MAG3|COVID19|18F|11C|13N|15O|68GA|82RB|99M?TC|99TCM|12[35]I|131I|111IN|201TL|64CU|89ZR|177LU)$/
+  /^(?:\d{1,4}X\d{1,4}(?:X\d{1,4})?|[234]D|\d{1,2}(?:ST|ND|RD|TH)|[CTLS]\d{1,2}|T[12][WC]?|T2STAR|TE\d{1,3}|TR\d{1,4}|TI\d{1,4}|B\d{1,4}|[BHUTDIJQ]R?\d{2}[SFHD]?|FS\d|P\d|MRI?\d|V\d|SE\d{1,3}|EP2D|FL[23]D|MAG3|[1-9]V(?:WS?)?|PH\d{1,2}|MM[23]|CM[23]|COVID19|18F|11C|13N|15O|68GA|82RB|99M?TC|99TCM|12[35]I|131I|111IN|201TL|64CU|89ZR|177LU)$/
 const letters = new Set("ACILOPRSTWX")
 
 /** One change of a letter, or two neighbours changed: what a typing error does to a name. */
@@ -69,29 +73,37 @@ interface Known {
   readonly words: ReadonlySet<string>
   /** Words that are long enough to be recognised with an error in them. */
   readonly long: readonly string[]
+  /** Those of the long ones that are the person's own. */
+  readonly own: readonly string[]
 }
 
 const remembered = new WeakMap<TextPerson, Known>()
+
+/** The words of an identifier, and all of them run together. */
+function wordsOf(identifier: string): readonly string[] {
+  const parts = normal(identifier).match(/[\p{L}\p{N}]+/gu) ?? []
+  return [...parts.filter((part) => part.length > 1), ...(parts.length > 1 ? [parts.join("")] : [])]
+}
 
 function knownOf(person: TextPerson): Known {
   const known = remembered.get(person)
   if (known !== undefined) return known
   const words = new Set<string>()
-  for (const identifier of person.identifiers) {
-    const parts = normal(identifier).match(/[\p{L}\p{N}]+/gu) ?? []
-    for (const part of parts) if (part.length > 1) words.add(part)
-    if (parts.length > 1) words.add(parts.join(""))
-  }
-  const made = { words, long: [...words].filter((word) => word.length > 4) }
+  for (const identifier of person.identifiers) for (const word of wordsOf(identifier)) words.add(word)
+  const others = new Set(person.others?.flatMap(wordsOf))
+  for (const identifier of person.identifiers.filter((one) => person.others?.includes(one) !== true))
+    for (const word of wordsOf(identifier)) others.delete(word)
+  const long = [...words].filter((word) => word.length > 4)
+  const made = { words, long, own: long.filter((word) => !others.has(word)) }
   remembered.set(person, made)
   return made
 }
 
 /** A person's word, one with an error in it, or one that has a person's longer word inside. */
-function isOwn(word: string, { words, long }: Known): boolean {
+function isOwn(word: string, { words, long, own }: Known, isKnown = false): boolean {
   if (words.has(word)) return true
   if (word.length < 4) return false
-  return long.some((own) => isNear(own, word) || word.includes(own))
+  return (isKnown ? own : long).some((one) => isNear(one, word) || word.includes(one))
 }
 
 /** Whether a text has a word of a person in it, also with a typing error; what a name of less than four letters may mean by chance
@@ -101,13 +113,32 @@ export function mentions(text: string, person: TextPerson): boolean {
   return (normal(text).match(/[\p{L}\p{N}]+/gu) ?? []).some((word) => isOwn(word, known))
 }
 
+/** What names begin with: a word in two cases is a surname then. */
+const surname = /^(?:Mc|Mac|De|Del|Di|Da|La|Le|Du|Van|Von|St|Fitz|O|D|Ap|El|Al|Ben)(?=\p{Lu})/u
+
+/** Whether several words that a scanner runs together are known each: `ThxRoutine`, `longTR`. */
+function isRunTogether(token: string, known: Known): boolean {
+  if (surname.test(token) || !/\p{Ll}\p{Lu}|\p{Lu}{2}\p{Ll}/u.test(token)) return false
+  const parts = token.match(/\p{Lu}?\p{Ll}+|\p{Lu}+(?!\p{Ll})|\d+/gu) ?? []
+  return parts.join("") === token && parts.every((part) => part.length > 1 && isHarmless(normal(part), known))
+}
+
+const isHarmless = (word: string, known: Known): boolean => {
+  if (isOwn(word, known, isClinicalWord(word))) return false
+  if (isClinicalWord(word) || measures.test(word) || scannerTerm.test(word)) return true
+  // a first or second of its kind: PLAN1, LUNG2
+  const [, kind] = /^([A-Z]{3,})\d{1,2}$/.exec(word) ?? []
+  return kind !== undefined && isClinicalWord(kind) && !isOwn(kind, known, true)
+}
+
 function stays(token: string, known: Known): boolean {
   const word = normal(token)
-  if (isOwn(word, known)) return false
+  if (isOwn(word, known, isClinicalWord(word))) return false
   // eslint-disable-next-line no-control-regex
-  if (/[^\x00-\x7f]/.test(token)) return false
+  if (/[^\x00-\x7f\u00b0\u00b1\u00b2\u00b3\u00b5]/.test(token)) return false
+  if (/^[\u00b0\u00b1]$/.test(token)) return true
   if (word.length === 1) return letters.has(word) || /\d/.test(word)
-  return isClinicalWord(word) || measures.test(word) || scannerTerm.test(word)
+  return isHarmless(word, known) || isRunTogether(token, known)
 }
 
 /** Several gaps and what separates them become one, and none at the ends. */

@@ -23,8 +23,8 @@ import { isUidText } from "./value-kinds.ts"
 import { RefusedInside } from "./case.ts"
 import type { Case } from "./case.ts"
 import { cleanDescriptor } from "./clean-text.ts"
-import type { CleanText } from "./clean-text.ts"
-import { namePattern, namesIn } from "./own-identifiers.ts"
+import type { CleanText, TextPerson } from "./clean-text.ts"
+import { namePattern, namesIn, placesIn } from "./own-identifiers.ts"
 import { selfCheck } from "./self-check.ts"
 import { Unread } from "./source.ts"
 import { statements, withPixels } from "./statements.ts"
@@ -146,6 +146,11 @@ interface Searched {
   readonly trace: InstanceContext["trace"]
 }
 
+const everybody = (own: readonly string[], { identifying, others }: ReturnType<typeof namesIn>): TextPerson => ({
+  identifiers: [...own, ...identifying, ...others],
+  others,
+})
+
 class Deidentifier {
   private readonly policy: Policy
   private readonly rules: ReadonlyMap<number, Rule>
@@ -183,6 +188,7 @@ class Deidentifier {
 
   private caseOf(parsed: Parsed, summary: Summary, person: Pseudonyms, { own, all, names, trace }: Searched): Case {
     const { options } = this.policy
+    const keepsPlaces = options.includes("retain-institution-identity")
     let whose: ReturnType<Case["whose"]> | undefined
     let named: { readonly pattern: RegExp | undefined } | undefined
     let isHit: Case["isHit"] | undefined
@@ -200,8 +206,8 @@ class Deidentifier {
       descriptors: options.includes("clean-descriptors"),
       cleanText: this.policy.cleanText ?? cleanDescriptor,
       patient: { identifiers: own },
-      whose: () => (whose ??= { identifiers: [...own, ...namesIn(parsed)] }),
-      named: () => (named ??= { pattern: namePattern(names) }).pattern,
+      whose: () => (whose ??= everybody(own, namesIn(parsed))),
+      named: () => (named ??= { pattern: namePattern([...names, ...placesIn(parsed, !keepsPlaces)]) }).pattern,
       ...(trace === undefined ? {} : { trace }),
       ...(this.policy.local === undefined ? {} : { local: this.policy.local }),
       isHit: (text, vr) => (isHit ??= hitsIn(all))(text, vr),

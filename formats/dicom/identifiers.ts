@@ -1,22 +1,14 @@
 import type { DataSet, Element } from "./element.ts"
 import { lookup } from "./dictionary.ts"
 import { DicomFormatError } from "./errors.ts"
+import { hasOwnMeaning } from "./content-item.ts"
+import { isDefinedTerm, isMaker } from "./defined-terms.ts"
 import { parse } from "./parse.ts"
 import type { Parsed } from "./parse.ts"
 import { isPixelData, tagText } from "./tag.ts"
 import { Values } from "./values.ts"
+import { isClinicalWord } from "./vocabulary.ts"
 import { PN, SQ, UI, vrCode } from "./vr.ts"
-
-/** Words that attributes have by definition: a person of that name must not make every object a hit. */
-const definedTerms = new Set(
-  `ORIGINAL DERIVED PRIMARY SECONDARY AXIAL LOCALIZER OTHER NONE YES NO MODIFIED REMOVED UNMODIFIED ANONYMOUS MALE FEMALE
-  HEAD NECK CHEST ABDOMEN PELVIS BREAST HEART HAND FOOT KNEE SPINE BRAIN SKULL LEG ARM LEFT RIGHT BOTH ANTERIOR POSTERIOR
-  SUPINE PRONE STANDARD BONE SOFT LUNG NORMAL CHILD ADULT GRAY GREY GREEN BLUE WHITE BLACK BROWN ROSE AMBER SAGITTAL CORONAL
-  FIELD VOLUME SLICE FRAME IMAGE SERIES STUDY PATIENT LINE POINT STEP SHARP YOUNG LONG SHORT SMALL LARGE BODY EXTREMITY
-  MONOCHROME1 MONOCHROME2 PALETTE FIRST GATED PHASE DIASTOLIC SYSTOLIC PET MRI SCAN WEIR BASIC APPLICATION PROFILE`.split(
-    /\s+/,
-  ),
-)
 
 /** What the de-identifier itself writes is no hit: its dummy, and the statements that it makes of the object. */
 const ownDummy = "ANONYMOUS"
@@ -41,6 +33,8 @@ export interface Needles {
   readonly anywhere: readonly string[]
   /** The first token of each of those. */
   readonly first: readonly string[]
+  /** Words that clinical texts have, and names of makers: in free texts and names alone. */
+  readonly words: ReadonlySet<string>
   /** Short ones and defined terms: as the whole of a free text, a name or a component of a name. */
   readonly whole: ReadonlySet<string>
   readonly uids: ReadonlySet<string>
@@ -58,6 +52,7 @@ function parts(identifier: string): readonly string[] {
 /** What to search for, of identifiers as they are written. */
 export function needlesOf(identifiers: readonly string[]): Needles {
   const anywhere = new Set<string>()
+  const words = new Set<string>()
   const whole = new Set<string>()
   const uids = new Set<string>()
   for (const identifier of identifiers) {
@@ -68,11 +63,12 @@ export function needlesOf(identifiers: readonly string[]): Needles {
     for (const part of parts(identifier)) {
       const text = tokensOf(part).join(" ")
       if (text === "" || text === ownDummy) continue
-      if (text.length < 4 || definedTerms.has(text)) whole.add(text)
+      if (text.length < 4 || isDefinedTerm(text)) whole.add(text)
+      else if (isClinicalWord(text) || isMaker(text)) words.add(text)
       else anywhere.add(text)
     }
   }
-  return { anywhere: [...anywhere], first: [...anywhere].map(firstWord), whole, uids }
+  return { anywhere: [...anywhere], first: [...anywhere].map(firstWord), words, whole, uids }
 }
 
 /** Whether any needle's tokens follow one another in the text; words are compared only where the first word occurs at all. */
@@ -94,14 +90,18 @@ const firstWord = (needle: string): string => {
   return space < 0 ? needle : needle.slice(0, space)
 }
 
-/** Whether a value of a VR is a hit. */
-export function hitsOf(given: string, vr: number, needles: Needles): boolean {
-  const { whole, uids } = needles
+const isWords = ({ words, whole }: Needles): boolean => words.size + whole.size > 0
+
+/** Whether a value of a VR is a hit.
+ * @param isDefined whether others than the object's maker say what the value means: words are nobody's name there */
+export function hitsOf(given: string, vr: number, needles: Needles, isDefined = false): boolean {
+  const { words, whole, uids } = needles
   const text = plain.has(vr) ? given.replaceAll(beyondPrintable, " ") : given
   if (vr === UI) return text.split("\\").some((uid) => uids.has(uid.trim()))
   for (const uid of uids) if (text.includes(uid)) return true
   if (hasTokens(text, needles, numeric.has(vr) ? 6 : 0)) return true
-  if (whole.size === 0 || !freeText.has(vr)) return false
+  if (isDefined || !isWords(needles) || !freeText.has(vr)) return false
+  if (words.size > 0 && tokensOf(text).some((word) => words.has(word))) return true
   const values = vr === PN ? text.split(/[\\^=]/) : text.split("\\")
   return values.some((value) => whole.has(tokensOf(value).join(" ")))
 }
@@ -122,7 +122,7 @@ class Search {
   private dataSet(dataSet: DataSet, values: Values, path: string): void {
     for (const element of dataSet.elements) {
       if (path === "" && ownStatements.has(element.tag)) continue
-      if (element.items === undefined) this.element(element, values, path)
+      if (element.items === undefined) this.element(element, dataSet, values, path)
       else
         element.items.forEach((item, index) => {
           const inner = `${path}${tagText(element.tag)}[${index}].`
@@ -131,15 +131,26 @@ class Search {
     }
   }
 
-  private element(element: Element, values: Values, path: string): void {
+  private element(element: Element, dataSet: DataSet, values: Values, path: string): void {
     const size = element.valueEnd - element.valueStart
     if (size === 0 || size > largestSearched || element.fragments !== undefined) return
     if (isPixelData(element.tag) && path === "") return
     const known = lookup(element.tag)?.vr
     const vr = known === undefined || known === SQ ? element.vr : known
-    if (hitsOf(values.text(element, vr), vr, this.wanted)) this.found.push(path + tagText(element.tag))
+    const text = values.text(element, vr)
+    if (hitsOf(text, vr, this.wanted, this.isDefined(element.tag, dataSet, values, text)))
+      this.found.push(path + tagText(element.tag))
+  }
+
+  /** What a published scheme means by a code, and a maker as it is called. */
+  private isDefined(tag: number, dataSet: DataSet, { source }: Values, text: string): boolean {
+    if (tag === MANUFACTURER) return isMaker(text.trim().toUpperCase())
+    return tag === CODE_MEANING && !hasOwnMeaning(source, dataSet)
   }
 }
+
+const MANUFACTURER = 0x00080070
+const CODE_MEANING = 0x00080104
 
 /** Searches a file that was read (up to its pixel data) for a person's identifiers: at token boundaries, without regard to case and
  * accents; names by component; short tokens and defined terms only as whole values of free text or names. Gives the tag paths of

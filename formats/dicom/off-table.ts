@@ -4,13 +4,14 @@ import { hasOwnMeaning } from "./content-item.ts"
 import type { Why } from "./decision.ts"
 import { lookup } from "./dictionary.ts"
 import type { DataSet, Element } from "./element.ts"
+import { withoutOwnWords } from "./own-words.ts"
 import { rawText } from "./raw-text.ts"
 import { refuse } from "./refusal.ts"
 import { isCurve, isOverlay, tagText } from "./tag.ts"
-import { cleanedText, hasDate, mappedText, withoutNames } from "./text-treatment.ts"
+import { cleanedText, hasContact, hasDate, mappedText, withoutNames } from "./text-treatment.ts"
 import { isUidText } from "./value-kinds.ts"
 import type { Values } from "./values.ts"
-import { charsetVrs, DA, DT, IS, PN, SQ, TM, UI } from "./vr.ts"
+import { charsetVrs, CS, DA, DS, DT, IS, LO, PN, singleTextVrs, SQ, TM, UI } from "./vr.ts"
 
 /** What the table passes over and yet tells who or when (docs/decisions/0011): birth and death dates in other calendars, retired
  * order numbers, addresses that hold UIDs as they were, and encrypted originals under keys that are not ours. */
@@ -31,6 +32,13 @@ const firstDataSetTag = 0x00080000
 /** Text Value and Unformatted Text Value: free text of content items and annotations, wherever they stand. */
 const freeText: ReadonlySet<number> = new Set([0x0040a160, 0x00700006])
 const CODE_MEANING = 0x00080104
+/** Code Value, Coding Scheme Designator and Version, Long Code Value: what names a code (PS3.3 8.8). */
+const codes: ReadonlySet<number> = new Set([0x00080100, 0x00080102, 0x00080103, 0x00080119])
+/** Manufacturer, its model and its coils: a patient's name there says that the attributes of the object are mixed up, and it is held. */
+const equipment: ReadonlySet<number> = new Set([0x00080070, 0x00081090, 0x00181250, 0x00181251])
+
+/** Keywords of attributes that hold what people write. */
+const description = /Description|Comment|Explanation|Label|Reason|Remark|Note(?:s|$)|Text$/
 
 /** Curves and overlays (rows 50xx and 60xx of Table E.1-1) go as a whole: what they draw cannot be read, and without its data the rest
  * of a plane is no plane. */
@@ -104,17 +112,27 @@ export class OffTable {
       this.acts.because("off-table-date")
       return this.acts.drop("removed")
     }
-    if (vr === IS) return this.number(element)
+    if (vr === IS || vr === DS) return this.number(element, vr)
+    if (vr === CS && description.test(lookup(element.tag)!.keyword)) return this.label(element)
     return charsetVrs.has(vr) ? this.text(element, vr, values()) : "keep"
   }
 
   /** A series is often given the number of its patient or order; what an image is made of (group 0028) is left to the self-check. */
-  private number(element: Element): Treatment {
+  private number(element: Element, vr: number): Treatment {
     const tooShort = element.valueEnd - element.valueStart < shortestNumber
-    if (tooShort || element.tag >>> 16 === 0x0028 || !this.its.isHit(rawText(this.its.source, element), IS))
+    if (tooShort || element.tag >>> 16 === 0x0028 || !this.its.isHit(rawText(this.its.source, element), vr))
       return "keep"
     this.acts.because("names-person")
-    return this.acts.dummy(element, IS)
+    return this.acts.dummy(element, vr)
+  }
+
+  /** A code string that people write, as Content Label is. */
+  private label(element: Element): Treatment {
+    const { its } = this
+    const text = rawText(its.source, element)
+    if (!its.isHit(text, LO) && withoutOwnWords(text, its.patient) === text) return "keep"
+    this.acts.because("names-person")
+    return this.acts.dummy(element, CS)
   }
 
   private uids(element: Element): Treatment {
@@ -144,15 +162,38 @@ export class OffTable {
       this.acts.because("off-table-date")
       return isMeaning ? this.acts.dummy(element, vr) : this.acts.drop("removed")
     }
-    // What a published scheme means by a code is nobody's name.
-    const named = isMeaning && !isOwn ? "keep" : withoutNames(this.its, element, vr, values)
+    const named = this.names(element, vr, values)
     if (named !== "keep") {
       this.acts.because("off-table-text")
       return named ?? this.acts.dummy(element, vr)
     }
+    if (this.tells(element, vr, values)) {
+      this.acts.because("off-table-text")
+      const cleaned = this.its.cleaning ? cleanedText(this.its, element, vr, values) : undefined
+      return cleaned ?? this.acts.dummy(element, vr)
+    }
     const mapped = mappedText(this.its, element, vr, values)
     if (mapped !== "keep") this.acts.because("uid")
     return mapped ?? this.acts.drop("removed")
+  }
+
+  /** Whether people write a day into a description, which would tell the shift of all others, or how somebody is reached or called. */
+  private tells(element: Element, vr: number, values: Values): boolean {
+    const text = values.text(element, vr)
+    if (hasContact(text)) return true
+    const isDescription = singleTextVrs.has(vr) || description.test(lookup(element.tag)!.keyword)
+    return isDescription && this.its.dates !== "kept" && hasDate(text)
+  }
+
+  /** What a published scheme means by a code is nobody's name; a code with a part taken out of it is none. */
+  private names(element: Element, vr: number, values: Values): Treatment | undefined {
+    const { its } = this
+    const isCode = codes.has(element.tag)
+    const isPublished = (isCode || element.tag === CODE_MEANING) && !hasOwnMeaning(its.source, this.dataSet)
+    if (isPublished && !isCode) return "keep"
+    const named = withoutNames(its, element, vr, values, isCode || equipment.has(element.tag) ? "others" : "all")
+    const isOwn = isCode && !isPublished && its.isHit(values.text(element, vr), vr)
+    return isOwn || (isCode && named !== "keep") ? undefined : named
   }
 
   private refusePictures(element: Element): void {

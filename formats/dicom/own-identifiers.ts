@@ -1,3 +1,4 @@
+import { isMaker } from "./defined-terms.ts"
 import { lookup } from "./dictionary.ts"
 import type { Parsed } from "./parse.ts"
 import { Values } from "./values.ts"
@@ -10,21 +11,46 @@ const identifying: ReadonlySet<number> = new Set([
 ])
 /** Places, of whose names the clinical words tell nothing: institution, its address and department, station. */
 const places: ReadonlySet<number> = new Set([0x00080080, 0x00080081, 0x00081010, 0x00081040])
+const institution: ReadonlySet<number> = new Set([0x00080080, 0x00080081])
 const placeWords = (text: string): readonly string[] =>
   text.split(/[^\p{L}\p{N}]+/u).filter((word) => word !== "" && !isClinicalWord(word.toUpperCase()))
 
-/** All names at the top of a data set, the patient's and others', and what else identifies there: not to stay in its texts. */
-export function namesIn({ source, dataSet }: Parsed): readonly string[] {
+/** What identifies at the top of a data set, and is not to stay in its texts. */
+export interface Named {
+  /** The patient's: names, ids, birth date, phone numbers. */
+  readonly identifying: readonly string[]
+  /** Names of others, words of places and addresses. */
+  readonly others: readonly string[]
+}
+
+const ADDRESS = 0x00101040
+const ofPatient = (tag: number): boolean => tag >>> 16 === 0x0010 && tag !== ADDRESS
+
+/** All names at the top of a data set, the patient's and others', and what else identifies there. */
+export function namesIn({ source, dataSet }: Parsed): Named {
   const values = new Values(source, dataSet)
-  const found: string[] = []
+  const found: { readonly identifying: string[]; readonly others: string[] } = { identifying: [], others: [] }
   for (const element of dataSet.elements) {
     if (element.items !== undefined || element.fragments !== undefined) continue
-    const vr = lookup(element.tag)?.vr ?? element.vr
-    if (places.has(element.tag)) found.push(...values.texts(element, vr).flatMap(placeWords))
-    if (vr === PN || identifying.has(element.tag))
-      found.push(...values.texts(element, vr === DA ? element.vr : vr).filter((text) => text !== ""))
+    const { tag } = element
+    const vr = lookup(tag)?.vr ?? element.vr
+    const into = ofPatient(tag) ? found.identifying : found.others
+    if (places.has(tag)) into.push(...values.texts(element, vr).flatMap(placeWords))
+    if (vr === PN || identifying.has(tag))
+      into.push(...values.texts(element, vr === DA ? element.vr : vr).filter((text) => text !== ""))
   }
   return found
+}
+
+/** Words of the patient's address, and of the institution's name and address where those are not retained: not to stay in what an option
+ * keeps of devices, nor in texts that the table passes over. Makers are called like some institutions. */
+export function placesIn({ source, dataSet }: Parsed, withInstitution: boolean): readonly string[] {
+  const values = new Values(source, dataSet)
+  return dataSet.elements
+    .filter(({ tag }) => tag === ADDRESS || (withInstitution && institution.has(tag)))
+    .filter(({ items, fragments }) => items === undefined && fragments === undefined)
+    .flatMap((element) => values.texts(element, lookup(element.tag)?.vr ?? element.vr).flatMap(placeWords))
+    .filter((word) => !isMaker(word.toUpperCase()))
 }
 
 /** Shortest words that are searched for; two ideographs are a full name, three letters are none. */

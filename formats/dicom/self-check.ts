@@ -71,7 +71,8 @@ class SelfCheck {
     this.original = original
     this.its = its
     this.needles = needlesOf([...known.texts, ...known.uids])
-    const words = [...new Set(this.needles.anywhere.flatMap((needle) => needle.split(" ")))]
+    const searched = [...this.needles.anywhere, ...this.needles.words]
+    const words = [...new Set(searched.flatMap((needle) => needle.split(" ")))]
     const long = words.filter((word) => word.length >= shortestInBytes)
     this.words = long.flatMap(plainForms)
     // Upper and lower case of other letters than those of ISO 8859-1 differ in their bytes.

@@ -34,6 +34,8 @@ const showing: ReadonlyMap<string, Showing> = new Map<string, Showing>([
     (uid) => [uid, "projection"] as const,
   ),
   ...["13.1.3", "13.1.4", "13.1.5", "20", "481.1", "481.23"].map((uid) => [uid, "projection"] as const),
+  // nuclear and biplane X-ray images, retired, which archives have; maps of an eye
+  ...["5", "12.3", "81.1", "82.1"].map((uid) => [uid, "projection"] as const),
   // intravascular and ophthalmic tomography: nothing of a face is in the beam
   ...["14.1", "14.2", "77.1.5.4", "77.1.5.7", "77.1.5.8"].map((uid) => [uid, "projection"] as const),
   // endoscopic, microscopic, photographic, ophthalmic photography, dermoscopic
@@ -60,6 +62,9 @@ const showing: ReadonlyMap<string, Showing> = new Map<string, Showing>([
   ].map((uid) => [uid, "data"] as const),
   // measurements of eyes and lenses
   ...["78.1", "78.2", "78.3", "78.4", "78.5", "78.6", "78.7", "78.8", "79.1"].map((uid) => [uid, "data"] as const),
+  ...["77.1.5.3", "80.1"].map((uid) => [uid, "data"] as const),
+  // assessments of contents, annotations in bulk, radiations and their records
+  ...["90.1", "91.1", ...Array.from({ length: 9 }, (_, at) => `481.${12 + at}`)].map((uid) => [uid, "data"] as const),
   // spectroscopy, registrations, fiducials, real world values, RT dose, plans and treatment records
   ...["4.2", "66.1", "66.2", "66.3", "67", "481.2", "481.4", "481.5", "481.6", "481.7", "481.8", "481.9"].map(
     (uid) => [uid, "data"] as const,

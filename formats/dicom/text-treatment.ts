@@ -3,6 +3,7 @@ import { charsetAs, encodeText } from "./charset.ts"
 import { mentions } from "./clean-text.ts"
 import { isRegisteredUid } from "./dictionary.ts"
 import type { Element } from "./element.ts"
+import { withoutOwnWords } from "./own-words.ts"
 import type { Values } from "./values.ts"
 import { PN, SH, singleTextVrs } from "./vr.ts"
 
@@ -85,16 +86,24 @@ export function mappedText(its: Case, element: Element, vr: number, values: Valu
 }
 
 /** A text with the words of persons' names in it replaced; `keep` where there is none, undefined where the result is too long for its
- * VR or cannot be written. */
-export function withoutNames(its: Case, element: Element, vr: number, values: Values): Treatment | undefined {
+ * VR, cannot be written, or tells the person still.
+ * @param whose whether the patient's own words as well; else the search of the result decides on them */
+export function withoutNames(
+  its: Case,
+  element: Element,
+  vr: number,
+  values: Values,
+  whose: "all" | "others",
+): Treatment | undefined {
   if (element.valueEnd === element.valueStart) return "keep"
   const pattern = its.named()
-  if (pattern === undefined) return "keep"
   const text = values.text(element, vr)
-  const taken = text.replace(pattern, "ANONYMOUS")
-  if (taken === text) return "keep"
+  const others = pattern === undefined ? text : text.replace(pattern, "ANONYMOUS")
+  const taken = whose === "all" ? withoutOwnWords(others, its.patient) : others
+  const isLeft = whose === "all" && !hasUid(taken) && its.isHit(taken, vr)
+  if (taken === text) return isLeft ? undefined : "keep"
   const parts = singleTextVrs.has(vr) ? [] : taken.split("\\")
-  if (parts.some((part) => part.length > (vr === SH ? 16 : longest)) || hasUid(text)) return undefined
+  if (isLeft || parts.some((part) => part.length > (vr === SH ? 16 : longest)) || hasUid(text)) return undefined
   const value = encodeText(taken, charsetAs(values.bytes(element), values.charset))
   if (value === undefined) return undefined
   its.counts.textsCleaned++

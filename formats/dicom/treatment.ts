@@ -142,12 +142,18 @@ export class Treatments {
 
   /** A dummy of the attribute's VR, for what must have a value but may not say anything. */
   dummyOf(element: Element, path = ""): Treatment {
-    const vr = lookup(element.tag)?.vr
-    const none = vr === undefined || isLength(element.tag) || isPrivate(element.tag)
-    const treatment = none ? "drop" : this.dummy(element, vr)
     this.why = "dummy-sequence"
+    const treatment = this.dummyOrDate(element)
     if (this.its.trace !== undefined) this.tell(element, path, treatment)
     return treatment
+  }
+
+  /** Who verified a report goes, and when is a date like the others (PS3.15 E.3.6). */
+  private dummyOrDate(element: Element): Treatment {
+    const vr = lookup(element.tag)?.vr
+    if (vr === undefined || isLength(element.tag) || isPrivate(element.tag)) return "drop"
+    const isShifted = isDate(vr) && this.its.rules.get(element.tag)?.option === "date"
+    return isShifted ? this.date(element, "D") : this.dummy(element, vr)
   }
 
   private drop(count: "removed" | "removedPrivate" | "removedUnknown"): Treatment {
@@ -217,17 +223,18 @@ export class Treatments {
     }
     if (action === "X") return this.drop("removed")
     if (action === "Z") return this.value(vr, nothing, "emptied")
-    return action === "U" ? this.uids(element, vr) : this.dummy(element, vr)
+    // Where Retain UIDs keeps a UID, its row says so.
+    return action === "U" ? this.uids(element, vr, false) : this.dummy(element, vr)
   }
 
   private uid(value: string): string {
     return value === "" || isRegisteredUid(value) ? value : this.its.pseudonyms.uid(value)
   }
 
-  private uids(element: Element, vr: number): Treatment {
+  private uids(element: Element, vr: number, retained = this.its.retainUids): Treatment {
     if (element.items !== undefined) return "clean"
     if (element.fragments !== undefined || vr !== UI) return this.otherKind()
-    if (this.its.retainUids && isUidText(this.text(element))) return "keep"
+    if (retained && isUidText(this.text(element))) return "keep"
     const values = this.text(element)
       .split("\\")
       .map((value) => value.trim())

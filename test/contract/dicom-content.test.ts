@@ -46,6 +46,32 @@ describe("Clean Structured Content", () => {
     expect(out.get(at("(0040,A160)"))).not.toMatch(/miller|jane|doe|4711|2024|555/i)
   })
 
+  it("maps the UIDs of UIDREF items where UIDs are retained, as the table does not keep them", () => {
+    const bytes = build(report([...item("UIDREF"), { tag: "0040A124", vr: "UI", value: "1.2.3.4.9" }]))
+    const out = textsOf(release(bytes, ["clean-structured-content", "retain-uids"]))
+    expect(out.get(at("(0040,A124)"))).toBe(person.uid("1.2.3.4.9"))
+    expect(out.get("(0008,0018)")).toBe("1.2.3.4.5")
+  })
+
+  it("shifts the date of a verification, of which all else is a dummy", () => {
+    const verification: DataElement = {
+      tag: "0040A073",
+      vr: "SQ",
+      items: [
+        [
+          { tag: "0040A030", vr: "DT", value: "20240229140000" },
+          { tag: "0040A075", vr: "PN", value: "ROE^MAX" },
+        ],
+      ],
+    }
+    const bytes = build([...report(item("TEXT", { tag: "0040A160", vr: "UT", value: "normal" })), verification])
+    const out = textsOf(release(bytes, options))
+    expect(out.get("(0040,A073)[0].(0040,A030)")).toBe("20230125140000")
+    expect(out.get("(0040,A073)[0].(0040,A075)")).toBe("ANONYMOUS")
+    const removed = textsOf(release(bytes, ["clean-structured-content"]))
+    expect(removed.get("(0040,A073)[0].(0040,A030)")).toBe("19000101000000")
+  })
+
   it("PNAME, UIDREF, DATE, TIME and DATETIME: dummy, mapped, shifted", () => {
     const out = cleaned([
       ...item("PNAME"),
@@ -187,6 +213,14 @@ describe("Clean Descriptors", () => {
     "PET FDG 18F, restaging of hepatocellular carcinoma",
     "ep2d_diff RUL nodule, s/p TACE",
     "brown fat, white matter, gray scale",
+    "Thorax^1_ThxRoutine (Adult)",
+    "Abdomen^01_AbdRoutine",
+    "PLAN1",
+    "FLAIR_longTR",
+    "sT1W_3D_TFE mDIXON-All_BH bSSFP",
+    "CINE SSFP 4CH, HiRes",
+    "SAG T2 FRFSE",
+    "ADC (10^-6 mm²/s)",
   ])("keeps %j as it is", (text) => expect(cleanDescriptor(text, given)).toBe(text))
 
   it.each([
@@ -207,11 +241,26 @@ describe("Clean Descriptors", () => {
     ["Mar 17th '57 liver", "liver"],
     ["1957-03-17T10:15 liver", "liver"],
     ["471147", ""],
+    ["JohnSmith chest", "chest"],
+    ["DeYoung McLung chest", "chest"],
+    ["DoeRoutine chest", "chest"],
+    ["prior 1.3.6.1.4.1.14519.5.2.1.52445.267279807972.101 chest", "prior chest"],
   ])("%j becomes %j", (text, expected) => expect(cleanDescriptor(text, given)).toBe(expected))
 
   it("knows a name with an error in it, also where that is a word", () => {
     expect(cleanDescriptor("nodule of the lung", { identifiers: ["NODULA^ANNA"] })).toBe("of the lung")
     expect(cleanDescriptor("nodule of the lung", { identifiers: ["NODUEL^ANNA"] })).toBe("of the lung")
+  })
+
+  it("takes what is near another's name or a place for the word that it is", () => {
+    const elements: readonly DataElement[] = [
+      { tag: "00080081", vr: "ST", value: "1 Hollow Rd" },
+      { tag: "00080090", vr: "PN", value: "HEARD^ANNA" },
+      { tag: "00101040", vr: "LO", value: "4821 Maple Hollow Rd" },
+      { tag: "0008103E", vr: "LO", value: "heart of Heard, follow-up, Hollow" },
+    ]
+    const out = textsOf(release(build(slice(...elements)), ["clean-descriptors"]))
+    expect(out.get("(0008,103E)")).toBe("heart of, follow-up")
   })
 
   it("knows the names of others in the object, also where they are words", () => {

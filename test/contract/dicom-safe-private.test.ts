@@ -28,6 +28,14 @@ describe("Retain Safe Private", () => {
     expect([...textsOf(release(bytes, [])).keys()].some((path) => path.startsWith("(0043"))).toBe(false)
   })
 
+  it("keeps a code of which a table removes only what came without a VR", () => {
+    const out = texts([
+      creator("20010010", "Philips Imaging DD 001"),
+      { tag: "2001100B", vr: "CS", value: "TRANSVERSAL" },
+    ])
+    expect(out.get("(2001,100B)")).toBe("TRANSVERSAL")
+  })
+
   it("goes by the creator, wherever its block lies", () => {
     const out = texts([creator("004300E7", "GEMS_PARM_01"), { tag: "0043E734", vr: "IS", value: "7" }])
     expect(out.get("(0043,E734)")).toBe("7")

@@ -61,7 +61,7 @@ const MODEL = 0x00081090
 /** Everything of a person that a picture may say, as far as the object and its caller know. */
 function personIn(parsed: Parsed, summary: Summary, identifiers: readonly string[]): TextPerson {
   const { patientId, patientName, accessionNumber } = summary
-  const all = [patientId, patientName, accessionNumber, ...namesIn(parsed), ...identifiers]
+  const all = [patientId, patientName, accessionNumber, ...Object.values(namesIn(parsed)).flat(), ...identifiers]
   return { identifiers: all.filter((one) => one !== "") }
 }
 
