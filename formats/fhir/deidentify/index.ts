@@ -8,24 +8,25 @@ import type { Json } from "./json.ts"
 import type { Mapping } from "./mapping.ts"
 import { cappedAge } from "./values.ts"
 import type { OwnMapping } from "./values.ts"
-import { elements } from "./walk.ts"
+import { personSystem } from "./reference.ts"
+import { demands, elements } from "./walk.ts"
 
 export { allowed } from "./allow-list.ts"
 export type { Rule } from "./allow-list.ts"
-export { shiftDate } from "./date.ts"
+export { isPlaceholder, shiftDate } from "./date.ts"
 export { broadAddress, townAddress, zip3 } from "./geography.ts"
 export type { LocalTime } from "./date.ts"
 export { FhirDeidentifyError } from "./errors.ts"
 export type { FhirDeidentifyCode } from "./errors.ts"
 export type { Mapping, Profile } from "./mapping.ts"
 export { isCode } from "./values.ts"
-export { findsOwn } from "./self-check.ts"
+export { personSystem } from "./reference.ts"
+export { findsOwn, isOwnIn, ownOf } from "./self-check.ts"
+export type { Own } from "./self-check.ts"
 
 /** The extension in which a resource tells the age of its person at the event: `valueAge` in whole years, `>= 90` for 90 and more.
  * It stands for the birth date, which goes. */
 export const ageExtension = "urn:weir:fhir:age-at-event"
-/** The system of the identifier by which a Patient is the person that other resources refer to. */
-export const personSystem = "urn:weir:fhir:person"
 
 const ucum = "http://unitsofmeasure.org"
 
@@ -62,10 +63,18 @@ function guarded(observation: Json): Json {
   return { ...own, ...capped, ...whole, ...components }
 }
 
-function only(resource: Json, type: string, contained: ReadonlyMap<string, string>, mapping: OwnMapping): Json {
+/** A year has no form as an instant, but as a dateTime. */
+function withYears(observation: Json): Json {
+  const { effectiveInstant, ...rest } = observation
+  return effectiveInstant === undefined ? observation : { ...rest, effectiveDateTime: effectiveInstant }
+}
+
+function only(given: Json, type: string, contained: ReadonlyMap<string, string>, mapping: OwnMapping): Json {
   const rule = allowed.get(type)
-  const kept = rule?.kind === "elements" ? elements(resource, rule.elements, { mapping, contained }) : undefined
-  return type === "Observation" ? guarded(kept ?? {}) : (kept ?? {})
+  if (rule?.kind !== "elements") return {}
+  const resource = type === "Observation" && mapping.profile === "safe-harbor" ? withYears(given) : given
+  const kept = elements(resource, rule, { mapping, contained }) ?? demands(resource, rule)
+  return type === "Observation" ? guarded(kept) : kept
 }
 
 /** Contained resources that say something, renamed c1, c2 ...; a Patient inside is the person and goes. */

@@ -1,17 +1,22 @@
-import type { Rule } from "./allow-list.ts"
+import { absentReasons, absentUrl } from "./allow-list.ts"
+import type { Required, Rule } from "./allow-list.ts"
 import { isObject, objects, text } from "./json.ts"
 import type { Json } from "./json.ts"
-import { mappedReference, personReference } from "./reference.ts"
+import { mappedReference, patientReference, personReference } from "./reference.ts"
 import {
   accession,
   address,
+  ageRange,
   birthDate,
   cappedAge,
   coding,
+  currency,
   date,
   identifier,
   instant,
+  linkId,
   quantity,
+  samples,
   sopClass,
   uid,
 } from "./values.ts"
@@ -63,6 +68,16 @@ function one(value: unknown, rule: Rule, { mapping, contained }: Walk): unknown 
       const age = quantity(value, mapping)
       return age === undefined ? undefined : cappedAge(age)
     }
+    case "age-range":
+      return ageRange(value, mapping)
+    case "samples":
+      return samples(value)
+    case "currency":
+      return currency(value)
+    case "link-id":
+      return linkId(value, mapping)
+    case "other-patient":
+      return patientReference(value, mapping)
     case "person":
       return personReference(value, mapping)
     case "ref":
@@ -75,25 +90,72 @@ function one(value: unknown, rule: Rule, { mapping, contained }: Walk): unknown 
       return identifier(value, mapping)
     case "accession":
       return accession(value, mapping)
+    case "masked":
+    case "masked-text":
     case "extensions":
       return undefined
     case "elements":
-      return isObject(value) ? elements(value, rule.elements, { mapping, contained }) : undefined
+      return isObject(value) ? elements(value, rule, { mapping, contained }) : undefined
   }
 }
 
-/** The allowed elements of an object; undefined when nothing is left of it. */
-export function elements(value: Json, rules: ReadonlyMap<string, Rule>, walk: Walk): Json | undefined {
+type Elements = Extract<Rule, { readonly kind: "elements" }>
+
+/** The allowed elements of an object, and of those that it must have and whose value may not be told that they have one; undefined when
+ * nothing is left of it. */
+export function elements(value: Json, rule: Elements, walk: Walk): Json | undefined {
   const kept: Record<string, unknown> = {}
   let any = false
-  for (const [name, rule] of rules) {
-    if (!Object.hasOwn(value, name)) continue
-    const passed = pass(value[name], rule, walk)
-    if (passed === undefined) continue
-    kept[name] = passed
+  for (const [name, inner] of rule.elements) {
+    const passed = Object.hasOwn(value, name) ? pass(value[name], inner, walk) : undefined
+    if (passed !== undefined) kept[name] = passed
+    else if (!absence(value, name, kept)) continue
     any = true
   }
+  if (any) for (const one of rule.required ?? []) demand(one, value, kept)
   return any ? kept : undefined
+}
+
+/** The reasons why elements are not there that a whole resource must have, where nothing else of it is left. */
+export function demands(value: Json, rule: Elements): Json {
+  const kept: Record<string, unknown> = {}
+  for (const one of rule.required ?? []) demand(one, value, kept)
+  return kept
+}
+
+const why = (reason: string): Json => ({ extension: [{ url: absentUrl, valueCode: reason }] })
+
+/** The reason that an object states why a value is not there. */
+function reasonIn(value: unknown): string | undefined {
+  const first: unknown = Array.isArray(value) ? value[0] : value
+  if (!isObject(first)) return undefined
+  const [found] = objects(first["extension"]).filter(({ url }) => url === absentUrl)
+  const reason = text(found?.["valueCode"])
+  return absentReasons.has(reason) ? reason : undefined
+}
+
+/** Keeps the stated reason why an element has no value. */
+function absence(value: Json, name: string, kept: Record<string, unknown>): boolean {
+  const beside = `_${name}`
+  const [own, other] = [reasonIn(value[name]), Object.hasOwn(value, name) ? undefined : reasonIn(value[beside])]
+  if (own !== undefined) kept[name] = Array.isArray(value[name]) ? [why(own)] : why(own)
+  else if (other !== undefined) kept[beside] = why(other)
+  return own !== undefined || other !== undefined
+}
+
+/** Says of an element that the original has, and of which nothing may be told, that it is masked. */
+function demand({ name, choice, primitive }: Required, value: Json, kept: Record<string, unknown>): void {
+  const is = (key: string): boolean => {
+    const bare = key.startsWith("_") ? key.slice(1) : key
+    return choice === undefined
+      ? bare === name
+      : bare.startsWith(choice) && /^(?:[A-Z]|$)/.test(bare.slice(choice.length))
+  }
+  if (Object.keys(kept).some(is)) return
+  const had = Object.keys(value).find(is)
+  if (had === undefined) return
+  if (primitive) kept[`_${name}`] = why("masked")
+  else kept[name] = had === name && Array.isArray(value[had]) ? [why("masked")] : why("masked")
 }
 
 function extensions(value: unknown, byUrl: ReadonlyMap<string, Rule>, walk: Walk): readonly Json[] | undefined {
