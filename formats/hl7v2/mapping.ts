@@ -1,4 +1,5 @@
 import type { Replaced } from "./escape.ts"
+import type { PatientId } from "./identifiers.ts"
 import type { LocalTime } from "./time.ts"
 
 /** The functions that take identity out of a message; the same for every format of a project. */
@@ -12,6 +13,8 @@ export interface Hl7Mapping {
   identifier(namespace: string, value: string): string
   accession(issuer: string, value: string): string
   uid(uid: string): string
+  /** The pseudonym of a patient that was merged (MRG-1), by their ids; undefined for one that is not known. */
+  readonly merged?: (ids: readonly PatientId[]) => string | undefined
   /** The replacements that a text needs, in order. */
   clean(text: string): readonly Replaced[]
   /** What may be told of an address; undefined for nothing, as under `shifted`. */

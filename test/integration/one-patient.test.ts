@@ -65,7 +65,7 @@ const message = [
   "",
 ].join("\r")
 const stranger = message.replace("^^^HOSP", "^^^ELSEWHERE")
-const withDocument = message.replace("OBX|1|TX", "OBX|1|ED").replace("|77|", "|78|")
+const withDocument = message.replace(/OBX\|1\|TX\|[^|]*\|[^|]*\|/, "$&%PDF-").replace("|77|", "|78|")
 
 const resources = [
   {
