@@ -1,6 +1,12 @@
 import { randomBytes } from "node:crypto"
 import { pseudonymizer } from "../../core/index.ts"
-import { FhirDeidentifyError, deidentifyResource, findsOwn } from "../../formats/fhir/deidentify/index.ts"
+import {
+  FhirDeidentifyError,
+  deidentifyResource,
+  findsOwn,
+  isOwnIn,
+  ownOf,
+} from "../../formats/fhir/deidentify/index.ts"
 import type { Mapping } from "../../formats/fhir/deidentify/index.ts"
 import { Hl7Error, parseMessage, splitFile } from "../../formats/hl7v2/index.ts"
 import { isUnit } from "../../formats/ucum/index.ts"
@@ -142,10 +148,12 @@ function resource(
     undone: telling.decisions.undone,
   }
   try {
-    const output = deidentifyResource(given, birthDate, mapping)
+    const own = ownOf(given as Json, [], how.profile)
+    const isOwn = (text: string, isSystem: boolean) => isOwnIn(text, isSystem, own)
+    const output = deidentifyResource(given, birthDate, { ...mapping, isOwn })
     // With retained UIDs the search would find what is meant to stay.
-    const isOwn = !how.retainUids && findsOwn(output, given as Json, [], how.profile)
-    return telling.explanation(place, isOwn ? "self-check" : "released")
+    const isLeft = !how.retainUids && findsOwn(output, own)
+    return telling.explanation(place, isLeft ? "self-check" : "released")
   } catch (error) {
     if (error instanceof FhirDeidentifyError) return telling.explanation(place, error.code)
     throw error

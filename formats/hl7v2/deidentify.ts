@@ -9,6 +9,7 @@ import {
   isComparator,
   isDocument,
   isNumber,
+  isNumbered,
   isPublished,
   isRegistered,
   isTableCode,
@@ -16,7 +17,7 @@ import {
   isToken,
   isUid,
 } from "./forms.ts"
-import { birthStarts, dayOfMessage, identifiersOf, issuerOf, patientIds } from "./identifiers.ts"
+import { birthStarts, dayOfMessage, identifiersOf, idsIn, issuerOf, patientIds } from "./identifiers.ts"
 import type { Hl7Mapping, Hl7Options } from "./mapping.ts"
 import type { Message, Segment } from "./message.ts"
 import { cleanLines, textTypes } from "./texts.ts"
@@ -122,7 +123,10 @@ class Passage {
     }
     if (rule === "value") return this.#value(raw, segment, path)
     if (rule === "charset") return raw
-    if (rule === "text") return this.#line(segment, path) ?? this.#text(raw, path)
+    // OBX has a line of a report in its value, and other texts beside it.
+    if (rule === "text")
+      return (segment.name === "NTE" ? this.#line(segment, path) : undefined) ?? this.#text(raw, path)
+    if (rule === "merged") return this.#merged(raw, path)
     if (rule === "person" || rule === "name") return escape(this.#its.person, this.#message.delimiters)
     return this.#repeated(raw, rule, path)
   }
@@ -130,7 +134,8 @@ class Passage {
   #repeated(raw: string, rule: string, path: string): string {
     const { repetition } = this.#message.delimiters
     const each = repetition === "" ? [raw] : raw.split(repetition)
-    return each.map((one) => this.#one(one, rule, path)).join(repetition)
+    const told = each.map((one) => this.#one(one, rule, path))
+    return told.every((one) => one === "") ? "" : told.join(repetition)
   }
 
   /** A line of the report, which was cleaned with the others. */
@@ -180,6 +185,11 @@ class Passage {
         return this.#address(parts, path)
       case "order":
         return first === "" ? "" : this.#its.accession(issuerOf(parts[1], subcomponent), first)
+      case "parent":
+        return parts
+          .slice(0, 2)
+          .map((part) => this.#entity(part))
+          .join(component)
       case "visit":
         return first === "" ? "" : this.#its.identifier("Encounter", first)
       case "message":
@@ -195,6 +205,21 @@ class Passage {
         this.#its.left(path, "rule-unknown")
         return ""
     }
+  }
+
+  /** An order's number and its issuer, as subcomponents. */
+  #entity(part: string): string {
+    const { subcomponent } = this.#message.delimiters
+    const [value = "", name = "", universal = ""] = part
+      .split(subcomponent || "&")
+      .map((sub) => unescape(sub, this.#message).text.trim())
+    return value === "" ? "" : this.#its.accession(name || universal, value)
+  }
+
+  /** The patient that was merged into this one, by their pseudonym. */
+  #merged(raw: string, path: string): string {
+    const told = this.#its.merged?.(idsIn(raw, this.#message))
+    return told === undefined ? this.#if(false, "", path) : escape(told, this.#message.delimiters)
   }
 
   #uid = (uid: string): string => (isRegistered(uid) ? uid : this.#its.uid(uid))
@@ -214,7 +239,10 @@ class Passage {
       const bare = unescape(part, this.#message).text
       // Codes of a published system are of everybody, and so is its name; definitions are not a value.
       const isOfSystem = at === 0 || at === 3
-      const isSafe = isOfSystem ? !isValue || isPublished(parts[at + 2] ?? "") : isPublished(bare)
+      const system = isOfSystem ? (parts[at + 2] ?? "").trim() : bare
+      const isSafe = isPublished(system) || (isOfSystem && !isValue)
+      const isSomebodys = isOfSystem && !isPublished(system) && isNumbered(bare, system)
+      if (isSomebodys && !isValue) return this.#if(false, "", path)
       const isCode = isCodeForm(bare) && !this.#its.isOwn(bare) && (isSafe || this.#its.clean(bare).length === 0)
       if (isCode) return part
       // What stands for a code and is a text is read as one.
@@ -261,7 +289,10 @@ class Passage {
     const type = (fields[2] ?? "").trim()
     const { component } = this.#message.delimiters
     const [what = "", , , other = ""] = (fields[3] ?? "").split(component)
-    if (type === "ED" || type === "RP") throw embedded(path)
+    if (type === "ED" || type === "RP") {
+      this.#its.left(path, "embedded-document")
+      return ""
+    }
     if (identityCodes.has(what) || identityCodes.has(other)) return this.#if(false, "", path)
     const isAge = ageCodes.has(what) || ageCodes.has(other)
     if (isAge && (textTypes.has(type) || type === "NM" || type === "SN"))
@@ -270,6 +301,9 @@ class Passage {
     switch (type) {
       case "NM":
       case "SN":
+      case "SI":
+      case "NA":
+      case "MA":
         return this.#repeated(raw, "number", path)
       case "CE":
       case "CWE":
@@ -308,7 +342,7 @@ class Passage {
 }
 
 const embedded = (path: string) =>
-  new Hl7Error("embedded-document", path, "an embedded or referenced document cannot be read and so does not pass")
+  new Hl7Error("embedded-document", path, "a document in the place of a text cannot be read and so does not pass")
 
 /** Throws Hl7Error `no-patient`, `several-patients`. */
 function checkPatient(message: Message): void {

@@ -14,6 +14,12 @@ export const isTableCode = (text: string): boolean => token.test(text) && !manyF
 export const isToken = (text: string): boolean => token.test(text)
 /** Whether a text has the form of a code. */
 export const isCodeForm = (text: string): boolean => code.test(text) && !dated.test(text)
+/** Numbers of nine figures and more, of social security, of telephones; of a system that nobody states, of seven and more. */
+const numbered = /\d{9}|(?<!\d)\d{3}[-.]\d{2}[-.]\d{4}(?!\d)|(?<!\d)\d{3}[-.]\d{3}[-.]\d{4}(?!\d)/
+/** Whether a code of a system that is not published may be the number of somebody. */
+export const isNumbered = (code: string, system: string): boolean =>
+  numbered.test(code) || (system === "" && /\d{7}/.test(code))
+
 /** Whether a text is a number that is measured: an identifier has more figures. */
 export const isNumber = (text: string): boolean => number.test(text) && !dated.test(text)
 /** Comparators and separators of structured numbers (SN). */

@@ -90,17 +90,21 @@ const noPart: Part = { text: "", subs: [] }
 
 /** The components of each repetition of a field, of all segments of a name. */
 function all(message: Message, path: string): readonly (readonly Part[])[] {
-  const { repetition, component, subcomponent } = message.delimiters
-  const read = (raw: string) => unescape(raw, message).text
-  const split = (raw: string, by: string) => (by === "" ? [raw] : raw.split(by))
   const [name, field] = path.split("-") as [string, string]
   return message.segments.flatMap((segment) => {
     const raw = segment.name === name ? (segment.fields[Number(field)] ?? "") : ""
-    if (raw === "" || raw === '""') return []
-    return split(raw, repetition).map((each) =>
-      each.split(component).map((part) => ({ text: read(part), subs: split(part, subcomponent).map(read) })),
-    )
+    return raw === "" || raw === '""' ? [] : partsOf(raw, message)
   })
+}
+
+/** The components of each repetition of a field. */
+function partsOf(raw: string, message: Message): readonly (readonly Part[])[] {
+  const { repetition, component, subcomponent } = message.delimiters
+  const read = (text: string) => unescape(text, message).text
+  const split = (text: string, by: string) => (by === "" ? [text] : text.split(by))
+  return split(raw, repetition).map((each) =>
+    each.split(component).map((part) => ({ text: read(part), subs: split(part, subcomponent).map(read) })),
+  )
 }
 
 const told = (...texts: readonly (string | undefined)[]): readonly string[] =>
@@ -114,13 +118,17 @@ export const issuerOf = (designator: string | undefined, subcomponent: string): 
 
 const hierarchic = ({ subs }: Part): string => ((subs[0] ?? "") || (subs[1] ?? "")).trim()
 
+function patientId(parts: readonly Part[]): readonly PatientId[] {
+  const value = (parts[0] ?? noPart).text.trim()
+  if (value === "") return []
+  return [{ value, authority: hierarchic(parts[3] ?? noPart), type: (parts[4] ?? noPart).text.trim() }]
+}
+
 /** The ids of PID-3 of all PID segments, as they stand. */
-export const patientIds = (message: Message): readonly PatientId[] =>
-  all(message, "PID-3").flatMap((parts) => {
-    const value = (parts[0] ?? noPart).text.trim()
-    if (value === "") return []
-    return [{ value, authority: hierarchic(parts[3] ?? noPart), type: (parts[4] ?? noPart).text.trim() }]
-  })
+export const patientIds = (message: Message): readonly PatientId[] => all(message, "PID-3").flatMap(patientId)
+
+/** The ids in a field of a message (CX). */
+export const idsIn = (raw: string, message: Message): readonly PatientId[] => partsOf(raw, message).flatMap(patientId)
 
 /** Numbers and addresses of a contact (XTN): as one text, in parts, mail. */
 const phonesOf = (parts: readonly Part[]): readonly string[] =>
@@ -141,6 +149,11 @@ const nameFrom = (family: Part | undefined, ...given: readonly (Part | undefined
   given: told(...given.map((part) => part?.text)),
 })
 
+/** A street without the number of the house, of two words or more: a single one may be any. */
+const streetOf = (line = ""): string | undefined =>
+  /^(?:\d+\p{L}?[\s,]+)(\S+\s+\S.*)$/u.exec(line.trim())?.[1] ??
+  /^(\S+\s+\S.*?)[\s,]+\d+\p{L}?$/u.exec(line.trim())?.[1]
+
 /** Everything in a message that names its patient, their relatives and those who treat them. */
 export function identifiersOf(message: Message): Identifiers {
   const of = (paths: readonly string[]) => paths.flatMap((path) => all(message, path))
@@ -160,7 +173,7 @@ export function identifiersOf(message: Message): Identifiers {
     ),
     birthDates: all(message, "PID-7").flatMap(([time]) => told(dayOf(time?.text ?? ""))),
     places: of(addressFields).flatMap((parts) =>
-      told(parts[0]?.subs[0], parts[1]?.text, parts[2]?.text, parts[4]?.text),
+      told(parts[0]?.subs[0], streetOf(parts[0]?.subs[0]), parts[1]?.text, parts[2]?.text, parts[4]?.text),
     ),
   }
 }

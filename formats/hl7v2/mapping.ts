@@ -1,5 +1,6 @@
 import type { FieldAction } from "./decision.ts"
 import type { Replaced } from "./escape.ts"
+import type { PatientId } from "./identifiers.ts"
 import type { LocalTime } from "./time.ts"
 
 /** The functions that take identity out of a message; the same for every format of a project. */
@@ -13,6 +14,8 @@ export interface Hl7Mapping {
   identifier(namespace: string, value: string): string
   accession(issuer: string, value: string): string
   uid(uid: string): string
+  /** The pseudonym of a patient that was merged (MRG-1), by their ids; undefined for one that is not known. */
+  readonly merged?: (ids: readonly PatientId[]) => string | undefined
   /** The replacements that a text needs, in order. */
   clean(text: string): readonly Replaced[]
   /** What may be told of an address; undefined for nothing, as under `shifted`. */

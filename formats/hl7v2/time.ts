@@ -32,15 +32,23 @@ function read(text: string) {
   }
 }
 
+/** Times that stand for "none", "for ever" or a clock that was reset, and those of two figures of the year; shifted, they would tell the
+ * shift to anybody who knows them. */
+function isPlaceholder(day: number, precision: number): boolean {
+  const year = new Date(day).getUTCFullYear()
+  return year <= 1900 || year >= 2100 || (day === 0 && precision === 8)
+}
+
 const dayText = (ms: number): string => new Date(ms).toISOString().slice(0, 10).replaceAll("-", "")
 
-/** Moves a DT, TS or DTM back by whole days, at its own precision; undefined for what is none. The time of day stays and an offset
+/** Moves a DT, TS or DTM back by whole days, at its own precision; undefined for what is none, and for placeholders. The time of day stays and an offset
  * goes, because offsets change with summer time and so would tell the true season. A year or month is moved by its middle day.
  * @param local the clock whose time of day is told, of texts that state an offset */
 export function shiftTime(text: string, days: number, local?: LocalTime): string | undefined {
   const found = read(text)
   if (found === undefined) return undefined
   const { day, precision, time, offset } = found
+  if (isPlaceholder(day, precision)) return undefined
   if (precision < 8) return dayText(day + (precision === 6 ? 14 : 182) * dayMs - days * dayMs).slice(0, precision)
   if (offset === undefined || local === undefined || time.length < 4) return dayText(day - days * dayMs) + time
   const minutes = Number(offset.slice(0, 3)) * 60 + Number(offset[0] + offset.slice(3))
@@ -67,8 +75,8 @@ export function startOf(text: string): string {
  * elsewhere it would tell a greater one (45 CFR 164.514(b)(2)(i)(C)).
  * @param born birth dates, yyyy-mm-dd or the start of one */
 export function yearOf(text: string, born: readonly string[]): string | undefined {
-  const at = startOf(text)
-  if (at === "") return undefined
+  const [at, found] = [startOf(text), read(text)]
+  if (found === undefined || isPlaceholder(found.day, found.precision)) return undefined
   // The end of what is meant, so that a year alone is that of the greatest age.
   const end =
     `${at}-12-31`.slice(0, 4) + (at.length === 4 ? "-12-31" : at.length === 7 ? `${at.slice(4)}-31` : at.slice(4))

@@ -69,16 +69,27 @@ describe("deidentify-fhir, form by form", () => {
     expect(((await through(observation({ encounter }))) as Json)["encounter"]).toEqual(becomes)
   })
 
-  it.each(["Patient/x", "https://ehr.example/Patient/x", "urn:uuid:x", "Patient?identifier=http://h.example|100"])(
-    "says the pseudonym of the person for the subject %s",
+  const isPerson = { system: "urn:weir:fhir:person", value: own }
+  it.each(["Patient/x", "https://ehr.example/Patient/x", "Patient/x/_history/2", "urn:uuid:x"])(
+    "says the subject %s by the id that this Patient has, and by the pseudonym of the person",
     async (reference) => {
       const output = (await through(observation({ subject: { reference, display: "Jane" } }))) as Json
-      expect(output["subject"]).toEqual({ reference: `Patient/${own}` })
+      const patient = (await through({ resourceType: "Patient", id: "x" })) as Json
+      expect(output["subject"]).toEqual({ reference: `Patient/${String(patient["id"])}`, identifier: isPerson })
+      expect(patient["identifier"]).toEqual([isPerson])
     },
   )
 
-  it.each(["Binary", "DocumentReference", "Media", "Communication", "QuestionnaireResponse", "Composition", "Bundle"])(
-    "refuses a %s: it is made of bytes or of text",
+  it.each(["Patient?identifier=http://h.example|100", "#jane", undefined])(
+    "says a subject that names no Patient's id (%s) by the pseudonym of the person alone",
+    async (reference) => {
+      const output = (await through(observation({ subject: { reference, display: "Jane" } }))) as Json
+      expect(output["subject"]).toEqual({ identifier: isPerson })
+    },
+  )
+
+  it.each(["Binary", "Bundle", "Parameters", "AuditEvent", "Provenance", "Group", "Practitioner", "Organization"])(
+    "refuses a %s: it is bytes, or about others",
     async (resourceType) => {
       const data = Buffer.from("Jane Doe").toString("base64")
       expect(await through({ resourceType, id: "b", contentType: "text/plain", data })).toBe("refused.resource-type")

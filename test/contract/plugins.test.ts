@@ -411,7 +411,7 @@ pluginContract(deidentifyHl7v2, [
     open: () => ({ options: { key: "project-key" }, context: border }),
     records: [
       messageEvent("msg-778899", hl7("OBX|1|TX|a||call Musterfrau on 0151-7788")),
-      messageEvent("m2", hl7("OBX|1|ED|a||Musterfrau")),
+      messageEvent("m2", hl7("OBX|1|TX|a||%PDF-Musterfrau")),
       messageEvent("m3", "Musterfrau"),
       messageEvent("m4", hl7("OBX|1|TX|a||fine"), ""),
       resourceRecord(patientBody("p1")),

@@ -23,6 +23,7 @@ const reasons = {
   text: "displays, texts and narratives are free text in practice and go",
   place: "the tool keeps any text as a State and writes 12300 for ZIP3; Weir keeps what is a State, and writes 123",
   made: "the case puts values of its own in the place of some; Weir makes nothing up",
+  masked: "what R4 demands and may not be told says so, by the extension data-absent-reason",
   code: "the case takes codes of published systems away, or what names nobody; Weir keeps them",
 } as const
 type Reason = keyof typeof reasons
@@ -37,7 +38,10 @@ interface Case {
 /** Every case. */
 const cases: Readonly<Record<string, Case>> = {
   "R4OnlyResource/Account-R4": { profile: "shifted", refused: ["Account"], differs: [] },
-  "R4OnlyResource/Claim-R4": { profile: "shifted", differs: ["code", "id", "reference", "shift", "tag", "unlisted"] },
+  "R4OnlyResource/Claim-R4": {
+    profile: "shifted",
+    differs: ["code", "id", "masked", "reference", "shift", "tag", "unlisted"],
+  },
   "R4OnlyResource/Contract-R4": { profile: "shifted", refused: ["Contract"], differs: [] },
   "R4OnlyResource/MedicinalProduct": { profile: "shifted", refused: ["MedicinalProduct"], differs: [] },
   "R4OnlyResource/OrganizationAffiliation": { profile: "shifted", refused: ["OrganizationAffiliation"], differs: [] },
@@ -48,7 +52,7 @@ const cases: Readonly<Record<string, Case>> = {
   "Stu3OnlyResource/Account-Stu3": { profile: "shifted", refused: ["Account"], differs: [] },
   "Stu3OnlyResource/Claim-Stu3": {
     profile: "shifted",
-    differs: ["code", "id", "reference", "shift", "tag", "unlisted"],
+    differs: ["code", "id", "masked", "reference", "shift", "tag", "unlisted"],
   },
   "Stu3OnlyResource/Contract-Stu3": { profile: "shifted", refused: ["Contract"], differs: [] },
   "Stu3OnlyResource/DeviceComponent": { profile: "shifted", refused: ["DeviceComponent"], differs: [] },
@@ -164,7 +168,9 @@ function whyMissing(leaf: Leaf, input: ReadonlySet<string>): Reason {
 /** Why Weir gives this leaf and the tool does not; undefined for what it should not give. */
 function whyExtra(leaf: Leaf, input: ReadonlySet<string>): Reason | undefined {
   const [path, value] = leaf
-  if (/(^|\.)id$/.test(path) || /^identifier\.(system|value)$/.test(path) || path.endsWith("reference")) return "id"
+  if (/(^|\.)id$/.test(path) || /(^|\.)identifier\.(system|value)$/.test(path) || path.endsWith("reference"))
+    return "id"
+  if (/\.extension\.(url|valueCode)$/.test(path)) return "masked"
   if (/^address\.(state|postalCode)$/.test(path)) return "place"
   if (dates.test(String(value))) return "shift"
   return input.has(told(leaf)) ? "code" : undefined

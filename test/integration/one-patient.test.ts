@@ -37,7 +37,7 @@ const message = messageOf(
   "OBX|2|TX|18748-4^Report^LN||Dr. Roderick Holloway. Known Hodgkin lymphoma. Compared with 02/19/2024.||||||F",
 )
 const stranger = message.replace("^^^HOSP", "^^^ELSEWHERE")
-const withDocument = message.replace("OBX|1|TX", "OBX|1|ED").replace("|77|", "|78|")
+const withDocument = message.replace(/OBX\|1\|TX\|[^|]*\|[^|]*\|/, "$&%PDF-").replace("|77|", "|78|")
 
 describe(
   "one patient in images, resources, messages and their reports, through the stages",

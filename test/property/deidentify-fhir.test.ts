@@ -162,7 +162,8 @@ it("the person's own identifiers never come out, whatever element holds them", a
 })
 
 it("the distance between two dates of a person is the true one", async () => {
-  const day = fc.integer({ min: 0, max: 60_000 })
+  // To 2098: days beyond, and the first of 1970, stand for none.
+  const day = fc.integer({ min: 1, max: 47_000 })
   const text = (days: number) => new Date(days * 86_400_000).toISOString().slice(0, 10)
   await fc.assert(
     fc.asyncProperty(day, day, async (a, b) => {

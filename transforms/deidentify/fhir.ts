@@ -21,6 +21,8 @@ import {
   deidentifyResource,
   findsOwn,
   isCode,
+  isOwnIn,
+  ownOf,
 } from "../../formats/fhir/deidentify/index.ts"
 import type { LocalTime, Mapping } from "../../formats/fhir/deidentify/index.ts"
 import { clinicalTime, codings } from "../../formats/fhir/resource.ts"
@@ -97,17 +99,16 @@ function withoutUids(resource: Resource): Resource {
 }
 
 function deidentified(event: PersonEvent, mapping: Mapping, retainUids: boolean): Resource {
-  const resource = parsed(event)
+  const resource = parsed(event) as Resource
   try {
-    const output = deidentifyResource(resource, event.birthDate, mapping)
-    if (
-      findsOwn(
-        output,
-        retainUids ? withoutUids(resource as Resource) : (resource as Resource),
-        event.identifiers.map(({ value }) => value),
-        mapping.profile,
-      )
+    const own = ownOf(
+      retainUids ? withoutUids(resource) : resource,
+      event.identifiers.map(({ value }) => value),
+      mapping.profile,
     )
+    const isOwn = (text: string, isSystem: boolean) => isOwnIn(text, isSystem, own)
+    const output = deidentifyResource(resource, event.birthDate, { ...mapping, isOwn })
+    if (findsOwn(output, own))
       throw refused("self-check", "the de-identified resource still holds an identifier of its person")
     return output as Resource
   } catch (error) {

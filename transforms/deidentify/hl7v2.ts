@@ -13,6 +13,7 @@ import {
 import type { Context, CuratedMessage, Draft, Made, PersonEvent, Rec } from "../../core/index.ts"
 import { interval } from "../../formats/fhir/time.ts"
 import { Hl7Error, dayOfMessage, parseText, writeText } from "../../formats/hl7v2/index.ts"
+import type { PatientId } from "../../formats/hl7v2/index.ts"
 import type { Asking, Codes } from "./codes.ts"
 import { Decisions } from "./decisions.ts"
 import { clockOf } from "./local-time.ts"
@@ -117,9 +118,13 @@ class Pass {
   /** A message without a readable clinical day gets none, and event time 0: its own time beside its arrival below would tell the shift. */
   #curated(record: Rec<PersonEvent>, event: PersonEvent, told: Decisions): Draft<CuratedMessage> {
     const message = parseText(event.body ?? "")
+    const ids = event.identifiers.map(({ value }) => value)
     const known = {
       birthDates: event.birthDate === null ? [] : [event.birthDate],
-      ids: event.identifiers.map(({ value }) => value),
+      ids,
+      // Of others than those that are known to be the same person nothing is known here.
+      merged: (prior: readonly PatientId[]) =>
+        prior.some(({ value }) => ids.includes(value)) ? record.key : undefined,
     }
     const left = (_path: string, reason: string) => void this.left.push(reason)
     const cleaned = cleanMessage(message, this.#policy, record.key, left, known, told)

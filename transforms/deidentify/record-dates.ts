@@ -1,11 +1,8 @@
 import { shiftDates } from "../../formats/dicom/dates.ts"
-import { shiftDate } from "../../formats/fhir/deidentify/index.ts"
+import { isPlaceholder, shiftDate } from "../../formats/fhir/deidentify/index.ts"
 import type { LocalTime } from "../../formats/fhir/deidentify/index.ts"
 
 const dayMs = 86_400_000
-
-/** Dates that stand for "none" or a clock that was reset; shifted, they would tell the shift to anybody who knows them. */
-const isPlaceholder = (year: number, day: string): boolean => year <= 1900 || year >= 2100 || day === "1970-01-01"
 
 const utcTime: LocalTime = (utc) => utc
 
@@ -21,5 +18,5 @@ export function shiftTime(ms: number, days: number, local: LocalTime = utcTime):
  * its middle day and cut again, so that no day that was not stated comes out. Undefined for all else, and for placeholders. */
 export function shiftText(text: string, days: number, local?: LocalTime): string | undefined {
   if (/^\d{8}$/.test(text)) return shiftDates(text, days)
-  return isPlaceholder(Number(text.slice(0, 4)), text.slice(0, 10)) ? undefined : shiftDate(text, days, local)
+  return shiftDate(text, days, local)
 }

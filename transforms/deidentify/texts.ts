@@ -135,7 +135,11 @@ export interface Hl7Persons {
 export type Hl7Refusal = "no-person"
 
 /** What else is known of the person of a message. */
-export type KnownBeside = Pick<TextPerson, "birthDates"> & { readonly ids: readonly string[] }
+export type KnownBeside = Pick<TextPerson, "birthDates"> & {
+  readonly ids: readonly string[]
+  /** Who a patient is that was merged into the one of the message. */
+  readonly merged?: Hl7Persons
+}
 
 function personIn(message: Message, policy: TextPolicy, person: string, beside: KnownBeside): TextPerson {
   const { names, ids, orders, birthDates, places } = identifiersOf(message)
@@ -173,6 +177,10 @@ export function cleanMessage(
     identifier: codes.identifier,
     accession: (issuer, value) => codes.accession(policy.issuer(issuer), value),
     uid: codes.uid,
+    merged(prior) {
+      const before = beside.merged?.(prior)
+      return before === undefined ? undefined : personCodes(policy, before).person
+    },
     clean: (text) => clean(text, at).findings,
     isOwn,
     left,
@@ -229,5 +237,6 @@ function cleanPart(
   const person = personOf(ids)
   if (ids.length > 0 && person === undefined) return undefined
   if (person !== undefined) persons.add(person)
-  return serializeMessage(cleanMessage(message, policy, person ?? "", left, undefined, told))
+  const others = { birthDates: [], ids: [], merged: personOf }
+  return serializeMessage(cleanMessage(message, policy, person ?? "", left, others, told))
 }

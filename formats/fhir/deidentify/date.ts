@@ -5,6 +5,10 @@ export type LocalTime = (utc: number) => number
 
 const dayMs = 86_400_000
 
+/** Dates that stand for "none", "for ever" or a clock that was reset; shifted, they would tell the shift to anybody who knows them. */
+export const isPlaceholder = (year: number, day: string): boolean =>
+  year <= 1900 || year >= 2100 || day === "1970-01-01"
+
 const mostDays = 50_000
 const dayTexts = new Map<number, string | undefined>()
 
@@ -19,12 +23,13 @@ function dayText(ms: number): string | undefined {
   return told
 }
 
-/** Moves a FHIR date, dateTime or instant back by whole days, at its own precision; undefined for what is none. The local time of
- * day stays; an offset becomes `Z`, because offsets change with summer time and so would tell the true season. A year or month
+/** Moves a FHIR date, dateTime or instant back by whole days, at its own precision; undefined for what is none, and for
+ * placeholders. The local time of day stays; an offset becomes `Z`, because offsets change with summer time and so would tell the true season. A year or month
  * is moved by its middle day and cut again, so that no true year comes out.
  * @param local the clock whose time of day is told, of texts that state an offset; that of the text unless given */
 export function shiftDate(text: string, days: number, local?: LocalTime): string | undefined {
   const [date, time] = text.split("T") as [string, string | undefined]
+  if (isPlaceholder(Number(date.slice(0, 4)), date)) return undefined
   const stated = local === undefined || time === undefined || !offset.test(time) ? undefined : interval(text)
   if (stated !== undefined) return shiftInstant(stated.from, time!, days, local!)
   const found = interval(date)

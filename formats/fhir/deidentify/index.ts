@@ -10,25 +10,26 @@ import type { Json } from "./json.ts"
 import type { Mapping } from "./mapping.ts"
 import { cappedAge } from "./values.ts"
 import type { OwnMapping } from "./values.ts"
-import { elements } from "./walk.ts"
+import { personSystem } from "./reference.ts"
+import { demands, elements } from "./walk.ts"
 
 export { allowed } from "./allow-list.ts"
 export type { Rule } from "./allow-list.ts"
 export type { ElementAction } from "./decision.ts"
-export { shiftDate } from "./date.ts"
+export { isPlaceholder, shiftDate } from "./date.ts"
 export { broadAddress, townAddress, zip3 } from "./geography.ts"
 export type { LocalTime } from "./date.ts"
 export { FhirDeidentifyError } from "./errors.ts"
 export type { FhirDeidentifyCode } from "./errors.ts"
 export type { Mapping, Profile } from "./mapping.ts"
 export { isCode } from "./values.ts"
-export { findsOwn } from "./self-check.ts"
+export { personSystem } from "./reference.ts"
+export { findsOwn, isOwnIn, ownOf } from "./self-check.ts"
+export type { Own } from "./self-check.ts"
 
 /** The extension in which a resource tells the age of its person at the event: `valueAge` in whole years, `>= 90` for 90 and more.
  * It stands for the birth date, which goes. */
 export const ageExtension = "urn:weir:fhir:age-at-event"
-/** The system of the identifier by which a Patient is the person that other resources refer to. */
-export const personSystem = "urn:weir:fhir:person"
 
 const ucum = "http://unitsofmeasure.org"
 
@@ -82,8 +83,14 @@ function guarded(
 
 const dealtWith = ["resourceType", "id", "contained"]
 
+/** A year has no form as an instant, but as a dateTime. */
+function withYears(observation: Json): Json {
+  const { effectiveInstant, ...rest } = observation
+  return effectiveInstant === undefined ? observation : { ...rest, effectiveDateTime: effectiveInstant }
+}
+
 function only(
-  resource: Json,
+  given: Json,
   type: string,
   contained: ReadonlyMap<string, string>,
   mapping: OwnMapping,
@@ -91,10 +98,11 @@ function only(
 ): Json {
   const rule = allowed.get(type)
   if (rule?.kind !== "elements") return {}
+  const resource = type === "Observation" && mapping.profile === "safe-harbor" ? withYears(given) : given
   tellUnlisted(resource, rule.elements, path, mapping, dealtWith)
   const { decided, undone } = mapping
   const places = decided === undefined ? undefined : new Map<unknown, string>()
-  const kept = elements(resource, rule.elements, { mapping, contained, places }, path) ?? {}
+  const kept = elements(resource, rule, { mapping, contained, places }, path) ?? demands(resource, rule)
   if (type !== "Observation") return kept
   return guarded(
     kept,

@@ -20,6 +20,8 @@ export interface Mapping {
   accession(issuer: string, value: string): string
   /** True for a valid UCUM code; any other text of a unit is dropped. */
   isUnit(text: string): boolean
+  /** Whether the code or the system of a coding says an identifier of the person; unless given, only the search of the whole looks. */
+  isOwn?(text: string, isSystem: boolean): boolean
   /** Something was left out for a reason (a code). */
   left(reason: string): void
   /** A rule decided on an element; of an object that it takes whole, once. Paths hold names and positions alone. */

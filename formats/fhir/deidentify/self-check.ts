@@ -6,6 +6,7 @@ import type { Profile } from "./mapping.ts"
 /** Shorter texts are met by chance. */
 const shortest = 4
 const shortestNumber = 6
+const mostInName = 5
 
 /** Words of letters and digits, lower case, between single spaces: a text is found only at the bounds of words. */
 function words(value: string): string {
@@ -46,11 +47,20 @@ const strings = (value: unknown): readonly string[] =>
 
 const values = (value: unknown): readonly string[] => objects(value).map((one) => text(one["value"]))
 
+/** The words of a name that a reference to the person shows; longer texts are no name. */
+function displaysOf(resource: Json): readonly string[] {
+  return [resource["subject"], resource["patient"]].flatMap((reference) => {
+    const shown = isObject(reference) ? (text(reference["display"]).match(/[\p{L}\p{N}'’-]+/gu) ?? []) : []
+    return shown.length > mostInName ? [] : [shown.join(" "), ...shown]
+  })
+}
+
 function namesOf(resource: Json, profile: Profile): readonly string[] {
   const people = [resource, ...objects(resource["contact"])]
   const names = people.flatMap((person) => objects(person["name"]))
   const addresses = people.flatMap((person) => objects(person["address"]))
   return [
+    ...displaysOf(resource),
     ...names.flatMap(({ family, given, text: whole }) => [...strings(family), ...strings(given), text(whole)]),
     ...addresses.flatMap(({ line, city, district, postalCode, text: whole }) => [
       ...strings(line),
@@ -74,9 +84,25 @@ function idsOf(resource: Json): readonly string[] {
   return [...ownId(resource), ...references, ...values(resource["identifier"]), ...telecom]
 }
 
-interface Own {
+/** What names the person of a resource, as the search looks for it. */
+export interface Own {
   readonly ids: readonly string[]
+  /** Those that are numbers of some kind; others may be words of an address. */
+  readonly numbers: readonly string[]
   readonly all: readonly string[]
+}
+
+/** What names the person of a resource: identifiers that are known of them, and the ids, names, numbers and addresses in the resource. */
+export function ownOf(resource: Json, identifiers: readonly string[], profile: Profile = "shifted"): Own {
+  const ids = phrases([...identifiers, ...idsOf(resource)])
+  const numbers = ids.filter((id) => /\d/.test(id))
+  return { ids, numbers, all: [...new Set([...ids, ...phrases(namesOf(resource, profile))])] }
+}
+
+/** Whether a code or, by its numbers alone, the system of one says an identifier of the person, at the bounds of words. */
+export function isOwnIn(value: string, isSystem: boolean, { all, numbers }: Own): boolean {
+  const told = words(value)
+  return (isSystem ? numbers : all).some((phrase) => told.includes(phrase))
 }
 
 /** Shifted dates, mapped UIDs and pseudonyms are made here; their parts are met by chance. */
@@ -103,20 +129,10 @@ function foundInText(value: string, name: string, standard: boolean, own: Own): 
   if (definedTerms.has(value)) return false
   if (name === "code" ? standard : madeHere.test(value)) return false
   const told = words(value)
-  for (const phrase of name === "system" ? own.ids : own.all) if (told.includes(phrase)) return true
+  for (const phrase of name === "system" ? own.numbers : own.all) if (told.includes(phrase)) return true
   return false
 }
 
-/** True when a de-identified resource still says an identifier of its own person: one that is known of the person, or an id, name,
- * number or address in the resource as it was. Found at the bounds of words; texts under four characters, published codes and
- * the allow-list's own terms are left aside. */
-export function findsOwn(
-  output: Json,
-  resource: Json,
-  identifiers: readonly string[],
-  profile: Profile = "shifted",
-): boolean {
-  const ids = phrases([...identifiers, ...idsOf(resource)])
-  const own = { ids, all: [...new Set([...ids, ...phrases(namesOf(resource, profile))])] }
-  return found(output, "", false, own)
-}
+/** True when a de-identified resource still says an identifier of its own person, at the bounds of words; texts under four characters,
+ * published codes and the allow-list's own terms are left aside. */
+export const findsOwn = (output: Json, own: Own): boolean => found(output, "", false, own)

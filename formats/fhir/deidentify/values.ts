@@ -1,5 +1,6 @@
 import { interval } from "../time.ts"
 import { greatestAge, shiftDate, yearOf } from "./date.ts"
+import { isStandardSystem } from "./allow-list.ts"
 import { broadAddress, townAddress } from "./geography.ts"
 import { isObject, objects, text } from "./json.ts"
 import type { Json } from "./json.ts"
@@ -36,15 +37,26 @@ const [longestSystem, longestCode] = [300, 64]
 const [mostSystems, mostCodes] = [100, 2000]
 const codes = new Map<string, Map<string, boolean>>()
 
+// In a system that nobody published: numbers of nine figures and more, of social security, of telephones, and days.
+const numbered =
+  /\d{9}|(?<!\d)\d{3}[-.]\d{2}[-.]\d{4}(?!\d)|(?<!\d)\d{3}[-.]\d{3}[-.]\d{4}(?!\d)|(?<!\d)(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d)/
+
+/** Why a code may name somebody, although it has the form of one; undefined for what may be told. */
+function named(system: string, code: string, { isOwn }: Mapping): string | undefined {
+  if (isStandardSystem(system)) return undefined
+  if (isOwn?.(code, false) === true || isOwn?.(system, true) === true) return "own-identifier"
+  return numbered.test(code) ? "code-like-a-number" : undefined
+}
+
 /** A Coding: system and code; a display is free text in practice and goes. */
-export function coding(value: unknown, { left }: Mapping): Json | undefined {
+export function coding(value: unknown, mapping: Mapping): Json | undefined {
   if (!isObject(value)) return undefined
   const [system, code] = [text(value["system"]), text(value["code"])]
-  if (!isCode(system, code) || (system === uris && !dicomRoot.test(code))) {
-    left("coding-not-a-code")
-    return undefined
-  }
-  return { system, code }
+  const why = !isCode(system, code) || (system === uris && !dicomRoot.test(code)) ? "coding-not-a-code" : undefined
+  const reason = why ?? named(system, code, mapping)
+  if (reason === undefined) return { system, code }
+  mapping.left(reason)
+  return undefined
 }
 
 /** A class of DICOM instances, as a Coding; private ones go, their UID has a maker's root. */
@@ -56,10 +68,11 @@ export function sopClass(value: unknown, mapping: Mapping): Json | undefined {
 const comparators = new Set(["<", "<=", ">=", ">"])
 
 /** A Quantity; its unit stays only when it is the code or valid UCUM. */
-export function quantity(value: unknown, { isUnit, left }: Mapping): Json | undefined {
+export function quantity(value: unknown, mapping: Mapping): Json | undefined {
   if (!isObject(value) || typeof value["value"] !== "number") return undefined
+  const { isUnit, left } = mapping
   const [system, code, unit] = [text(value["system"]), text(value["code"]), text(value["unit"])]
-  const coded = isCode(system, code)
+  const coded = isCode(system, code) && named(system, code, mapping) === undefined
   const readable = unit !== "" && ((coded && unit === code) || isUnit(unit))
   if (unit !== "" && !readable && !coded) left("unit-not-a-unit")
   return {
@@ -88,6 +101,37 @@ export function cappedAge(value: Json): Json {
   const open = text(value["comparator"]).startsWith(">")
   if (inYears < (open ? greatestAge : greatestAge + 1)) return value
   return { value: greatestAge + 1, comparator: ">=", unit: "a", system: "http://unitsofmeasure.org", code: "a" }
+}
+
+/** A range of ages, whose ends have no comparator: one from 90 on begins there, and one that goes on to 90 has no end. */
+export function ageRange(value: unknown, mapping: Mapping): Json | undefined {
+  if (!isObject(value)) return undefined
+  const [low, high] = [value["low"], value["high"]].map((end) => {
+    const read = quantity(end, mapping)
+    return read === undefined ? undefined : cappedAge(read)
+  })
+  const { comparator: _, ...from } = low ?? {}
+  const told = {
+    ...(low === undefined ? {} : { low: from }),
+    ...(high === undefined || high["comparator"] !== undefined ? {} : { high }),
+  }
+  return Object.keys(told).length === 0 ? undefined : told
+}
+
+const sample = /^(?:[+-]?\d{1,8}(?:\.\d{1,8})?(?:[eE][+-]?\d{1,2})?|[EUL])$/
+
+/** The data of a SampledData: numbers and the letters E, U and L between blanks. */
+export const samples = (value: unknown): string | undefined =>
+  typeof value === "string" && value !== "" && value.split(" ").every((one) => sample.test(one)) ? value : undefined
+
+export const currency = (value: unknown): string | undefined =>
+  /^[A-Z]{3}$/.test(text(value)) ? text(value) : undefined
+
+/** What an answer answers to: numbers between dots as they are, anything else by its code, the same for every answer. */
+export function linkId(value: unknown, { identifier }: Mapping): string | undefined {
+  const id = text(value)
+  if (id === "") return undefined
+  return /^\d{1,3}(?:[.-]\d{1,3}){0,8}$/.test(id) ? id : identifier("linkId", id)
 }
 
 /** A mapping as one resource is mapped with it. */

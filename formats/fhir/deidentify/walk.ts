@@ -1,18 +1,23 @@
-import type { Rule } from "./allow-list.ts"
+import { absentReasons, absentUrl } from "./allow-list.ts"
+import type { Required, Rule } from "./allow-list.ts"
 import { actionOf, ruleName, tellUnlisted } from "./decision.ts"
 import { isObject, objects, text } from "./json.ts"
 import type { Json } from "./json.ts"
-import { mappedReference, personReference } from "./reference.ts"
+import { mappedReference, patientReference, personReference } from "./reference.ts"
 import {
   accession,
   address,
+  ageRange,
   birthDate,
   cappedAge,
   coding,
+  currency,
   date,
   identifier,
   instant,
+  linkId,
   quantity,
+  samples,
   sopClass,
   uid,
 } from "./values.ts"
@@ -77,6 +82,16 @@ function told(value: unknown, rule: Rule, walk: Walk, path: string): unknown {
       const age = quantity(value, mapping)
       return age === undefined ? undefined : cappedAge(age)
     }
+    case "age-range":
+      return ageRange(value, mapping)
+    case "samples":
+      return samples(value)
+    case "currency":
+      return currency(value)
+    case "link-id":
+      return linkId(value, mapping)
+    case "other-patient":
+      return patientReference(value, mapping)
     case "person":
       return personReference(value, mapping)
     case "ref":
@@ -89,27 +104,74 @@ function told(value: unknown, rule: Rule, walk: Walk, path: string): unknown {
       return identifier(value, mapping)
     case "accession":
       return accession(value, mapping)
+    case "masked":
+    case "masked-text":
     case "extensions":
       return undefined
     case "elements":
       if (!isObject(value)) return undefined
       tellUnlisted(value, rule.elements, path, mapping)
-      return elements(value, rule.elements, walk, path)
+      return elements(value, rule, walk, path)
   }
 }
 
-/** The allowed elements of an object; undefined when nothing is left of it. */
-export function elements(value: Json, rules: ReadonlyMap<string, Rule>, walk: Walk, path: string): Json | undefined {
+type Elements = Extract<Rule, { readonly kind: "elements" }>
+
+/** The allowed elements of an object, and of those that it must have and whose value may not be told that they have one; undefined when
+ * nothing is left of it. */
+export function elements(value: Json, rule: Elements, walk: Walk, path: string): Json | undefined {
   const kept: Record<string, unknown> = {}
   let any = false
-  for (const [name, rule] of rules) {
-    if (!Object.hasOwn(value, name)) continue
-    const passed = pass(value[name], rule, walk, `${path}.${name}`)
-    if (passed === undefined) continue
-    kept[name] = passed
+  for (const [name, inner] of rule.elements) {
+    const passed = Object.hasOwn(value, name) ? pass(value[name], inner, walk, `${path}.${name}`) : undefined
+    if (passed !== undefined) kept[name] = passed
+    else if (!absence(value, name, kept)) continue
     any = true
   }
+  if (any) for (const one of rule.required ?? []) demand(one, value, kept)
   return any ? kept : undefined
+}
+
+/** The reasons why elements are not there that a whole resource must have, where nothing else of it is left. */
+export function demands(value: Json, rule: Elements): Json {
+  const kept: Record<string, unknown> = {}
+  for (const one of rule.required ?? []) demand(one, value, kept)
+  return kept
+}
+
+const why = (reason: string): Json => ({ extension: [{ url: absentUrl, valueCode: reason }] })
+
+/** The reason that an object states why a value is not there. */
+function reasonIn(value: unknown): string | undefined {
+  const first: unknown = Array.isArray(value) ? value[0] : value
+  if (!isObject(first)) return undefined
+  const [found] = objects(first["extension"]).filter(({ url }) => url === absentUrl)
+  const reason = text(found?.["valueCode"])
+  return absentReasons.has(reason) ? reason : undefined
+}
+
+/** Keeps the stated reason why an element has no value. */
+function absence(value: Json, name: string, kept: Record<string, unknown>): boolean {
+  const beside = `_${name}`
+  const [own, other] = [reasonIn(value[name]), Object.hasOwn(value, name) ? undefined : reasonIn(value[beside])]
+  if (own !== undefined) kept[name] = Array.isArray(value[name]) ? [why(own)] : why(own)
+  else if (other !== undefined) kept[beside] = why(other)
+  return own !== undefined || other !== undefined
+}
+
+/** Says of an element that the original has, and of which nothing may be told, that it is masked. */
+function demand({ name, choice, primitive }: Required, value: Json, kept: Record<string, unknown>): void {
+  const is = (key: string): boolean => {
+    const bare = key.startsWith("_") ? key.slice(1) : key
+    return choice === undefined
+      ? bare === name
+      : bare.startsWith(choice) && /^(?:[A-Z]|$)/.test(bare.slice(choice.length))
+  }
+  if (Object.keys(kept).some(is)) return
+  const had = Object.keys(value).find(is)
+  if (had === undefined) return
+  if (primitive) kept[`_${name}`] = why("masked")
+  else kept[name] = had === name && Array.isArray(value[had]) ? [why("masked")] : why("masked")
 }
 
 function extensions(
@@ -128,7 +190,7 @@ function extensions(
       return []
     }
     tellUnlisted(extension, rule.elements, place, walk.mapping, ["url"])
-    const passed = elements(extension, rule.elements, walk, place)
+    const passed = elements(extension, rule, walk, place)
     return isObject(passed) ? [{ url, ...passed }] : []
   })
   return kept.length === 0 ? undefined : kept
