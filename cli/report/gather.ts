@@ -3,7 +3,7 @@ import { fatal } from "../../core/errors.ts"
 import type { StateRow, Store } from "../../core/ports/store.ts"
 import type { App, Io } from "../app.ts"
 import { knownLetters } from "../dead-letters/letters.ts"
-import { withLog, withObjects, withStore } from "../ports.ts"
+import { withLog, withObjects, withOpenedLog, withStore } from "../ports.ts"
 import { readRecords } from "../topics/read.ts"
 import { version } from "../version.ts"
 import { ImageTally, persons, sorted, studyPseudonym } from "./images.ts"
@@ -50,7 +50,7 @@ export class Gathering {
   /** What a topic holds, with the stages that its rows come from. */
   async dataSet(topic: CompiledTopic): Promise<PrivacyReport> {
     const newest = new Newest<string | undefined>()
-    await withLog(this.#pipeline, this.#app, async (log) => {
+    await withOpenedLog(this.#pipeline, this.#app, this.#io, async (log) => {
       if (!(await log.topics()).some(({ name }) => name === topic.name)) return
       await withObjects(this.#pipeline, topic.zone, this.#app, this.#io, async (objects) => {
         // A replay may bring an older version after a newer one: readers go by version.
