@@ -93,6 +93,8 @@ export class NumberRules {
   /** "S/N 300918M", "no 0118", "n° 19-H-04418"; and what begins with a zero as counts do not. */
   #labelBefore(start: number, end: number): number {
     const text = this.#text
+    // What stands before has to be a label, so most numbers end here.
+    if (!/[:# )°ºr.№N-]/.test(text[start - 1] ?? "") || end - start < 2) return 0
     const value = numberEnd.labelled(text, start)
     if (value - start === 4 && value === end && lastFour.test(text.slice(Math.max(0, start - 40), start)))
       return this.#shape("id", start, end)
@@ -151,9 +153,8 @@ export class NumberRules {
     }
     const ipv6 = next === ":" ? numberEnd.ipv6(text, start) : 0
     if (ipv6 > 0) return this.#shape("ip", start, ipv6)
-    if (publishedCode.test(text.slice(Math.max(0, start - 14), start))) return 0
     const long = numberEnd.written(text, start) || numberEnd.digits(text, start)
-    return long > 0 ? this.#shape("id", start, long) : 0
+    return long > 0 && !publishedCode.test(text.slice(Math.max(0, start - 14), start)) ? this.#shape("id", start, long) : 0
   }
 
   #uid(start: number, end: number): number {
