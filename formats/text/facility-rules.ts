@@ -1,4 +1,13 @@
-import { cue, cuesOf, facilityAfter, facilityBefore, facilityEnd, facilityPart, facilityPlain, smallKinds } from "./cues.ts"
+import {
+  cue,
+  cuesOf,
+  facilityAfter,
+  facilityBefore,
+  facilityEnd,
+  facilityPart,
+  facilityPlain,
+  smallKinds,
+} from "./cues.ts"
 import { fold, kindOf, kinds } from "./fold.ts"
 import { isParticle } from "./person.ts"
 import type { Scan } from "./scan.ts"
