@@ -53,8 +53,28 @@ function wordsOf(forms: readonly Form[], from: number): ReadonlyMap<string, read
 
 const englishSept: CalendarWord = { language: "en", form: "short", number: 9 }
 
+/** Names of months of languages that have no table: they are read, and written in English. */
+const read = {
+  1: "januari ledna tammikuuta",
+  2: "februari unora helmikuuta",
+  3: "mars marts brezna maaliskuuta",
+  4: "dubna huhtikuuta",
+  5: "maj kvetna toukokuuta",
+  6: "cervna kesakuuta",
+  7: "cervence heinakuuta",
+  8: "augusti srpna elokuuta",
+  9: "zari syyskuuta",
+  10: "rijna lokakuuta",
+  11: "listopadu marraskuuta",
+  12: "prosince joulukuuta",
+} as const
+const others = Object.entries(read).flatMap(([number, words]) =>
+  words.split(" ").map((word) => [word, [{ language: "en", form: "full", number: Number(number) } as const]] as const),
+)
+
 /** Months by their folded names, in the order of the languages. */
-export const months: ReadonlyMap<string, readonly CalendarWord[]> = new Map([
+export const months: ReadonlyMap<string, readonly CalendarWord[]> = new Map<string, readonly CalendarWord[]>([
+  ...others,
   ...wordsOf(["full", "short"], 1),
   ["sept", [englishSept]],
 ])

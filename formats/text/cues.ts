@@ -48,12 +48,31 @@ export const cue = Object.fromEntries(names.map((name, at) => [name, 1 << at])) 
 
 const cueBits = new Map<string, number>()
 /** Which words may be cues, by hash. */
-export const cueFilter = new HashFilter()
+export const cueFilter = new HashFilter(17)
+
+/** Which words may be cues with a capital alone, by hash. */
+export const capitalFilter = new HashFilter(17)
+const withCapital: ReadonlySet<Cue> = new Set([
+  "place",
+  "facility",
+  "facilityFirst",
+  "facilityLast",
+  "siteLast",
+  "saint",
+  "company",
+  "role",
+  "streetLast",
+])
+/** Kinds of institutions that count in small letters as well. */
+export const smallKinds: ReadonlySet<string> = new Set(
+  "school daycare shelter college surgery prison academy nursery".split(" "),
+)
 
 for (const name of names)
   for (const word of lists[name].split(" ")) {
     cueBits.set(word, (cueBits.get(word) ?? 0) | cue[name])
-    cueFilter.add(word)
+    if (withCapital.has(name) && !smallKinds.has(word)) capitalFilter.add(word)
+    else cueFilter.add(word)
   }
 
 /** The kinds of cue that a folded word is, as bits; 0 for none. */

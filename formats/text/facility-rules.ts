@@ -1,4 +1,13 @@
-import { cue, cuesOf, facilityAfter, facilityBefore, facilityEnd, facilityPart, facilityPlain } from "./cues.ts"
+import {
+  cue,
+  cuesOf,
+  facilityAfter,
+  facilityBefore,
+  facilityEnd,
+  facilityPart,
+  facilityPlain,
+  smallKinds,
+} from "./cues.ts"
 import { fold, kindOf, kinds } from "./fold.ts"
 import { isParticle } from "./person.ts"
 import type { Scan } from "./scan.ts"
@@ -8,9 +17,6 @@ import type { Word } from "./word-at.ts"
 
 /** Kinds that are also what is done there: with two words before them that are no medical ones. */
 const weakKinds: ReadonlySet<string> = new Set("surgery pathology college".split(" "))
-const smallKinds: ReadonlySet<string> = new Set(
-  "school daycare shelter college surgery prison academy nursery".split(" "),
-)
 
 /** Rules that find the names of institutions. */
 export class FacilityRules {

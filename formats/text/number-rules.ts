@@ -1,5 +1,5 @@
 import { DateRules, greatestAge } from "./date-rules.ts"
-import { monthFirstDate, numericDate } from "./date-text.ts"
+import { dayFirstDate, monthFirstDate, numericDate } from "./date-text.ts"
 import { fold, kindOf, kinds } from "./fold.ts"
 import { isAgeUnit, isSexAfterAge, numberEnd } from "./numbers.ts"
 import type { Scan } from "./scan.ts"
@@ -8,10 +8,10 @@ import type { Word } from "./word-at.ts"
 
 const capped = `${greatestAge + 1}+`
 const ninety =
-  /ninety(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?(?=[- ]?(?:years?|yrs?|y\.?o|yo))|(?:(?:one|a)[ -])?hundred(?:[- ](?:and[- ])?\p{L}{3,9}(?:-\p{L}{3,5})?)?(?=[- ](?:years?|yrs?)[- ]?(?:old|of age))|nonagenarian|centenarian/iuy
+  /ninety(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?(?=[- ]?(?:years?|yrs?|y\.?o|yo))|ninety-(?:one|two|three|four|five|six|seven|eight|nine)(?!\p{L}|[- ](?:per|degrees?|minutes?|days?|seconds?|millimet|centimet|m[lg]\b))|(?:(?:one|a)[ -])?hundred(?:[- ](?:and[- ])?\p{L}{3,9}(?:-\p{L}{3,5})?)?(?=[- ](?:years?|yrs?)[- ]?(?:old|of age))|nonagenarian|centenarian/iuy
 /** Labels that no sign has to follow where a value does. */
 const openLabels: ReadonlySet<string> = new Set(
-  "badge serial plate account claim subject incident inmate donor case job rx lot batch specimen accession requisition policy member visit encounter licence license certificate passport chart folder invoice ticket star tag reg crew straw report order reference confirmation flight chit aadhaar medicaid subscriber unit".split(
+  "badge serial plate account claim subject incident inmate donor case job rx lot batch specimen accession requisition policy member visit encounter licence license certificate passport chart folder invoice ticket star tag reg crew straw report order reference confirmation flight chit aadhaar medicaid subscriber unit barcode permit visa docket warrant booking asset inventory cylinder scope pump monitor incubator".split(
     " ",
   ),
 )
@@ -87,17 +87,20 @@ export class NumberRules {
   /** Numbers whose form says what they are. */
   #written(start: number): number {
     const { text } = this.#scan
-    return numberEnd.personal(text, start) || numberEnd.yearSpecimen(text, start)
+    const isDay = dayFirstDate(text, start) !== undefined
+    return numberEnd.personal(text, start) || (isDay ? 0 : numberEnd.yearSpecimen(text, start))
   }
 
   /** "S/N 300918M", "no 0118", "n° 19-H-04418"; and what begins with a zero as counts do not. */
   #labelBefore(start: number, end: number): number {
     const text = this.#text
+    // What stands before has to be a label, so most numbers end here.
+    if (!/[:# )°ºr.№N-]/.test(text[start - 1] ?? "") || end - start < 2) return 0
     const value = numberEnd.labelled(text, start)
     if (value - start === 4 && value === end && lastFour.test(text.slice(Math.max(0, start - 40), start)))
       return this.#shape("id", start, end)
     const isLabelled = value - start > 3 && labelBefore.test(text.slice(Math.max(0, start - 16), start))
-    if (isLabelled && (text[start] === "0" || value > end || !/\bNo?\.?\s$/i.test(text.slice(start - 4, start))))
+    if (isLabelled && (text[start] === "0" || value > end || !/\bN[or]\s$/i.test(text.slice(start - 4, start))))
       return this.#shape("id", start, value)
     const isCounted =
       end - start >= 5 &&
@@ -151,9 +154,10 @@ export class NumberRules {
     }
     const ipv6 = next === ":" ? numberEnd.ipv6(text, start) : 0
     if (ipv6 > 0) return this.#shape("ip", start, ipv6)
-    if (publishedCode.test(text.slice(Math.max(0, start - 14), start))) return 0
     const long = numberEnd.written(text, start) || numberEnd.digits(text, start)
-    return long > 0 ? this.#shape("id", start, long) : 0
+    return long > 0 && !publishedCode.test(text.slice(Math.max(0, start - 14), start))
+      ? this.#shape("id", start, long)
+      : 0
   }
 
   #uid(start: number, end: number): number {
@@ -241,6 +245,9 @@ export class NumberRules {
   /** 92F, 92 M: beside what else says that it is a person. */
   #isPerson(end: number): boolean {
     const rest = this.#text.slice(end, end + 30)
+    // 91M stands for nothing else, 94F for no fever.
+    if (/^(?:M|F)(?:[,.;:)\s]|$)/.test(rest) && (rest[0] === "M" || Number(this.#text.slice(end - 2, end)) < 95))
+      return true
     return /^[ ]?[MFmf](?:[,.]|$|\s+(?:with|who|s\/p|status|presents|presenting|admitted|here|c\/o))/.test(rest)
   }
 
@@ -288,7 +295,7 @@ export class NumberRules {
     if (
       sure &&
       word.folded.length <= 4 &&
-      !/^(?:udi|nir|cpf|cpr|bsn|nir|nie|dni|crm|qid|eid|ramq|pps|ppsn|ird|tfn|ihi|mrn|ssn|csn|npi|dln|mpi|acct|hicn|mbi|msrn|nhs|nhi|ohip|phn|uhid|ipp|urn|chi|iban|pnr|ssid)$/.test(
+      !/^(?:udi|nir|nric|cnic|amka|oib|egn|cnp|cuit|svnr|ahv|insz|niss|rrn|hkid|empi|cpf|cpr|bsn|nir|nie|dni|crm|qid|eid|ramq|pps|ppsn|ird|tfn|ihi|mrn|ssn|csn|npi|dln|mpi|acct|hicn|mbi|msrn|nhs|nhi|ohip|phn|uhid|ipp|urn|chi|iban|pnr|ssid)$/.test(
         word.folded,
       )
     )

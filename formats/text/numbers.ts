@@ -4,7 +4,7 @@ const phone =
 const international = /\+\d{1,3}(?:[-. /]?\(?\d{1,5}\)?){2,6}(?!\d)/y
 /** With the prefix of a long-distance call: 0151-7788, 020 7946 0123, 01 42 34 56 78. */
 const national =
-  /0\d(?:[ .]\d\d){4}(?![\d]|[ .]\d\d)|0\d{2,4} \d{3,4} \d{3,4}(?!\d)|0\d{2,4}[-/]\d{4,8}(?![\d/-])|0\d{2,4} \d{6,8}(?!\d)|0\d{2,4}\/\d{3,4} \d{3,5}(?!\d)|0\d{10}(?!\d)/y
+  /0\d(?:[ .]\d\d){4}(?![\d]|[ .]\d\d)|0\d{2,4} \d{3,4} \d{3,4}(?!\d)|0\d{2,4}[-/]\d{4,8}(?![\d/-])|0\d{2,4} \d{6,8}(?!\d)|0\d{2,4}\/\d{3,4} \d{3,5}(?!\d)|0\d{10}(?!\d)|0\d-\d{8}(?!\d)/y
 const timeSpan = /[01]\d[0-5]\d[-/ ](?:[01]\d|2[0-3])[0-5]\d(?!\d)/y
 const ssn = /\d{3}([- ])\d{2}\1\d{4}(?!\d)/y
 const ip = /(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d]|\.\d)/y
@@ -128,7 +128,7 @@ export const numberEnd = {
 } as const
 
 const ageUnit =
-  /[ -]?(?:years?|yrs?\.?|y\.?[-/ ]?o\.?|y-o|yo|y\/o|year-old|a[ñn]os|ans|jahren?|jahre|j[äa]hrige[rsnm]?|j\.|anni|anos|jaar|lat)(?![\p{L}])/iuy
+  /[ -]?(?:years?|yrs?\.?|y\.?[-/ ]?o\.?|y-o|(?:yo|y\/o|y\.o\.)(?=[MFmf](?!\p{L}))|yo|y\/o|year-old|a[ñn]os|ans|jahren?|jahre|j[äa]hrige[rsnm]?|j\.|anni|anos|jaar|lat)(?![\p{L}])/iuy
 const sexAfterAge = /[ ]?(?:[MFmf])(?![\p{L}\d])/uy
 
 /** Whether a number of years follows here. */

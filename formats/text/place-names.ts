@@ -13,6 +13,12 @@ const otherThan =
 const kindWords = cue.facility | cue.siteLast | cue.facilityLast | cue.company
 /** Words before a place that no organ or position follows in capitals. */
 const surely: ReadonlySet<string> = new Set(["at", "near", "outside", "via"])
+/** In which things are said and written. */
+const languages: ReadonlySet<string> = new Set(
+  "english spanish french german italian portuguese dutch polish russian arabic farsi persian mandarin cantonese vietnamese korean japanese hindi urdu punjabi bengali tamil telugu gujarati tagalog somali swahili turkish greek hebrew welsh gaelic irish creole hmong nepali romanian ukrainian epic cerner medicare medicaid hospice trendelenburg fowler excel word powerscribe pacs".split(
+    " ",
+  ),
+)
 const capitals = /(?:(?:[ -]| & )\p{Lu}[\p{Ll}'’]+){0,3}/uy
 const region = /,[ ](\p{Lu}[\p{L}]+(?:[ ]\p{Lu}\p{Ll}+)?)(?![\p{L}\d])/uy
 
@@ -125,7 +131,7 @@ export class PlaceNameRules {
   afterNames(): void {
     if (this.#scan.known.maker.given.towns === true) return
     const text = this.#text
-    for (const { kind, start, end } of [...this.#scan.drafts]) {
+    for (const { kind, start, end } of this.#scan.drafts) {
       if (kind !== "name" || text[end] !== ",") continue
       const found = /^, (\p{Lu}\p{Ll}{3,})(?=[,.;\n\r)]|$)/u.exec(text.slice(end, end + 30))
       if (
@@ -150,7 +156,10 @@ export class PlaceNameRules {
     if (isTerm(folded) || isEponym(folded) || isNoName(folded) || isTown(folded) || isRegion(folded)) return
     if ((cuesOf(folded) & otherThan) !== 0 || this.#isOfThing(word.end)) return
     const joins = /^ & \p{Lu}\p{Ll}/u.test(this.#text.slice(word.end, word.end + 6))
-    const isNamed = joins || hasTownEnding(folded) || (surely.has(before.folded) && !isAllCapitals(word.text))
+    const closes = /^(?:[.,;)\n\r]|$)/.test(this.#text.slice(word.end, word.end + 1))
+    const isIn =
+      /^(?:in|na|em|bei|te)$/.test(before.folded) && closes && !isAllCapitals(word.text) && !languages.has(folded)
+    const isNamed = joins || isIn || hasTownEnding(folded) || (surely.has(before.folded) && !isAllCapitals(word.text))
     if (!isNamed) return
     capitals.lastIndex = word.end
     const more = capitals.exec(this.#text)?.[0] ?? ""

@@ -21,10 +21,10 @@ const american = new RegExp(
 const townRest =
   /,?[ \t]*(?:\r?\n)?[ \t]*(\p{Lu}[\p{L}'’.-]*(?:[ ]\p{Lu}[\p{L}'’.-]*){0,3})(?:,?[ \t]+([A-Z]{2})\.?)?,?[ \t]+(\d{5}(?:-\d{4})?)(?!\d)/uy
 const europeanTown =
-  /,?[ \t]*(?:\r?\n)?[ \t]*(?:[A-Z]{1,2}-)?(\d{4,5})[ ](\p{Lu}[\p{L}'’-]+(?:[ -]\p{Lu}[\p{L}'’-]+){0,2})/uy
+  /,?[ \t]*(?:\r?\n)?[ \t]*(?:[A-Z]{1,2}-)?(\d{4} ?[A-Z]{2}|\d{5}-\d{3}|\d{4,6}|\d{3} \d{2}|\d{2}-\d{3})[ ](\p{Lu}[\p{L}'’-]+(?:[ -]\p{Lu}[\p{L}'’-]+){0,2})/uy
 const townOnly = /,[ ](\p{Lu}[\p{L}'’-]+(?:[ -]\p{Lu}[\p{L}'’-]+){0,2})(?=[,.;\n\r]|$|[ ]\d|[ ][A-Z]{2,3}(?!\p{L}))/uy
 const germanStreet =
-  /(\p{Lu}[\p{L}-]*(?:stra(?:ß|ss)e|str\.|weg|platz|gasse|allee|ring|damm|ufer))\s+(\d{1,4}\s?[a-z]?)(?![\p{L}\d])/uy
+  /(\p{Lu}[\p{L}-]*(?:stra(?:ß|ss)e|str\.|weg|platz|gasse|allee|ring|damm|ufer|gatan|vägen|gränd|gade|vej|veien|vegen|gata|katu|straat|laan|plein|gracht|kade|dijk|singel))\s+(\d{1,4}\s?[a-z]?)(?![\p{L}\d])/uy
 const firstStreet = new RegExp(
   String.raw`(?:${anyCase(streetsFirst)})\.?\s+(?:(?:de|du|des|la|le|les|los|las|del|della|dei|di|da|do|l['’]|d['’])\s*){0,3}\p{Lu}[\p{L}'’-]+(?:\s\p{Lu}[\p{L}'’-]+){0,3}(?:,?\s*(?:n[º°.]?\s*)?\d{1,4}(?!\d)[a-z]?)?`,
   "yu",
@@ -278,7 +278,10 @@ function isStreet(found: string, rest: string): boolean {
   const words = found.split(/\s+/).slice(1)
   const kind = words.at(-1)!.replace(/\.$/, "")
   if (!isCapital(kind)) return false
-  const short = /^(?:st|dr|ct|pl|ter|sq|row|way|close|loop|place|circle|court|drive|square)$/i.test(kind)
+  const short =
+    !/^(?:street|road|rd|avenue|ave|av|boulevard|blvd|lane|ln|crescent|parkway|pkwy|highway|hwy|terrace|trail|trl)$/i.test(
+      kind,
+    )
   const named = words.slice(0, -1).some((word) => !isTerm(fold(word)) || /^\d/.test(word))
   const placed = /^(?: [NSEW]{1,2}(?![\p{L}])|, \p{Lu}\p{Ll}+(?:,| [A-Z]{2}(?!\p{L})| \d))/u.test(rest)
   return named || ((!short || placed) && words.length > 1)

@@ -2,7 +2,7 @@ import { AddressRules } from "./address-rules.ts"
 import { AnnouncedRules } from "./announced-rules.ts"
 import { months, weekdays } from "./calendar.ts"
 import type { Day } from "./calendar.ts"
-import { beforePlace, cue, cueFilter, cuesOf } from "./cues.ts"
+import { beforePlace, capitalFilter, cue, cueFilter, cuesOf } from "./cues.ts"
 import type { Draft, FindingKind } from "./draft.ts"
 import { bitOf, fold, foldOf, hashStep, kindOf, kinds } from "./fold.ts"
 import { FacilityRules } from "./facility-rules.ts"
@@ -156,7 +156,8 @@ export class Scan {
     if (code === 0x20 && letters > 4 && this.#germanStreet(start, at)) return
     const isRare = letters === 1 || cueFilter.may(hash) || known.names.filter.may(hash) || listedFilter.may(hash)
     const isPlace = letters > 3 && isUpper(first) && this.#isAfterPlaceWord(start)
-    if (!isRare && !isPlace && (letters < leastFuzzy || !mayBeFuzzy(known.names.fuzzy, mask, letters))) return
+    const isNamed = isPlace || (isUpper(first) && capitalFilter.may(hash))
+    if (!isRare && !isNamed && (letters < leastFuzzy || !mayBeFuzzy(known.names.fuzzy, mask, letters))) return
     const source = text.slice(start, at)
     if (isPlace) this.#placeNames.unlisted({ start, end: at, text: source, folded: fold(source) })
     this.#told({ start, end: at, text: source, folded: fold(source) }, letters)
@@ -168,7 +169,7 @@ export class Scan {
     if (text.charCodeAt(start - 1) !== 0x20) return false
     let from = start - 1
     while (from > 0 && start - from < 12 && kindOf[text.charCodeAt(from - 1)] === kinds.letter) from--
-    return beforePlace.has(text.slice(from, start - 1).toLowerCase())
+    return start - from > 2 && beforePlace.has(text.slice(from, start - 1).toLowerCase())
   }
 
   /** Whether a code of letters and digits begins here; the scan has passed it then. */

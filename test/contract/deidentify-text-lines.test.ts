@@ -75,7 +75,7 @@ describe("addresses in a line of a report", () => {
 
 describe("dates in a line of a report", () => {
   it.each([
-    "Seen ⟦date:3.4.19⟧ and ⟦date:2019/04/03⟧.",
+    "Signed ⟦date:04-MAR-2019⟧. Seen ⟦date:3.4.19⟧ and ⟦date:2019/04/03⟧.",
     "Surgery ⟦date:April 3⟧, staples out ⟦date:4/17⟧.",
     "The ⟦date:3rd of April⟧ at noon.",
     "Onset mid-⟦date:March 2018⟧.",

@@ -8,14 +8,24 @@ const surrogates = surrogatesOf(new Uint8Array(32).fill(5), "p")
 /** For each half the least share that goes, and the least share of what goes that identifies: over all, and the recall by kind. */
 const bounds = {
   mend: {
-    recall: 0.86,
+    recall: 0.94,
     precision: 0.98,
-    kinds: { name: 0.84, date: 0.94, "birth-date": 1, age: 0.94, phone: 0.92, id: 0.81, address: 0.75, place: 0.65 },
+    kinds: { name: 0.93, date: 1, "birth-date": 1, age: 0.94, phone: 1, id: 0.94, address: 0.92, place: 0.85 },
   },
   held: {
-    recall: 0.81,
+    recall: 0.92,
+    precision: 0.98,
+    kinds: { name: 0.94, date: 0.88, "birth-date": 1, phone: 1, id: 0.88, address: 0.81, place: 0.92 },
+  },
+  "third-mend": {
+    recall: 0.93,
+    precision: 0.97,
+    kinds: { name: 0.91, date: 0.98, "birth-date": 1, age: 1, phone: 1, id: 0.94, address: 0.93, place: 0.82 },
+  },
+  "third-held": {
+    recall: 0.72,
     precision: 0.89,
-    kinds: { name: 0.87, date: 0.8, "birth-date": 1, phone: 0.9, id: 0.73, address: 0.4, place: 0.58 },
+    kinds: { name: 0.75, date: 0.82, "birth-date": 1, age: 0.5, phone: 0.78, id: 0.75, address: 0.33, place: 0.52 },
   },
 } as const
 
@@ -27,12 +37,12 @@ const halves = (Object.keys(bounds) as (keyof typeof bounds)[]).map((half) => ({
 const share = (part: number, rest: number): number => part / Math.max(1, part + rest)
 
 describe("reports that the rules had not seen", () => {
-  it("are more than 150, and split by the hash of their titles", () => {
-    expect(halves.reduce((sum, { judged }) => sum + judged.length, 0)).toBeGreaterThanOrEqual(150)
+  it("are more than 280, and split by the hash of their titles", () => {
+    expect(halves.reduce((sum, { judged }) => sum + judged.length, 0)).toBeGreaterThanOrEqual(280)
     for (const { half, judged } of halves)
       for (const { snippet } of judged) {
         const even = createHash("sha256").update(snippet.title).digest()[0]! % 2 === 0
-        expect(even ? "mend" : "held", snippet.title).toBe(half)
+        expect(even ? "mend" : "held", snippet.title).toBe(half.replace("third-", ""))
       }
   })
 
