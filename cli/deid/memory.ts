@@ -25,7 +25,8 @@ export class Memory {
       lent.push(memory)
       return Buffer.from(memory, 0, bytes)
     })
-    for (const memory of lent) this.#keep(memory.transfer())
+    // What was handed to another thread is not ours any more.
+    for (const memory of lent) if (!memory.detached) this.#keep(memory.transfer())
     return result
   }
 

@@ -47,3 +47,13 @@ it("does not take back what something may still read into: after a failure, or w
   const large = await memory.lend(async (take) => take(9 << 20))
   expect(large).toHaveLength(9 << 20)
 })
+
+it.runIf(canTakeBack)("leaves to another thread what was handed to it", async () => {
+  const memory = new Memory()
+  const handed = await memory.lend(async (take) => {
+    const { buffer } = take(1000).fill(5)
+    return new Uint8Array((buffer as ArrayBuffer).transfer(), 0, 1000)
+  })
+  await memory.lend(async (take) => take(1000).fill(6))
+  expect(handed.every((byte) => byte === 5)).toBe(true)
+})

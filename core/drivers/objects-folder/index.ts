@@ -44,7 +44,7 @@ class FolderObjects implements Objects {
 
   async put(key: string, body: Body): Promise<ObjectInfo> {
     const path = this.#path(key)
-    const size = await this.#store(path, body, (temporary) => rename(temporary, path))
+    const size = await this.#store(path, body, rename)
     return { key, size }
   }
 
@@ -53,7 +53,7 @@ class FolderObjects implements Objects {
     // The one who put it may have crashed before the folder was synced; who is told "it is there" relies on it too.
     if ((await this.head(key)) !== undefined) return this.#settle(path).then(() => false)
     try {
-      await this.#store(path, body, (temporary) => link(temporary, path))
+      await this.#store(path, body, link)
       return true
     } catch (error) {
       if (errnoOf(error) !== "EEXIST") throw error
@@ -101,18 +101,20 @@ class FolderObjects implements Objects {
     return join(this.#root, checkObjectKey(key))
   }
 
-  async #store(path: string, body: Body, name: (temporary: string) => Promise<void>): Promise<number> {
+  async #store(path: string, body: Body, name: typeof rename | typeof link): Promise<number> {
     const temporary = this.#temporaries.path()
+    let left = true
     try {
       const size = await writeFile(temporary, body, this.#mtime)
       await this.#makeFolder(dirname(path))
-      await name(temporary).catch((error: unknown) => {
+      await name(temporary, path).catch((error: unknown) => {
         throw errnoOf(error) === "EEXIST" ? error : fileError(error)
       })
+      left = name !== rename
       await this.#settle(path)
       return size
     } finally {
-      await this.#temporaries.remove(temporary)
+      if (left) await this.#temporaries.remove(temporary)
     }
   }
 
