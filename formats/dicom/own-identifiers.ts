@@ -11,6 +11,11 @@ const identifying: ReadonlySet<number> = new Set([
 ])
 /** Places, of whose names the clinical words tell nothing: institution, its address and department, station. */
 const places: ReadonlySet<number> = new Set([0x00080080, 0x00080081, 0x00081010, 0x00081040])
+/** What many institutions, streets and makers are called. */
+const common = new Set(
+  `HEALTHCARE TECHNOLOGIES SOLUTIONS CORPORATION UNIVERSITY CLINIC CLINICS INSTITUTE SCHOOL COLLEGE FOUNDATION NATIONAL INTERNATIONAL
+  STREET AVENUE ROAD BOULEVARD DRIVE SUITE NORTH SOUTH EAST WEST`.split(/\s+/),
+)
 const institution: ReadonlySet<number> = new Set([0x00080080, 0x00080081])
 const placeWords = (text: string): readonly string[] =>
   text.split(/[^\p{L}\p{N}]+/u).filter((word) => word !== "" && !isClinicalWord(word.toUpperCase()))
@@ -43,14 +48,14 @@ export function namesIn({ source, dataSet }: Parsed): Named {
 }
 
 /** Words of the patient's address, and of the institution's name and address where those are not retained: not to stay in what an option
- * keeps of devices, nor in texts that the table passes over. Makers are called like some institutions. */
+ * keeps of devices, nor in texts that the table passes over. Not those that makers and many institutions are called. */
 export function placesIn({ source, dataSet }: Parsed, withInstitution: boolean): readonly string[] {
   const values = new Values(source, dataSet)
   return dataSet.elements
     .filter(({ tag }) => tag === ADDRESS || (withInstitution && institution.has(tag)))
     .filter(({ items, fragments }) => items === undefined && fragments === undefined)
     .flatMap((element) => values.texts(element, lookup(element.tag)?.vr ?? element.vr).flatMap(placeWords))
-    .filter((word) => !isMaker(word.toUpperCase()))
+    .filter((word) => !isMaker(word.toUpperCase()) && !common.has(word.toUpperCase()))
 }
 
 /** Shortest words that are searched for; two ideographs are a full name, three letters are none. */

@@ -112,8 +112,8 @@ describe("words of places", () => {
   })
 
   it("are no maker's", () => {
-    const maker = [of("00080080", "LO", "Siemens Research"), of("00080070", "LO", "SIEMENS")]
-    expect(texts(maker).get("(0008,0070)")).toBe("SIEMENS")
+    const maker = [of("00080080", "LO", "Siemens Technologies"), of("00080070", "LO", "SIEMENS Technologies")]
+    expect(texts(maker).get("(0008,0070)")).toBe("SIEMENS Technologies")
   })
 })
 
