@@ -7,6 +7,8 @@ import {
   accession,
   address,
   ageRange,
+  answerDate,
+  answerNumber,
   birthDate,
   cappedAge,
   coding,
@@ -74,6 +76,10 @@ function one(value: unknown, rule: Rule, { mapping, contained }: Walk): unknown 
       return samples(value)
     case "currency":
       return currency(value)
+    case "answer-date":
+      return answerDate(value, mapping)
+    case "answer-number":
+      return answerNumber(value, mapping)
     case "link-id":
       return linkId(value, mapping)
     case "other-patient":
@@ -106,8 +112,11 @@ type Elements = Extract<Rule, { readonly kind: "elements" }>
 export function elements(value: Json, rule: Elements, walk: Walk): Json | undefined {
   const kept: Record<string, unknown> = {}
   let any = false
+  const isExtended = Object.keys(value).some((key) => key.startsWith("_"))
   for (const [name, inner] of rule.elements) {
-    const passed = Object.hasOwn(value, name) ? pass(value[name], inner, walk) : undefined
+    const isThere = Object.hasOwn(value, name)
+    if (!isThere && !isExtended) continue
+    const passed = isThere ? pass(value[name], inner, walk) : undefined
     if (passed !== undefined) kept[name] = passed
     else if (!absence(value, name, kept)) continue
     any = true
@@ -145,6 +154,7 @@ function absence(value: Json, name: string, kept: Record<string, unknown>): bool
 
 /** Says of an element that the original has, and of which nothing may be told, that it is masked. */
 function demand({ name, choice, primitive }: Required, value: Json, kept: Record<string, unknown>): void {
+  if (Object.hasOwn(kept, name) || Object.hasOwn(kept, `_${name}`)) return
   const is = (key: string): boolean => {
     const bare = key.startsWith("_") ? key.slice(1) : key
     return choice === undefined
