@@ -258,6 +258,25 @@ describe("deidentify-fhir, resource by resource", () => {
     ])
   })
 
+  it("tells no birth date and no age above 89 that somebody gave for an answer", async () => {
+    const answers = [{ valueDate: "1920-06-07" }, { valueInteger: 99 }, { valueInteger: 3 }, { valueDecimal: 72.5 }]
+    const response = {
+      resourceType: "QuestionnaireResponse",
+      id: "q",
+      authored: "2019-07-08",
+      item: [{ linkId: "1", answer: answers }],
+    }
+    const of = async (profile: Profile, birthDate: string) =>
+      ((await through(response, profile, birthDate))["item"] as { answer: Json[] }[])[0]!.answer
+    for (const profile of ["shifted", "safe-harbor"] as const) {
+      expect(await of(profile, "1920-06-07")).toEqual([{ valueInteger: 3 }, { valueDecimal: 72.5 }])
+      expect((await of(profile, "1960-06-07")).slice(1)).toEqual(answers.slice(1))
+    }
+    expect(await of("limited-data-set", "1920-06-07")).toEqual(answers)
+    const told = await through(observation({ valueDateTime: "1960-06-07" }), "shifted", "1960-06-07")
+    expect(told).not.toHaveProperty("valueDateTime")
+  })
+
   it("tells the birth and death of a relative only in a limited data set, and no age above 89", async () => {
     const age = { value: 97, unit: "a", system: "http://unitsofmeasure.org", code: "a" }
     const history = { resourceType: "FamilyMemberHistory", id: "f", bornDate: "1920-01-02", deceasedDate: "2017-02-03" }

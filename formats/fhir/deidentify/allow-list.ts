@@ -44,6 +44,8 @@ const plain = [
   "samples",
   "currency",
   "link-id",
+  "answer-date",
+  "answer-number",
   "other-patient",
   "masked",
   "masked-text",
@@ -88,7 +90,7 @@ const elementsOf = (written: { readonly [element: string]: Written }, path: stri
 })
 
 const primitives =
-  /^(?:boolean|integer|decimal|date|instant|birth-date|time|uid|samples|currency|link-id|masked-text|token\(.*\))$/
+  /^(?:boolean|integer|decimal|date|instant|birth-date|time|uid|samples|currency|link-id|answer-date|answer-number|masked-text|token\(.*\))$/
 const primitiveTypes = /^(?:DateTime|PositiveInt)$/
 
 function requiredOf(path: string, written: { readonly [element: string]: Written }): readonly Required[] {
@@ -135,7 +137,7 @@ export const ageCodes: ReadonlySet<string> = new Set(table.ageCodes)
 export const birthDateCodes: ReadonlySet<string> = new Set(table.birthDateCodes)
 
 const standard: ReadonlySet<string> = new Set(table.standardSystems)
-const standardHosts = [...table.standardHosts.begin, "http://terminology.hl7.org/", "http://hl7.org/fhir/"]
+const standardHosts = ["http://terminology.hl7.org/", "http://hl7.org/fhir/", ...table.standardHosts.begin]
 
 /** True for code systems that are published: their codes are terms and name nobody. */
 export const isStandardSystem = (system: string): boolean =>

@@ -146,7 +146,9 @@ export function deidentifyResource(resource: unknown, birthDate: string | null, 
   const type = resource["resourceType"]
   if (!allowed.has(type))
     throw new FhirDeidentifyError("resource-type", "the type of the resource is not in the allow-list")
-  const mapping: OwnMapping = { ...given, birthDate }
+  const when = clinicalTime(resource as Resource) ?? text(resource["authored"])
+  const isOld = birthDate !== null && ageAt(birthDate, when)?.orMore === true
+  const mapping: OwnMapping = { ...given, birthDate, isOld }
   const { decided } = mapping
   decided?.(`${type}.resourceType`, "type", "kept")
   decided?.(`${type}.id`, "id", "mapped")

@@ -138,6 +138,26 @@ export function linkId(value: unknown, { identifier }: Mapping): string | undefi
 export interface OwnMapping extends Mapping {
   /** Of the person, FHIR date; null when it is not known. */
   readonly birthDate: string | null
+  /** Whether the person may be 90 or more when the resource is of. */
+  readonly isOld: boolean
+}
+
+/** A date that somebody gave: the birth date goes, whatever was asked for. */
+export function answerDate(value: unknown, mapping: OwnMapping): string | undefined {
+  const { birthDate: born, profile } = mapping
+  if (profile === "limited-data-set" || born === null || !text(value).startsWith(born)) return date(value, mapping)
+  mapping.left("birth-date")
+  return undefined
+}
+
+const greatestNumber = 130
+
+/** A number that somebody gave: of a person who may be 90 or more, one that may be their age goes, whatever was asked for. */
+export function answerNumber(value: unknown, { isOld, profile, left }: OwnMapping): number | undefined {
+  if (typeof value !== "number") return undefined
+  const isAge = isOld && profile !== "limited-data-set" && value > greatestAge && value < greatestNumber
+  if (isAge) left("number-like-an-age")
+  return isAge ? undefined : value
 }
 
 /** A date, dateTime or instant, as the profile tells it. */

@@ -8,6 +8,8 @@ import {
   accession,
   address,
   ageRange,
+  answerDate,
+  answerNumber,
   birthDate,
   cappedAge,
   coding,
@@ -88,6 +90,10 @@ function told(value: unknown, rule: Rule, walk: Walk, path: string): unknown {
       return samples(value)
     case "currency":
       return currency(value)
+    case "answer-date":
+      return answerDate(value, mapping)
+    case "answer-number":
+      return answerNumber(value, mapping)
     case "link-id":
       return linkId(value, mapping)
     case "other-patient":
@@ -122,8 +128,11 @@ type Elements = Extract<Rule, { readonly kind: "elements" }>
 export function elements(value: Json, rule: Elements, walk: Walk, path: string): Json | undefined {
   const kept: Record<string, unknown> = {}
   let any = false
+  const isExtended = Object.keys(value).some((key) => key.startsWith("_"))
   for (const [name, inner] of rule.elements) {
-    const passed = Object.hasOwn(value, name) ? pass(value[name], inner, walk, `${path}.${name}`) : undefined
+    const isThere = Object.hasOwn(value, name)
+    if (!isThere && !isExtended) continue
+    const passed = isThere ? pass(value[name], inner, walk, `${path}.${name}`) : undefined
     if (passed !== undefined) kept[name] = passed
     else if (!absence(value, name, kept)) continue
     any = true
@@ -161,6 +170,7 @@ function absence(value: Json, name: string, kept: Record<string, unknown>): bool
 
 /** Says of an element that the original has, and of which nothing may be told, that it is masked. */
 function demand({ name, choice, primitive }: Required, value: Json, kept: Record<string, unknown>): void {
+  if (Object.hasOwn(kept, name) || Object.hasOwn(kept, `_${name}`)) return
   const is = (key: string): boolean => {
     const bare = key.startsWith("_") ? key.slice(1) : key
     return choice === undefined
