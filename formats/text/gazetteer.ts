@@ -51,7 +51,11 @@ export function hasTownEnding(folded: string): boolean {
 }
 
 function phraseEnd(text: string, word: Word, phrases: Phrases): number {
-  for (const parts of phrases.get(word.folded) ?? []) {
+  const all = phrases.get(word.folded)
+  if (all === undefined) return 0
+  const second = wordAt(text, word.end + (text[word.end] === "." ? 2 : 1))?.folded
+  for (const parts of all) {
+    if (parts.length > 1 && parts[1] !== second) continue
     let end = word.end
     for (const part of parts.slice(1)) {
       const gap = /^(?:[.]?[ -]|['’])/.exec(text.slice(end, end + 2))?.[0].length ?? 0

@@ -133,6 +133,8 @@ export class PlaceNameRules {
     const text = this.#text
     for (const { kind, start, end } of this.#scan.drafts) {
       if (kind !== "name" || text[end] !== ",") continue
+      const small = text.charCodeAt(end + 3)
+      if (small < 0x61 || (small > 0x7a && small < 0xdf)) continue
       const found = /^, (\p{Lu}\p{Ll}{3,})(?=[,.;\n\r)]|$)/u.exec(text.slice(end, end + 30))
       if (
         found === null ||

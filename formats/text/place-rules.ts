@@ -283,6 +283,6 @@ function isStreet(found: string, rest: string): boolean {
       kind,
     )
   const named = words.slice(0, -1).some((word) => !isTerm(fold(word)) || /^\d/.test(word))
-  const placed = /^(?: [NSEW]{1,2}(?![\p{L}])|, \p{Lu}\p{Ll}+(?:,| [A-Z]{2}(?!\p{L})| \d))/u.test(rest)
-  return named || ((!short || placed) && words.length > 1)
+  const placed = () => /^(?: [NSEW]{1,2}(?![\p{L}])|, \p{Lu}\p{Ll}+(?:,| [A-Z]{2}(?!\p{L})| \d))/u.test(rest)
+  return named || ((!short || placed()) && words.length > 1)
 }
