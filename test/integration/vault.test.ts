@@ -90,8 +90,11 @@ describe("a project under safe harbor, with a vault", { timeout: 240_000 }, () =
     return (JSON.parse(out) as Record<string, string>[])
       .filter(({ op }) => op !== "retract")
       .map((row) => {
-        const body = JSON.parse(row["body"]!) as { subject?: { reference: string }; identifier?: { value: string }[] }
-        const person = body.subject?.reference.slice("Patient/".length) ?? body.identifier![0]!.value
+        const body = JSON.parse(row["body"]!) as {
+          subject?: { identifier: { value: string } }
+          identifier?: { value: string }[]
+        }
+        const person = body.subject?.identifier.value ?? body.identifier![0]!.value
         return { person: row["key"] ?? person, type: row["resource_type"]!, id: row["resource_id"]!, subject: person }
       })
   }
