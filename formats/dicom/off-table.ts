@@ -37,6 +37,8 @@ const codes: ReadonlySet<number> = new Set([0x00080100, 0x00080102, 0x00080103, 
 /** Manufacturer, its model and its coils: a patient's name there says that the attributes of the object are mixed up, and it is held. */
 const equipment: ReadonlySet<number> = new Set([0x00080070, 0x00081090, 0x00181250, 0x00181251])
 
+const webAddress = /\b(?:https?:\/\/|www\.)\S+/giu
+
 /** Keywords of attributes that hold what people write. */
 const description = /Description|Comment|Explanation|Label|Reason|Remark|Note(?:s|$)|Text$/
 
@@ -180,7 +182,8 @@ export class OffTable {
   /** Whether people write a day into a description, which would tell the shift of all others, or how somebody is reached or called. */
   private tells(element: Element, vr: number, values: Values): boolean {
     const text = values.text(element, vr)
-    if (hasContact(text)) return true
+    // Programs are often called by the address that they come from.
+    if (hasContact(equipment.has(element.tag) ? text.replace(webAddress, "") : text)) return true
     const isDescription = singleTextVrs.has(vr) || description.test(lookup(element.tag)!.keyword)
     return isDescription && this.its.dates !== "kept" && hasDate(text)
   }

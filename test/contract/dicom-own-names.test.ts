@@ -111,6 +111,12 @@ describe("words of places", () => {
     expect(texts([...places, text], ["retain-institution-identity"]).get("(0070,0081)")).toBe("SUV map, Tollgate")
   })
 
+  it("are none in the web address that a program is called by", () => {
+    const program = "https://github.com/someone/program.git"
+    expect(texts([...patient("Whitfield^M"), of("00081090", "LO", program)]).get("(0008,1090)")).toBe(program)
+    expect(texts([...patient("Whitfield^M"), of("00281055", "LO", program)]).get("(0028,1055)")).not.toContain("github")
+  })
+
   it("are no maker's", () => {
     const maker = [of("00080080", "LO", "Siemens Technologies"), of("00080070", "LO", "SIEMENS Technologies")]
     expect(texts(maker).get("(0008,0070)")).toBe("SIEMENS Technologies")
