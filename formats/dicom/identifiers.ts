@@ -92,15 +92,19 @@ const firstWord = (needle: string): string => {
 
 const isWords = ({ words, whole }: Needles): boolean => words.size + whole.size > 0
 
+/** Who says what a value means: others than the object's maker, or a site in a code of its own. */
+type Defined = "by-others" | "by-site"
+
 /** Whether a value of a VR is a hit.
- * @param isDefined whether others than the object's maker say what the value means: words are nobody's name there */
-export function hitsOf(given: string, vr: number, needles: Needles, isDefined = false): boolean {
+ * @param defined by others: words are nobody's name there; by a site: they are searched for whatever the VR */
+export function hitsOf(given: string, vr: number, needles: Needles, defined?: Defined): boolean {
   const { words, whole, uids } = needles
   const text = plain.has(vr) ? given.replaceAll(beyondPrintable, " ") : given
   if (vr === UI) return text.split("\\").some((uid) => uids.has(uid.trim()))
   for (const uid of uids) if (text.includes(uid)) return true
   if (hasTokens(text, needles, numeric.has(vr) ? 6 : 0)) return true
-  if (isDefined || !isWords(needles) || !freeText.has(vr)) return false
+  const isSearched = freeText.has(vr) || defined === "by-site"
+  if (defined === "by-others" || !isWords(needles) || !isSearched) return false
   if (words.size > 0 && tokensOf(text).some((word) => words.has(word))) return true
   const values = vr === PN ? text.split(/[\\^=]/) : text.split("\\")
   return values.some((value) => whole.has(tokensOf(value).join(" ")))
@@ -138,18 +142,21 @@ class Search {
     const known = lookup(element.tag)?.vr
     const vr = known === undefined || known === SQ ? element.vr : known
     const text = values.text(element, vr)
-    if (hitsOf(text, vr, this.wanted, this.isDefined(element.tag, dataSet, values, text)))
+    if (hitsOf(text, vr, this.wanted, this.defined(element.tag, dataSet, values, text)))
       this.found.push(path + tagText(element.tag))
   }
 
-  /** What a published scheme means by a code, and a maker as it is called. */
-  private isDefined(tag: number, dataSet: DataSet, { source }: Values, text: string): boolean {
-    if (tag === MANUFACTURER) return isMaker(text.trim().toUpperCase())
-    return tag === CODE_MEANING && !hasOwnMeaning(source, dataSet)
+  /** A published scheme says what it means by a code, and a maker how it is called. */
+  private defined(tag: number, dataSet: DataSet, { source }: Values, text: string): Defined | undefined {
+    if (tag === MANUFACTURER) return isMaker(text.trim().toUpperCase()) ? "by-others" : undefined
+    if (tag === CODE_MEANING) return hasOwnMeaning(source, dataSet) ? undefined : "by-others"
+    return (tag === CODE_VALUE || tag === SCHEME) && hasOwnMeaning(source, dataSet) ? "by-site" : undefined
   }
 }
 
 const MANUFACTURER = 0x00080070
+const CODE_VALUE = 0x00080100
+const SCHEME = 0x00080102
 const CODE_MEANING = 0x00080104
 
 /** Searches a file that was read (up to its pixel data) for a person's identifiers: at token boundaries, without regard to case and

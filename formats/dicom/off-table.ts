@@ -32,6 +32,8 @@ const firstDataSetTag = 0x00080000
 /** Text Value and Unformatted Text Value: free text of content items and annotations, wherever they stand. */
 const freeText: ReadonlySet<number> = new Set([0x0040a160, 0x00700006])
 const CODE_MEANING = 0x00080104
+/** Coding Scheme Responsible Organization. */
+const SCHEME_OWNER = 0x00080116
 /** Code Value, Coding Scheme Designator and Version, Long Code Value: what names a code (PS3.3 8.8). */
 const codes: ReadonlySet<number> = new Set([0x00080100, 0x00080102, 0x00080103, 0x00080119])
 /** Manufacturer, its model and its coils: a patient's name there says that the attributes of the object are mixed up, and it is held. */
@@ -182,8 +184,9 @@ export class OffTable {
   /** Whether people write a day into a description, which would tell the shift of all others, or how somebody is reached or called. */
   private tells(element: Element, vr: number, values: Values): boolean {
     const text = values.text(element, vr)
-    // Programs are often called by the address that they come from.
-    if (hasContact(equipment.has(element.tag) ? text.replace(webAddress, "") : text)) return true
+    // Programs and coding schemes are often called by the address that they come from.
+    const { tag } = element
+    if (hasContact(equipment.has(tag) || tag === SCHEME_OWNER ? text.replace(webAddress, "") : text)) return true
     const isDescription = singleTextVrs.has(vr) || description.test(lookup(element.tag)!.keyword)
     return isDescription && this.its.dates !== "kept" && hasDate(text)
   }

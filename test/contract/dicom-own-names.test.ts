@@ -111,9 +111,11 @@ describe("words of places", () => {
     expect(texts([...places, text], ["retain-institution-identity"]).get("(0070,0081)")).toBe("SUV map, Tollgate")
   })
 
-  it("are none in the web address that a program is called by", () => {
+  it("are none in the web address that a program or who made a coding scheme is called by", () => {
     const program = "https://github.com/someone/program.git"
     expect(texts([...patient("Whitfield^M"), of("00081090", "LO", program)]).get("(0008,1090)")).toBe(program)
+    const scheme = { tag: "00080110", vr: "SQ", items: [[of("00080102", "SH", "99X"), of("00080116", "ST", program)]] }
+    expect(texts([...patient("Whitfield^M"), scheme]).get("(0008,0110)[0].(0008,0116)")).toBe(program)
     expect(texts([...patient("Whitfield^M"), of("00281055", "LO", program)]).get("(0028,1055)")).not.toContain("github")
   })
 
@@ -124,15 +126,19 @@ describe("words of places", () => {
 })
 
 describe("a name that is a word", () => {
-  it("holds nothing as a scheme, a code, a published meaning or a term of the standard has it", () => {
-    const test = [...patient("Test^Zelindra"), region(...code("TEST", "TEST", "Lung"))]
-    expect(verdict(test)).toBe("released")
-    expect(texts(test).get("(0008,2218)[0].(0008,0102)")).toBe("TEST")
+  it("holds nothing as a code, a published meaning or a term of the standard has it", () => {
+    expect(verdict([...patient("Test^Zelindra"), region(...code("TEST", "SCT", "Lung"))])).toBe("released")
     const head = [...patient("HEAD^Long"), of("00180015", "CS", "CHEST"), region(...code("69536005", "SCT", "Head"))]
     expect(verdict(head)).toBe("released")
     expect(texts(head).get("(0008,2218)[0].(0008,0104)")).toBe("Head")
     const li = [...patient("Xu^Ng"), region(...code("X", "SCT", "Ng"))]
     expect(verdict(li)).toBe("released")
+  })
+
+  it("holds the object as a site's own scheme or code has it", () => {
+    const whose = patient("Test^Zelindra")
+    expect(verdict([...whose, region(...code("1", "TEST", "Lung"))])).toBe("identifier-left")
+    expect(verdict([...whose, region(...code("TEST", "99LOCAL", "Lung"))])).toBe("identifier-left")
   })
 
   it("is the maker's where the maker is known", () => {
