@@ -50,8 +50,23 @@ function build(): Tables {
 /** By UTF-16 unit: its kind, and what it folds to: lower case, without diacritics. */
 export const { kind: kindOf, folded: foldOf }: Tables = build()
 
+/** Letters up to which a slice of a text is a text of its own, which does not keep the whole in memory. */
+export const longestCopied = 12
+
 /** Lower case without diacritics, unit by unit, letters and digits only: what a word hashes to. */
 export function fold(text: string): string {
+  const { length } = text
+  if (length > longestCopied) return foldUnits(text)
+  let hasCapital = false
+  for (let at = 0; at < length; at++) {
+    const code = text.charCodeAt(at)
+    if (code >= 65 && code <= 90) hasCapital = true
+    else if ((code < 97 || code > 122) && (code < 48 || code > 57)) return foldUnits(text)
+  }
+  return hasCapital ? text.toLowerCase() : text
+}
+
+function foldUnits(text: string): string {
   let out = ""
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
@@ -60,6 +75,12 @@ export function fold(text: string): string {
   }
   return out
 }
+
+/** Whether a unit is a letter (\p{L}), also one that the scanner takes for an apostrophe. */
+export const isLetterUnit = (code: number): boolean => kindOf[code] === kinds.letter || code === 0x02bc
+
+/** Whether a unit is a figure of ASCII. */
+export const isFigure = (code: number): boolean => code >= 48 && code <= 57
 
 /** One step of the hash of a folded word; it begins with 0. */
 export const hashStep = (hash: number, folded: number): number => (Math.imul(hash, 31) + folded) | 0
