@@ -38,11 +38,11 @@ const yearName = /(?<year>(?:18|19|20)\d\d)[-/. ](?<name>\p{L}{3,9})[-/. ](?<day
 const compact =
   /(?<year>(?:18|19|20)\d\d)(?<month>0[1-9]|1[0-2])(?<day>0[1-9]|[12]\d|3[01])(?=(?:[T ]?(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d(?:\.\d+)?)?)?(?:[+-]\d{4}|Z)?(?!\d))/y
 const dayName =
-  /(?<day>\d{1,2})(?<ordinal>st|nd|rd|th|er|º|ª|\.)?(?:\s?[-–]\s?(?<last>\d{1,2})(?:st|nd|rd|th|\.)?)?(?:\s+(?:day\s+)?(?:of|de|do)\s+|\s*[-/.]?\s*)(?<name>\p{L}{3,11})(?!\p{L})\.?(?:(?:\s+(?:of|de|do|del)\s+|\s*[-/.,]?\s*)(?<year>\d{4}(?!\d)|'\d\d(?!\d)|(?<=[-/]|\d\p{L}{3})\d\d(?!\d)|(?<=\d[ ]\p{L}{3,4}[ ])\d\d(?![\d:,/-]|\.\d|\s?(?:mm|cm|ml|mg|%))))?/duy
+  /(?<day>\d{1,2})(?<ordinal>st|nd|rd|th|er|º|ª|\.)?(?:\s?[-–]\s?(?<last>\d{1,2})(?:st|nd|rd|th|\.)?)?(?:\s+(?:day\s+)?(?:of|de|do)\s+|\s*[-/.]?\s*)(?<name>\p{L}{3,11})(?!\p{L})\.?(?:(?:\s+(?:of|de|do|del)\s+|\s*[-/.,]?\s*)(?<year>\d{4}(?!\d)|'\d\d(?!\d)|(?<=[-/]|\d\p{L}{3})\d\d(?!\d)|(?<=\d[ ]\p{L}{3,4}[ ])\d\d(?![\d:,/-]|\.\d|\s?(?:mm|cm|ml|mg|%))))?/uy
 const nameDay =
-  /(?<name>\p{L}{3,11})\.?(?:\s*[-/]\s*|\s+)(?<day>\d{1,2})(?<ordinal>st|nd|rd|th)?(?![\d:]|\.\d)(?:\s?(?:[-–]|to|through|and|&)\s?(?<last>\d{1,2})(?:st|nd|rd|th)?(?![\d:/]))?(?:(?:\s*,\s*|\s*[-/]\s*|\s+(?:of\s+)?|\s+\d\d:\d\d(?::\d\d)?(?:\s[A-Z]{3,4})?\s+(?=(?:19|20)\d\d))(?<year>\d{4}(?!\d)|'\d\d(?!\d)|(?<=[-/])\d\d(?!\d)))?/duy
+  /(?<name>\p{L}{3,11})\.?(?:\s*[-/]\s*|\s+)(?<day>\d{1,2})(?<ordinal>st|nd|rd|th)?(?![\d:]|\.\d)(?:\s?(?:[-–]|to|through|and|&)\s?(?<last>\d{1,2})(?:st|nd|rd|th)?(?![\d:/]))?(?:(?:\s*,\s*|\s*[-/]\s*|\s+(?:of\s+)?|\s+\d\d:\d\d(?::\d\d)?(?:\s[A-Z]{3,4})?\s+(?=(?:19|20)\d\d))(?<year>\d{4}(?!\d)|'\d\d(?!\d)|(?<=[-/])\d\d(?!\d)))?/uy
 const nameYear =
-  /(?<name>\p{L}{3,11})\.?(?:\s+(?:of|de|do|del)\s+|\s*[-/,]?\s*)(?<year>(?:18|19|20)\d\d(?!\d)|'\d\d(?!\d))/duy
+  /(?<name>\p{L}{3,11})\.?(?:\s+(?:of|de|do|del)\s+|\s*[-/,]?\s*)(?<year>(?:18|19|20)\d\d(?!\d)|'\d\d(?!\d))/uy
 const monthYear = /(?<month>0?[1-9]|1[0-2])(?<sep>[-/])(?<year>(?:19|20)\d\d)(?![\d]|[./-]\d)/y
 const yearMonth = /(?<year>(?:19|20)\d\d)-(?<month>0[1-9]|1[0-2])(?![\d]|[./-]\d|\s?(?:mm|cm|ml))/y
 const noYear = /(?<a>\d{1,2})\/(?<b>\d{1,2})(?![\d/]|\.\d|-\d{3})/y
@@ -128,7 +128,7 @@ export function numericDate(text: string, at: number, order: DateOrder, expected
       : found(match, { month: Number(match.groups!["month"]), day: Number(match.groups!["day"]) }, plain)
   }
   if (figures === 4) return yearBefore(text, at)
-  if (figures > 2) return undefined
+  if (figures > 2 || !isSignAfter(text, at + figures)) return undefined
   const match = run(yearLast, text, at)
   if (match !== null && isWritten(match, expected))
     return ordered(match, match.groups!["sep"] === "." ? "day-first" : order)
@@ -139,6 +139,11 @@ export function numericDate(text: string, at: number, order: DateOrder, expected
     ? undefined
     : found(short, { month: Number(short.groups!["month"]) }, { month: "month", year: "year" })
 }
+
+const isSign = (char: string | undefined): boolean => char === "/" || char === "-" || char === "."
+
+/** Whether a sign that joins the parts of a date stands here, or behind one blank. */
+const isSignAfter = (text: string, at: number): boolean => isSign(text[at]) || isSign(text[at + 1])
 
 function figuresAt(text: string, start: number): number {
   let at = start
@@ -167,7 +172,7 @@ function yearBefore(text: string, at: number): DateText | undefined {
     : found(short, { month: Number(short.groups!["month"]) }, { year: "year", month: "month" })
 }
 
-const plausible = (year: string): boolean => /^(?:18|19|20|21)/.test(year)
+const plausible = (year: string): boolean => year >= "1800" && year < "2200"
 
 /** Three numbers with dots or blanks between them are a version or a measure unless they have a date's shape. */
 function isWritten({ groups }: RegExpExecArray, expected: boolean): boolean {
