@@ -13,10 +13,20 @@ const suffixSet: ReadonlySet<string> = new Set(suffixes)
 const eponyms = setOf(eponymTable.eponyms.map((line) => line.replaceAll("-", " ")))
 const heads = setOf(eponymTable.heads)
 
+/** The last three letters as a number: most words end as no suffix does. */
+export const tailOf = (folded: string): number => {
+  const { length } = folded
+  return (
+    (folded.charCodeAt(length - 1) * 961 + folded.charCodeAt(length - 2) * 31 + folded.charCodeAt(length - 3)) & 0xffff
+  )
+}
+const suffixTails: ReadonlySet<number> = new Set(suffixes.filter(({ length }) => length > 2).map(tailOf))
+
 /** Letters that a word has before a suffix that makes it clinical. */
 const leastStem = 3
 
 function hasSuffix(folded: string): boolean {
+  if (!suffixTails.has(tailOf(folded))) return false
   for (let length = 3; length <= longestSuffix && folded.length - length >= leastStem; length++)
     if (suffixSet.has(folded.slice(-length))) return true
   return false
