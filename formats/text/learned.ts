@@ -29,15 +29,21 @@ export function learned(
   return names.size === 0 ? nicknames : [...nicknames, ...found(text, names, filter, maker)]
 }
 
+const none: readonly Draft[] = []
+const quotes = "\"“”'‘"
 const quoted = /[ ]?\(?["“”'‘]([\p{L}][\p{L}'-]*)["”'’]\)?/uy
 
 /** `Ernest ("Ern") Thistlewood`: what somebody is called, in quotation marks after a name. */
 function nicknameAfter(text: string, { kind, end }: Draft, maker: Maker): readonly Draft[] {
   const next = text.charCodeAt(end)
-  if (kind !== "name" || (next !== 0x20 && next !== 0x28)) return []
+  if (kind !== "name" || (next !== 0x20 && next !== 0x28)) return none
+  let at = end
+  if (text[at] === " ") at++
+  if (text[at] === "(") at++
+  if (!quotes.includes(text[at] ?? " ")) return none
   quoted.lastIndex = end
   const name = quoted.exec(text)?.[1]
-  if (name === undefined) return []
+  if (name === undefined) return none
   const start = text.indexOf(name, end)
   return [{ kind: "name", start, end: start + name.length, make: inCaseOf(name, maker.name(fold(name))) }]
 }
