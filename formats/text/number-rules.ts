@@ -84,7 +84,7 @@ export class NumberRules {
       const street = this.#scan.street(start, end)
       if (street > 0) return street
     }
-    const written = text[end] === "-" || text[end] === "+" || text[end] === "." ? this.#written(start) : 0
+    const written = text[end] === "-" || text[end] === "+" || text[end] === "." ? this.#written(start, end) : 0
     if (written > 0) return this.#shape("id", start, written)
     return (
       this.#dates.number(start, end) ||
@@ -100,10 +100,13 @@ export class NumberRules {
   quarter = (start: number): number => this.#dates.quarter(start)
 
   /** Numbers whose form says what they are. */
-  #written(start: number): number {
+  #written(start: number, end: number): number {
     const { text } = this.#scan
-    const isDay = dayFirstDate(text, start) !== undefined
-    return numberEnd.personal(text, start) || (isDay ? 0 : numberEnd.yearSpecimen(text, start))
+    const length = end - start
+    const personal = length === 3 || length === 6 || length === 8 ? numberEnd.personal(text, start) : 0
+    if (personal > 0 || length !== 2 || text[end] !== "-") return personal
+    const specimen = numberEnd.yearSpecimen(text, start)
+    return specimen > 0 && dayFirstDate(text, start) === undefined ? specimen : 0
   }
 
   /** "S/N 300918M", "no 0118", "n° 19-H-04418"; and what begins with a zero as counts do not. */
@@ -292,22 +295,24 @@ export class NumberRules {
     const length = wordEnd - start
     const next = text.charCodeAt(wordEnd)
     const isFigureNext = isFigure(next)
+    const isUpper = isUpperUnit(text.charCodeAt(start))
     const extension = length === 1 && isFigureNext && text[start - 1] !== "." ? numberEnd.extension(text, start) : 0
     if (extension > 0) return this.#shape("phone", start + 1, extension)
     if (text[start - 1] === "#") {
       const value = numberEnd.labelled(text, start)
       if (value - start > 3) return this.#shape("id", start, value)
     }
-    const postcode = isFigureNext && length <= 2 ? numberEnd.postcode(text, start) : 0
+    const postcode = isFigureNext && isUpper && length <= 2 ? numberEnd.postcode(text, start) : 0
     if (postcode > 0) {
       this.#town(townBefore, start)
       this.#scan.addresses.beforeCode(start)
       return this.#postcode(start, postcode)
     }
-    const published = isFigureNext || next === 0x5f ? numberEnd.published(text, start) : 0
+    const published =
+      (isFigureNext || next === 0x5f) && (length > 1 || next === 0x5f) ? numberEnd.published(text, start) : 0
     if (published > 0) return published
     const written =
-      numberEnd.written(text, start) || (isFigureNear(text, wordEnd) ? numberEnd.specimen(text, start) : 0)
+      numberEnd.written(text, start) || (isUpper && isFigureNear(text, wordEnd) ? numberEnd.specimen(text, start) : 0)
     if (written > 0 && !dayNamed(text, start, wordEnd)) return this.#shape("id", start, written)
     const end = numberEnd.mixed(text, start)
     return end > wordEnd && !dayNamed(text, start, wordEnd) ? this.#shape("id", start, end) : 0
@@ -368,7 +373,7 @@ export class NumberRules {
     if (end === 0 || (strict && end - from < 3)) return 0
     const value = text.slice(from, end)
     // NPI 4.36 is an index.
-    if (/^\d{1,2}(?:\.\d{1,2})?$/.test(value) && !strict) return 0
+    if (!strict && value.length < 6 && /^\d{1,2}(?:\.\d{1,2})?$/.test(value)) return 0
     const isDate = numericDate(text, from, this.#scan.known.order) !== undefined
     if (isDate && !/^\d{8}$|^\d{6,8}[-+]\d{4}$/.test(value)) return 0
     return this.#id(from, end)
@@ -428,6 +433,8 @@ export class NumberRules {
     return end
   }
 }
+
+const isUpperUnit = (code: number): boolean => code >= 65 && code <= 90
 
 /** Whether a figure stands here, or behind one character: S19-1, EM-09, AB/123. */
 const isFigureNear = (text: string, at: number): boolean =>

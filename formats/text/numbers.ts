@@ -54,11 +54,12 @@ const longestCode = 48
 const isAlphanumeric = (code: number): boolean =>
   (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122)
 
-/** Whether a run of so many letters and figures of ASCII begins here, by three of them: most end earlier. */
-const isLong = (text: string, at: number, length: number): boolean =>
-  isAlphanumeric(text.charCodeAt(at + 5)) &&
-  isAlphanumeric(text.charCodeAt(at + 9)) &&
-  isAlphanumeric(text.charCodeAt(at + length - 1))
+/** Whether so many letters and figures of ASCII stand here, read from the last to the first: most runs end earlier. */
+function isRun(text: string, start: number, length: number): boolean {
+  let at = start + length - 1
+  while (at >= start && isAlphanumeric(text.charCodeAt(at))) at--
+  return at < start
+}
 
 /** By hand and not by a pattern: what may end anywhere would be tried at each of its letters. */
 function codeEnd(text: string, start: number): number {
@@ -105,7 +106,9 @@ export const numberEnd = {
   postcode: (text: string, at: number) => endOf(postcode, text, at),
   /** An account or a vehicle. */
   written: (text: string, at: number) =>
-    (isFigure(text.charCodeAt(at + 2)) && endOf(iban, text, at)) || (isLong(text, at, 17) && endOf(vin, text, at)) || 0,
+    (isFigure(text.charCodeAt(at + 2)) && text[at + 4] === " " && endOf(iban, text, at)) ||
+    (isRun(text, at, 17) && endOf(vin, text, at)) ||
+    0,
   uid: (text: string, at: number) => endOf(uid, text, at),
   /** What follows a label of identifiers. */
   labelled: (text: string, at: number) => endOf(labelled, text, at),

@@ -33,14 +33,14 @@ const isBlank = (code: number): boolean => code === 0x20 || code === 0x09
 /** The place after blanks, tabs and the characters given. */
 export function skip(text: string, from: number, also = ""): number {
   let at = from
-  while (at < text.length && (isBlank(text.charCodeAt(at)) || (also !== "" && also.includes(text[at]!)))) at++
+  while (at < text.length && (isBlank(text.charCodeAt(at)) || also.includes(text[at]!))) at++
   return at
 }
 
 /** The place before blanks, tabs and the characters given. */
 export function skipBack(text: string, from: number, also = ""): number {
   let at = from
-  while (at > 0 && (isBlank(text.charCodeAt(at - 1)) || (also !== "" && also.includes(text[at - 1]!)))) at--
+  while (at > 0 && (isBlank(text.charCodeAt(at - 1)) || also.includes(text[at - 1]!))) at--
   return at
 }
 
