@@ -100,7 +100,7 @@ export class DateRules {
     }
     if (end - start > 2 || next === undefined || isLetterUnit(text.charCodeAt(start - 1))) return 0
     const named = dayFirstDate(text, start)
-    return named === undefined ? this.#dayAlone(start) : this.#found(named)
+    return named === undefined ? this.#dayAlone(start, end) : this.#found(named)
   }
 
   /** Whether what stands before says that a date follows. */
@@ -112,9 +112,15 @@ export class DateRules {
   }
 
   /** "since the 4th.": a day of a month that nothing names. */
-  #dayAlone(start: number): number {
+  #dayAlone(start: number, end: number): number {
     const text = this.#text
-    if (text[start - 1] !== " " || !dayAlone.test(text.slice(Math.max(0, start - 12), start))) return 0
+    // st, nd, rd, th.
+    if (
+      text[start - 1] !== " " ||
+      !"snrt".includes(text[end] ?? " ") ||
+      !dayAlone.test(text.slice(Math.max(0, start - 12), start))
+    )
+      return 0
     ordinalDay.lastIndex = start - 1
     if (!ordinalDay.test(text) || this.#isTrue) return 0
     this.#scan.add("date", start, ordinalDay.lastIndex, noDate)

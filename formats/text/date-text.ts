@@ -1,6 +1,6 @@
 import { movedBack, months, wordLike } from "./calendar.ts"
 import type { CalendarWord, Day } from "./calendar.ts"
-import { fold } from "./fold.ts"
+import { fold, isLetterUnit } from "./fold.ts"
 
 type Part = "year" | "month" | "name" | "day" | "last" | "ordinal"
 
@@ -184,6 +184,7 @@ function isWritten({ groups }: RegExpExecArray, expected: boolean): boolean {
 
 /** A date that begins with its day and names its month, as 4th of March 2019, 04-MAR-19, 4. März. */
 export function dayFirstDate(text: string, at: number): DateText | undefined {
+  if (!mayNameMonth(text, at + figuresAt(text, at))) return undefined
   const match = run(dayName, text, at)
   if (match === null) return undefined
   const { day, last, name, ordinal } = match.groups as Record<string, string | undefined>
@@ -198,6 +199,21 @@ export function dayFirstDate(text: string, at: number): DateText | undefined {
     { day: "day", ordinal: "ordinal", last: "last", name: "name", year: "year" },
   )
 }
+
+/** Words between a day and its month. */
+const betweenDays: ReadonlySet<string> = new Set(["day", "of", "de", "do"])
+
+/** Whether the word after a blank is a month or stands before one; where anything else follows it is not told here. */
+function mayNameMonth(text: string, at: number): boolean {
+  if (text[at] !== " ") return true
+  let end = at + 1
+  while (isLetterUnit(text.charCodeAt(end))) end++
+  if (end === at + 1 || isSurrogate(text.charCodeAt(end))) return true
+  const word = fold(text.slice(at + 1, end))
+  return months.has(word) || betweenDays.has(word)
+}
+
+const isSurrogate = (code: number): boolean => code >= 0xd800 && code < 0xe000
 
 /** Of languages that share a word: English and German write months with a capital, the others with a small letter. */
 function wordIn(words: readonly CalendarWord[], name: string, text: string, at: number): CalendarWord {
