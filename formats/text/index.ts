@@ -75,7 +75,7 @@ function timesOf(drafts: readonly Draft[], at: Day | undefined): Times {
 
 /** Findings in order, none over another: of two that overlap the one that begins first and is longer stands, the other is cut. */
 function settled(drafts: readonly Draft[]): readonly Draft[] {
-  const sorted = [...drafts].sort((a, b) => a.start - b.start || b.end - a.end)
+  const sorted = drafts.toSorted((a, b) => a.start - b.start || b.end - a.end)
   const kept: Draft[] = []
   let end = 0
   for (const draft of sorted) {

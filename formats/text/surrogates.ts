@@ -2,6 +2,7 @@ import nicknameTable from "./data/nicknames.json" with { type: "json" }
 import table from "./data/surrogates.json" with { type: "json" }
 import { fold, foldOf, longestCopied } from "./fold.ts"
 import { isEponym } from "./terms.ts"
+import { isAllCapitals, isCapital } from "./word-at.ts"
 
 /** The keyed functions that make surrogates; what they give must not be derivable without the key. */
 export interface Surrogates {
@@ -51,13 +52,10 @@ function pick(list: readonly string[], key: string, isTaken: (folded: string) =>
   return list[from]!
 }
 
-const isUpper = (text: string): boolean => text !== text.toLowerCase() && text === text.toUpperCase()
-
 /** A word in the case of the one that it stands for. */
 export function inCaseOf(original: string, made: string): string {
-  if (original.length > 1 && isUpper(original)) return made.toUpperCase()
-  const first = original[0]!
-  return first !== first.toLowerCase() || first === first.toUpperCase() ? made : made.toLowerCase()
+  if (isAllCapitals(original)) return made.toUpperCase()
+  return isCapital(original) ? made : made.toLowerCase()
 }
 
 /** A capital for an initial; never the one that was. */
