@@ -12,6 +12,7 @@ const longestSuffix = Math.max(...suffixes.map(({ length }) => length))
 const suffixSet: ReadonlySet<string> = new Set(suffixes)
 const eponyms = setOf(eponymTable.eponyms.map((line) => line.replaceAll("-", " ")))
 const heads = setOf(eponymTable.heads)
+const all: ReadonlySet<string> = new Set([...words, ...heads, ...verbs])
 
 /** The last three letters as a number: most words end as no suffix does. */
 export const tailOf = (folded: string): number => {
@@ -33,7 +34,7 @@ function hasSuffix(folded: string): boolean {
 }
 
 /** Whether a folded word is one of the language's or of medicine's: a name only in its context. */
-export const isWord = (folded: string): boolean => words.has(folded) || heads.has(folded) || verbs.has(folded)
+export const isWord = (folded: string): boolean => all.has(folded)
 
 /** The same, or by its ending, for words that nobody is known to be named. */
 export const isTerm = (folded: string): boolean =>
