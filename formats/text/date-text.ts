@@ -63,20 +63,45 @@ const wholeYear = (digits: string): number => {
 
 const isDay = (month: number, day: number): boolean => month >= 1 && month <= 12 && day >= 1 && day <= 31
 
-function found(
-  match: RegExpExecArray,
-  given: Partial<DateText> & { readonly month: number },
-  as: Readonly<Record<string, Part>>,
-): DateText {
+/** Groups of a pattern in the order in which they stand, and what each is. */
+type Groups = readonly (readonly [string, Part])[]
+
+const dayMonth: Groups = [
+  ["a", "day"],
+  ["b", "month"],
+  ["year", "year"],
+]
+const monthDay: Groups = [
+  ["a", "month"],
+  ["b", "day"],
+  ["year", "year"],
+]
+/** Of groups that are called by what they are. */
+const groupsOf = (...parts: readonly Part[]): Groups => parts.map((part) => [part, part])
+const yearMonthDay = groupsOf("year", "month", "day")
+const yearDayMonth: Groups = [
+  ["year", "year"],
+  ["month", "day"],
+  ["day", "month"],
+]
+const yearNameDay = groupsOf("year", "name", "day")
+const monthThenYear = groupsOf("month", "year")
+const yearThenMonth = groupsOf("year", "month")
+const dayNameGroups = groupsOf("day", "ordinal", "last", "name", "year")
+const nameDayGroups = groupsOf("name", "day", "ordinal", "last", "year")
+const nameYearGroups = groupsOf("name", "year")
+const dayThenMonth = groupsOf("day", "month")
+
+function found(match: RegExpExecArray, given: Partial<DateText> & { readonly month: number }, as: Groups): DateText {
   const groups = match.groups!
   const pieces: Piece[] = []
   // Groups are given in the order in which they stand, and what stands between them is none of them.
   let at = 0
-  for (const group in as) {
+  for (const [group, part] of as) {
     const text = groups[group]
     if (text === undefined) continue
     at = match[0].indexOf(text, at)
-    pieces.push({ part: as[group]!, from: match.index + at, to: match.index + at + text.length })
+    pieces.push({ part, from: match.index + at, to: match.index + at + text.length })
     at += text.length
   }
   const year = match.groups!["year"]
@@ -96,9 +121,7 @@ function ordered(match: RegExpExecArray, order: DateOrder): DateText | undefined
   const [a, b] = [Number(match.groups!["a"]), Number(match.groups!["b"])]
   const dayFirst = isDay(b, a) && (order === "day-first" || !isDay(a, b))
   if (!dayFirst && !isDay(a, b)) return undefined
-  return dayFirst
-    ? found(match, { month: b, day: a }, { a: "day", b: "month", year: "year" })
-    : found(match, { month: a, day: b }, { a: "month", b: "day", year: "year" })
+  return dayFirst ? found(match, { month: b, day: a }, dayMonth) : found(match, { month: a, day: b }, monthDay)
 }
 
 /** A quarter of a year, as 2019-Q2 or Q2 2019. */
@@ -120,12 +143,11 @@ export function quarterAt(text: string, at: number): QuarterText | undefined {
  * @param expected whether a date is expected here: 3.4.19 is one then and no version */
 export function numericDate(text: string, at: number, order: DateOrder, expected = false): DateText | undefined {
   const figures = figuresAt(text, at)
-  const plain = { year: "year", month: "month", day: "day" } as const
   if (figures >= 8) {
     const match = run(compact, text, at)
     return match === null
       ? undefined
-      : found(match, { month: Number(match.groups!["month"]), day: Number(match.groups!["day"]) }, plain)
+      : found(match, { month: Number(match.groups!["month"]), day: Number(match.groups!["day"]) }, yearMonthDay)
   }
   if (figures === 4) return yearBefore(text, at)
   if (figures > 2 || !isSignAfter(text, at + figures)) return undefined
@@ -135,9 +157,7 @@ export function numericDate(text: string, at: number, order: DateOrder, expected
   const inDanish = run(danish, text, at)
   if (inDanish !== null) return ordered(inDanish, "day-first")
   const short = run(monthYear, text, at)
-  return short === null
-    ? undefined
-    : found(short, { month: Number(short.groups!["month"]) }, { month: "month", year: "year" })
+  return short === null ? undefined : found(short, { month: Number(short.groups!["month"]) }, monthThenYear)
 }
 
 const isSign = (char: string | undefined): boolean => char === "/" || char === "-" || char === "."
@@ -156,20 +176,18 @@ function yearBefore(text: string, at: number): DateText | undefined {
   const match = run(yearFirst, text, at)
   if (match !== null && plausible(match.groups!["year"]!)) {
     const [month, day] = [Number(match.groups!["month"]), Number(match.groups!["day"])]
-    if (isDay(month, day)) return found(match, { month, day }, { year: "year", month: "month", day: "day" })
-    if (isDay(day, month)) return found(match, { month: day, day: month }, { year: "year", month: "day", day: "month" })
+    if (isDay(month, day)) return found(match, { month, day }, yearMonthDay)
+    if (isDay(day, month)) return found(match, { month: day, day: month }, yearDayMonth)
   }
   const named = run(yearName, text, at)
   const words = named === null ? undefined : months.get(fold(named.groups!["name"]!))
   if (named !== null && words !== undefined && Number(named.groups!["day"]) <= 31) {
     const word = wordIn(words, named.groups!["name"]!, text, at)
     const given = { month: word.number, day: Number(named.groups!["day"]), word }
-    return found(named, given, { year: "year", name: "name", day: "day" })
+    return found(named, given, yearNameDay)
   }
   const short = run(yearMonth, text, at)
-  return short === null
-    ? undefined
-    : found(short, { month: Number(short.groups!["month"]) }, { year: "year", month: "month" })
+  return short === null ? undefined : found(short, { month: Number(short.groups!["month"]) }, yearThenMonth)
 }
 
 const plausible = (year: string): boolean => year >= "1800" && year < "2200"
@@ -196,7 +214,7 @@ export function dayFirstDate(text: string, at: number): DateText | undefined {
   return found(
     match,
     { month: word.number, day: Number(day), word, ...(last === undefined ? {} : { last: Number(last) }) },
-    { day: "day", ordinal: "ordinal", last: "last", name: "name", year: "year" },
+    dayNameGroups,
   )
 }
 
@@ -251,7 +269,7 @@ export function monthFirstDate(text: string, at: number): DateText | undefined {
       return found(
         match,
         { month: word.number, day: Number(day), word, ...(last === undefined ? {} : { last: Number(last) }) },
-        { name: "name", day: "day", ordinal: "ordinal", last: "last", year: "year" },
+        nameDayGroups,
       )
     }
   }
@@ -259,7 +277,7 @@ export function monthFirstDate(text: string, at: number): DateText | undefined {
   const words = match === null ? undefined : months.get(fold(match.groups!["name"]!))
   if (match === null || words === undefined) return undefined
   const word = wordIn(words, match.groups!["name"]!, text, at)
-  return found(match, { month: word.number, word }, { name: "name", year: "year" })
+  return found(match, { month: word.number, word }, nameYearGroups)
 }
 
 /** A day and month of digits without a year, as 3/4; what stands beside it has to say that it is none of the many other things. */
@@ -273,7 +291,7 @@ export function germanYearless(text: string, at: number): DateText | undefined {
   const match = run(germanNoYear, text, at)
   if (match === null) return undefined
   const [month, day] = [Number(match.groups!["month"]), Number(match.groups!["day"])]
-  return isDay(month, day) ? found(match, { month, day }, { day: "day", month: "month" }) : undefined
+  return isDay(month, day) ? found(match, { month, day }, dayThenMonth) : undefined
 }
 
 /** A month by its name alone. */
