@@ -246,14 +246,7 @@ export class DateRules {
     const yearOf = (times: Times) => date.year ?? times.yearAt(date.start)
     const day = date.year === undefined ? undefined : dayOf(date, date.year)
     if (birth) this.#scan.add("birth-date", date.start, date.end, (times) => birthDate(text, date, times, days))
-    else
-      this.#scan.add(
-        "date",
-        date.start,
-        date.end,
-        (times) => shifted(text, date, yearOf(times), days),
-        day === undefined ? {} : { day },
-      )
+    else this.#scan.add("date", date.start, date.end, (times) => shifted(text, date, yearOf(times), days), day)
     this.#weekdayBefore(date, yearOf, days)
     return date.end
   }

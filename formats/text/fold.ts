@@ -125,6 +125,10 @@ export class HashFilter {
     this.#seen[(hash ^ (hash >>> 15)) & this.#mask] = 1
   }
 
+  clear(): void {
+    this.#seen.fill(0)
+  }
+
   may(hash: number): boolean {
     return this.#seen[(hash ^ (hash >>> 15)) & this.#mask] === 1
   }

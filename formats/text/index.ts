@@ -105,7 +105,9 @@ export function textCleaner(person: TextPerson, surrogates: Surrogates, options:
   }
   return (text, at = options.at) => {
     const scanned = new Scan(text, known).run()
-    const drafts = settled([...scanned, ...learned(text, scanned, names.has, known.maker)])
+    if (scanned.length === 0) return { text, findings: [] }
+    const more = learned(text, scanned, names.has, known.maker)
+    const drafts = settled(more.length === 0 ? scanned : [...scanned, ...more])
     if (drafts.length === 0) return { text, findings: [] }
     const times = timesOf(drafts, dayIn(at))
     const findings: Finding[] = []

@@ -17,39 +17,45 @@ export function learned(
   maker: Maker,
 ): readonly Draft[] {
   const names = new Set<string>()
-  const filter = new HashFilter(11)
-  for (const { kind, start, end } of drafts) {
-    if (kind !== "name" || end - start < least) continue
+  const more: Draft[] = []
+  for (const draft of drafts) {
+    const { kind, start, end } = draft
+    if (kind !== "name") continue
+    const nickname = nicknameAfter(text, draft, maker)
+    if (nickname !== undefined) more.push(nickname)
+    if (end - start < least) continue
     const folded = fold(text.slice(start, end))
     if (folded.length < least || names.has(folded) || isOwn(folded) || isTerm(folded) || isEponym(folded)) continue
     names.add(folded)
-    filter.add(folded)
   }
-  const nicknames = drafts.flatMap((draft) => nicknameAfter(text, draft, maker))
-  return names.size === 0 ? nicknames : [...nicknames, ...found(text, names, filter, maker)]
+  if (names.size > 0) addFound(more, text, names, maker)
+  return more
 }
 
-const none: readonly Draft[] = []
 const quotes = "\"“”'‘"
 const quoted = /[ ]?\(?["“”'‘]([\p{L}][\p{L}'-]*)["”'’]\)?/uy
 
 /** `Ernest ("Ern") Thistlewood`: what somebody is called, in quotation marks after a name. */
-function nicknameAfter(text: string, { kind, end }: Draft, maker: Maker): readonly Draft[] {
+function nicknameAfter(text: string, { end }: Draft, maker: Maker): Draft | undefined {
   const next = text.charCodeAt(end)
-  if (kind !== "name" || (next !== 0x20 && next !== 0x28)) return none
+  if (next !== 0x20 && next !== 0x28) return undefined
   let at = end
   if (text[at] === " ") at++
   if (text[at] === "(") at++
-  if (!quotes.includes(text[at] ?? " ")) return none
+  if (!quotes.includes(text[at] ?? " ")) return undefined
   quoted.lastIndex = end
   const name = quoted.exec(text)?.[1]
-  if (name === undefined) return none
+  if (name === undefined) return undefined
   const start = text.indexOf(name, end)
-  return [{ kind: "name", start, end: start + name.length, make: inCaseOf(name, maker.name(fold(name))) }]
+  return { kind: "name", start, end: start + name.length, make: inCaseOf(name, maker.name(fold(name))) }
 }
 
-function found(text: string, names: ReadonlySet<string>, filter: HashFilter, maker: Maker): readonly Draft[] {
-  const drafts: Draft[] = []
+/** Which words may be names of the text that is being read. */
+const filter = new HashFilter(11)
+
+function addFound(drafts: Draft[], text: string, names: ReadonlySet<string>, maker: Maker): void {
+  filter.clear()
+  for (const name of names) filter.add(name)
   const { length } = text
   for (let at = 0; at < length; at++) {
     if (kindOf[text.charCodeAt(at)] !== kinds.letter) continue
@@ -67,5 +73,4 @@ function found(text: string, names: ReadonlySet<string>, filter: HashFilter, mak
     if (names.has(folded) && isCapital(word))
       drafts.push({ kind: "name", start, end: at, make: inCaseOf(word, maker.name(folded)) })
   }
-  return drafts
 }

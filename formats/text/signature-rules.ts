@@ -20,6 +20,13 @@ function mayBeTypist(text: string, start: number): boolean {
   return next === "/" || next === ":"
 }
 
+/** Whether a colon or stroke stands in a part of a text. */
+function hasMark(text: string, start: number, end: number): boolean {
+  let at = start
+  while (at < end && text[at] !== ":" && text[at] !== "/") at++
+  return at < end
+}
+
 /** Rules that find who signed, dictated and typed by the form of the line. */
 export class SignatureRules {
   readonly #text: string
@@ -57,6 +64,7 @@ export class SignatureRules {
     const last = text.charCodeAt(end - 1)
     // A mark has a colon or a stroke three or four places before its end.
     if (kindOf[last] !== kinds.letter && last !== 0x0d && last !== 0x20) return
+    if (!hasMark(text, Math.max(start, end - 12), end)) return
     const tail = text.slice(Math.max(start, end - 12), end)
     const mark = typistAtEnd.exec(tail)
     if (mark === null || mark.slice(1, 3).every((each) => isTerm(each!.toLowerCase()))) return
