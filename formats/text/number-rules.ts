@@ -41,7 +41,8 @@ const publishedCode = /(?:SNOMED(?:[ -]?CT)?|LOINC|RxNorm|HCPCS|CPT|OMIM|PMID|DO
 const handle = /@[A-Za-z_][\w.]{2,}/y
 const townBefore = /(\p{Lu}[\p{L}'’-]+(?: \p{Lu}[\p{L}'’-]+){0,2}),? (?:[A-Z]{2,3} )?$/u
 const australian = /(\p{Lu}[\p{L}'’-]+(?: \p{Lu}[\p{L}'’-]+){0,2}),? (?:QLD|NSW|VIC|TAS|ACT|NT|WA|SA),? $/u
-const mailName = /[\w.+%-]+$/
+/** Letters before an at sign that are read. */
+const longestMailName = 64
 const mailHost = /@[\w-]+(?:\.[\w-]+)*/y
 const urlRest = /[^\s<>"'()]*[^\s<>"'().,;:!?]/y
 
@@ -396,9 +397,9 @@ export class NumberRules {
   /** An e-mail address, from its at sign. */
   mail(at: number): number {
     const text = this.#text
-    const name = mailName.exec(text.slice(Math.max(0, at - 64), at))?.[0]
+    const name = mailNameBefore(text, at)
     mailHost.lastIndex = at
-    if (name === undefined) return this.#handle(at)
+    if (name === "") return this.#handle(at)
     if (!mailHost.test(text)) return 0
     const end = mailHost.lastIndex
     const { maker } = this.#scan.known
@@ -447,6 +448,17 @@ function isCapitalAfterNumber(text: string, start: number): boolean {
   if (at === start) return false
   return text[at] === " " || text[at + 1] === " "
 }
+
+/** The name before an at sign; from the end, for a pattern would begin at each of its letters. */
+function mailNameBefore(text: string, end: number): string {
+  const least = Math.max(0, end - longestMailName)
+  let start = end
+  while (start > least && isOfMailName(text.charCodeAt(start - 1))) start--
+  return text.slice(start, end)
+}
+
+const isOfMailName = (code: number): boolean =>
+  isFigure(code) || isUpperUnit(code) || (code >= 97 && code <= 122) || "_.+%-".includes(String.fromCharCode(code))
 
 function figuresIn(text: string, start: number, end: number): number {
   let figures = 0
