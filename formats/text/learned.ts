@@ -52,14 +52,34 @@ function nicknameAfter(text: string, { end }: Draft, maker: Maker): Draft | unde
 
 /** Which words may be names of the text that is being read. */
 const filter = new HashFilter(11)
+/** By which letters, folded, names of it begin: most words are passed by their first letter. */
+const firsts = new Uint8Array(256)
+
+function wordEnd(text: string, start: number): number {
+  let at = start
+  for (const { length } = text; at < length; at++) {
+    const kind = kindOf[text.charCodeAt(at)]
+    if (kind !== kinds.letter && kind !== kinds.mark) break
+  }
+  return at
+}
 
 function addFound(drafts: Draft[], text: string, names: ReadonlySet<string>, maker: Maker): void {
   filter.clear()
-  for (const name of names) filter.add(name)
+  firsts.fill(0)
+  for (const name of names) {
+    filter.add(name)
+    firsts[name.charCodeAt(0) & 0xff] = 1
+  }
   const { length } = text
   for (let at = 0; at < length; at++) {
-    if (kindOf[text.charCodeAt(at)] !== kinds.letter) continue
+    const first = text.charCodeAt(at)
+    if (kindOf[first] !== kinds.letter) continue
     const start = at
+    if (firsts[foldOf[first]! & 0xff] === 0) {
+      at = wordEnd(text, at)
+      continue
+    }
     let hash = 0
     for (; at < length; at++) {
       const code = text.charCodeAt(at)
