@@ -17,6 +17,7 @@ export function learned(
   maker: Maker,
 ): readonly Draft[] {
   const names = new Set<string>()
+  const standing = new Map<number, number>()
   const more: Draft[] = []
   for (const draft of drafts) {
     const { kind, start, end } = draft
@@ -24,11 +25,12 @@ export function learned(
     const nickname = nicknameAfter(text, draft, maker)
     if (nickname !== undefined) more.push(nickname)
     if (end - start < least) continue
+    standing.set(start, Math.max(end, standing.get(start) ?? 0))
     const folded = fold(text.slice(start, end))
     if (folded.length < least || names.has(folded) || isOwn(folded) || isTerm(folded) || isEponym(folded)) continue
     names.add(folded)
   }
-  if (names.size > 0) addFound(more, text, names, maker)
+  if (names.size > 0) addFound(more, text, names, standing, maker)
   return more
 }
 
@@ -64,7 +66,14 @@ function wordEnd(text: string, start: number): number {
   return at
 }
 
-function addFound(drafts: Draft[], text: string, names: ReadonlySet<string>, maker: Maker): void {
+/** @param standing ends of the names that are drafts already, by their starts */
+function addFound(
+  drafts: Draft[],
+  text: string,
+  names: ReadonlySet<string>,
+  standing: ReadonlyMap<number, number>,
+  maker: Maker,
+): void {
   filter.clear()
   firsts.fill(0)
   for (const name of names) {
@@ -87,7 +96,7 @@ function addFound(drafts: Draft[], text: string, names: ReadonlySet<string>, mak
       if (kind === kinds.letter) hash = hashStep(hash, foldOf[code]!)
       else if (kind !== kinds.mark) break
     }
-    if (!filter.may(hash)) continue
+    if (!filter.may(hash) || (standing.get(start) ?? 0) >= at) continue
     const word = text.slice(start, at)
     const folded = fold(word)
     if (names.has(folded) && isCapital(word))
