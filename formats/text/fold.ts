@@ -56,14 +56,31 @@ export const longestCopied = 12
 /** Lower case without diacritics, unit by unit, letters and digits only: what a word hashes to. */
 export function fold(text: string): string {
   const { length } = text
-  if (length > longestCopied) return foldUnits(text)
+  if (length > longestCopied) return foldPhrase(text)
   let hasCapital = false
   for (let at = 0; at < length; at++) {
     const code = text.charCodeAt(at)
     if (code >= 65 && code <= 90) hasCapital = true
-    else if ((code < 97 || code > 122) && (code < 48 || code > 57)) return foldUnits(text)
+    else if ((code < 97 || code > 122) && (code < 48 || code > 57)) return foldPhrase(text)
   }
   return hasCapital ? text.toLowerCase() : text
+}
+
+function foldPhrase(text: string): string {
+  const { length } = text
+  let [out, from, parts] = ["", 0, 0]
+  for (let at = 0; at <= length; at++) {
+    const code = at < length ? text.charCodeAt(at) : 0x20
+    if ((code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57)) continue
+    if (code > 0x7f) return foldUnits(text)
+    if (at > from) {
+      out += text.slice(from, at)
+      parts++
+    }
+    from = at + 1
+  }
+  // A long slice would keep the whole text in memory.
+  return parts === 1 && out.length > longestCopied ? foldUnits(out) : out.toLowerCase()
 }
 
 function foldUnits(text: string): string {
