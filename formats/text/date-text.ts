@@ -239,10 +239,12 @@ function wordIn(words: readonly CalendarWord[], name: string, text: string, at: 
   const spanish = / de \d{4}/.test(text.slice(at, at + 40))
   const fits =
     words.find(
-      ({ language }) => spanish === /^(?:es|pt)$/.test(language) && capital === /^(?:en|de)$/.test(language),
-    ) ?? words.find(({ language }) => capital === /^(?:en|de)$/.test(language))
+      ({ language }) => spanish === (language === "es" || language === "pt") && capital === writesCapital(language),
+    ) ?? words.find(({ language }) => capital === writesCapital(language))
   return formIn(words, fits ?? words[0]!, name, text, at)
 }
+
+const writesCapital = (language: string): boolean => language === "en" || language === "de"
 
 /** May is its own short form: between hyphens or figures it stands for a short one. */
 function formIn(

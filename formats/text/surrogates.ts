@@ -58,6 +58,13 @@ export function inCaseOf(original: string, made: string): string {
   return isCapital(original) ? made : made.toLowerCase()
 }
 
+/** The same by the letters of a name of several words. */
+export function inCaseOfName(original: string, made: string): string {
+  // "St. Mary's": a capital, and a small letter somewhere.
+  if (/^[A-Z]/.test(original) && /[a-z]/.test(original)) return made
+  return inCaseOf(original.replace(/[^\p{L}]/gu, ""), made)
+}
+
 /** A capital for an initial; never the one that was. */
 export function initialFor(letter: string, key: string): string {
   const own = foldOf[letter.charCodeAt(0)]! - 97
