@@ -141,7 +141,7 @@ export class AddressRules {
   /** "lives at 61 Peckham Rye.": a number and names of which none says that it is a street; 0 where there are none. */
   bare(start: number): number {
     const text = this.#text
-    if (!/(?:at|:) $/.test(text.slice(Math.max(0, start - 3), start))) return 0
+    if (text[start - 1] !== " " || !(text[start - 2] === ":" || text.startsWith("at", start - 3))) return 0
     if (!dwellingBefore.test(text.slice(Math.max(0, start - 50), start))) return 0
     bare.lastIndex = start
     const found = bare.exec(text)

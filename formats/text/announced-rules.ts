@@ -26,6 +26,11 @@ function acrossLine(text: string, at: number): number {
 const signing: ReadonlySet<string> = new Set(
   "vetted therapists therapist tech technologist init initials checked sonographer typist scribe".split(" "),
 )
+/** Labels after which a time may stand, and then who. */
+const timed: ReadonlySet<string> = new Set(
+  "dictated transcribed typed signed verified entered reviewed read checked".split(" "),
+)
+const shortTitles: ReadonlySet<string> = new Set("mr ms dr sr sra".split(" "))
 /** Bodies and methods, by which things are done as well. */
 const bodies: ReadonlySet<string> = new Set(
   "ems mri pcr osh icu ent fda who nhs cdc epa elisa fish ihc ttf pcp obs gyn hpf bmi gfr pet eeg ecg ekg hcp ems fnd uss usg ivf cpr ems pta npo dre".split(
@@ -125,8 +130,7 @@ export class AnnouncedRules {
     // MR is an examination, Sr. stands after a name as well.
     const weak = (cues & cue.weakTitle) !== 0
     const titled = isCapital(word.text) && (!isAllCapitals(word.text) || word.text.length > 2)
-    const sure =
-      !weak || (titled && /^(?:mr|ms|dr|sr|sra)$/.test(word.folded)) || (word.folded === "dr" && text[word.end] === ".")
+    const sure = !weak || (titled && shortTitles.has(word.folded)) || (word.folded === "dr" && text[word.end] === ".")
     this.#names.expect(at)
     const after = this.#scan.wordAfter(at)
     const isLoud = isAllCapitals(word.text) && isAllCapitals(after?.text ?? "")
@@ -161,7 +165,7 @@ export class AnnouncedRules {
   #afterLabel(word: Word): void {
     const text = this.#text
     const at = skip(text, word.end, "()s./")
-    const isDash = /^[-–] /.test(text.slice(at, at + 2)) && at > word.end
+    const isDash = at > word.end && text[at + 1] === " " && (text[at] === "-" || text[at] === "–")
     if (!isDash && text[at] !== ":" && text[at] !== "|" && text[at] !== "=") {
       // "patient John", "Pt JS": the own names alone.
       this.#names.expect(skip(text, word.end, "."))
@@ -175,7 +179,7 @@ export class AnnouncedRules {
     let from = skip(text, lineAfter.lastIndex, "_/")
     if (text[at] === ":" && this.#initialsFrom(from, false, true)) return
     if (this.#timedInitials(word)) return
-    const many = /^(?:cc|bcc|attn)$/.test(word.folded)
+    const many = word.folded === "cc" || word.folded === "bcc" || word.folded === "attn"
     this.#names.expect(from)
     for (let names = 0; names < (many ? 10 : 1); names++) {
       if (!this.#names.take(from, { most: 5, comma: true })) break
@@ -207,8 +211,7 @@ export class AnnouncedRules {
 
   /** "DICTATED: 04/03/2019 15:01 jbw": who, after when. */
   #timedInitials(word: Word): boolean {
-    if (!/^(?:dictated|transcribed|typed|signed|verified|entered|reviewed|read|checked)$/.test(word.folded))
-      return false
+    if (!timed.has(word.folded)) return false
     const rest = this.#text.slice(word.end, word.end + 44)
     const found =
       /^:?[ ]{1,2}\d{1,4}[./-]\d{1,2}[./-]\d{2,4}(?:[ ]\d{1,2}:?\d\d(?::\d\d)?)?[ ]{1,2}(?=\p{L}{2,3}(?:[ ]{2}|[\n\r.,;]|$))/u.exec(

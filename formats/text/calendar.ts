@@ -18,6 +18,8 @@ export function movedBack({ year, month, day }: Day, days: number): Day {
 }
 
 function utc(year: number, month: number, day: number): number {
+  // Date.UTC takes the years before 100 for those of the last century.
+  if (year > 99) return Date.UTC(year, month - 1, day)
   const date = new Date(0)
   date.setUTCFullYear(year, month - 1, day)
   return date.getTime()

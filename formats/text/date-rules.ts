@@ -14,6 +14,7 @@ import {
 } from "./date-text.ts"
 import type { DateText } from "./date-text.ts"
 import type { Times } from "./draft.ts"
+import { isLetterUnit } from "./fold.ts"
 import type { Scan } from "./scan.ts"
 import { isAllCapitals, isCapital, skipBack, wordBefore } from "./word-at.ts"
 import type { Word } from "./word-at.ts"
@@ -97,23 +98,29 @@ export class DateRules {
         if (short !== undefined && this.#isDate(short)) return this.#found(short)
       }
     }
-    if (end - start > 2 || next === undefined || /\p{L}/u.test(text[start - 1] ?? "")) return 0
+    if (end - start > 2 || next === undefined || isLetterUnit(text.charCodeAt(start - 1))) return 0
     const named = dayFirstDate(text, start)
-    return named === undefined ? this.#dayAlone(start) : this.#found(named)
+    return named === undefined ? this.#dayAlone(start, end) : this.#found(named)
   }
 
   /** Whether what stands before says that a date follows. */
   #isExpected(start: number): boolean {
-    if (dottedBirth.test(this.#text.slice(Math.max(0, start - 9), start))) return true
+    if (isAfterDottedBirth(this.#text, start)) return true
     return (
       this.#birth === start || this.#weekday?.end === skipBack(this.#text, start) || this.#isAfter(start, beforeDate)
     )
   }
 
   /** "since the 4th.": a day of a month that nothing names. */
-  #dayAlone(start: number): number {
+  #dayAlone(start: number, end: number): number {
     const text = this.#text
-    if (!dayAlone.test(text.slice(Math.max(0, start - 12), start))) return 0
+    // st, nd, rd, th.
+    if (
+      text[start - 1] !== " " ||
+      !"snrt".includes(text[end] ?? " ") ||
+      !dayAlone.test(text.slice(Math.max(0, start - 12), start))
+    )
+      return 0
     ordinalDay.lastIndex = start - 1
     if (!ordinalDay.test(text) || this.#isTrue) return 0
     this.#scan.add("date", start, ordinalDay.lastIndex, noDate)
@@ -239,14 +246,7 @@ export class DateRules {
     const yearOf = (times: Times) => date.year ?? times.yearAt(date.start)
     const day = date.year === undefined ? undefined : dayOf(date, date.year)
     if (birth) this.#scan.add("birth-date", date.start, date.end, (times) => birthDate(text, date, times, days))
-    else
-      this.#scan.add(
-        "date",
-        date.start,
-        date.end,
-        (times) => shifted(text, date, yearOf(times), days),
-        day === undefined ? {} : { day },
-      )
+    else this.#scan.add("date", date.start, date.end, (times) => shifted(text, date, yearOf(times), days), day)
     this.#weekdayBefore(date, yearOf, days)
     return date.end
   }
@@ -282,12 +282,21 @@ export class DateRules {
   }
 
   #isBirth({ start, year, month, day }: DateText): boolean {
-    if (this.#birth === start || dottedBirth.test(this.#text.slice(Math.max(0, start - 9), start))) return true
+    if (this.#birth === start || isAfterDottedBirth(this.#text, start)) return true
     if (year === undefined || day === undefined) return false
     return this.#scan.known.birthDays.some(
       (birth) => birth.month === month && birth.day === day && birth.year % 100 === year % 100,
     )
   }
+}
+
+/** Whether "d.o.b." stands before; its last letter is looked at first. */
+function isAfterDottedBirth(text: string, start: number): boolean {
+  let at = start - 1
+  if (text[at] === " ") at--
+  if (text[at] === ":" || text[at] === ",") at--
+  if (text[at] === ".") at--
+  return (text[at] === "b" || text[at] === "B") && dottedBirth.test(text.slice(Math.max(0, start - 9), start))
 }
 
 /** The year of a date, of nobody at 90 or more (45 CFR 164.514(b)(2)(i)(C)): beside an age it would tell a greater one. */

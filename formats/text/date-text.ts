@@ -1,6 +1,6 @@
 import { movedBack, months, wordLike } from "./calendar.ts"
 import type { CalendarWord, Day } from "./calendar.ts"
-import { fold } from "./fold.ts"
+import { fold, isLetterUnit } from "./fold.ts"
 
 type Part = "year" | "month" | "name" | "day" | "last" | "ordinal"
 
@@ -38,11 +38,11 @@ const yearName = /(?<year>(?:18|19|20)\d\d)[-/. ](?<name>\p{L}{3,9})[-/. ](?<day
 const compact =
   /(?<year>(?:18|19|20)\d\d)(?<month>0[1-9]|1[0-2])(?<day>0[1-9]|[12]\d|3[01])(?=(?:[T ]?(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d(?:\.\d+)?)?)?(?:[+-]\d{4}|Z)?(?!\d))/y
 const dayName =
-  /(?<day>\d{1,2})(?<ordinal>st|nd|rd|th|er|º|ª|\.)?(?:\s?[-–]\s?(?<last>\d{1,2})(?:st|nd|rd|th|\.)?)?(?:\s+(?:day\s+)?(?:of|de|do)\s+|\s*[-/.]?\s*)(?<name>\p{L}{3,11})(?!\p{L})\.?(?:(?:\s+(?:of|de|do|del)\s+|\s*[-/.,]?\s*)(?<year>\d{4}(?!\d)|'\d\d(?!\d)|(?<=[-/]|\d\p{L}{3})\d\d(?!\d)|(?<=\d[ ]\p{L}{3,4}[ ])\d\d(?![\d:,/-]|\.\d|\s?(?:mm|cm|ml|mg|%))))?/duy
+  /(?<day>\d{1,2})(?<ordinal>st|nd|rd|th|er|º|ª|\.)?(?:\s?[-–]\s?(?<last>\d{1,2})(?:st|nd|rd|th|\.)?)?(?:\s+(?:day\s+)?(?:of|de|do)\s+|\s*[-/.]?\s*)(?<name>\p{L}{3,11})(?!\p{L})\.?(?:(?:\s+(?:of|de|do|del)\s+|\s*[-/.,]?\s*)(?<year>\d{4}(?!\d)|'\d\d(?!\d)|(?<=[-/]|\d\p{L}{3})\d\d(?!\d)|(?<=\d[ ]\p{L}{3,4}[ ])\d\d(?![\d:,/-]|\.\d|\s?(?:mm|cm|ml|mg|%))))?/uy
 const nameDay =
-  /(?<name>\p{L}{3,11})\.?(?:\s*[-/]\s*|\s+)(?<day>\d{1,2})(?<ordinal>st|nd|rd|th)?(?![\d:]|\.\d)(?:\s?(?:[-–]|to|through|and|&)\s?(?<last>\d{1,2})(?:st|nd|rd|th)?(?![\d:/]))?(?:(?:\s*,\s*|\s*[-/]\s*|\s+(?:of\s+)?|\s+\d\d:\d\d(?::\d\d)?(?:\s[A-Z]{3,4})?\s+(?=(?:19|20)\d\d))(?<year>\d{4}(?!\d)|'\d\d(?!\d)|(?<=[-/])\d\d(?!\d)))?/duy
+  /(?<name>\p{L}{3,11})\.?(?:\s*[-/]\s*|\s+)(?<day>\d{1,2})(?<ordinal>st|nd|rd|th)?(?![\d:]|\.\d)(?:\s?(?:[-–]|to|through|and|&)\s?(?<last>\d{1,2})(?:st|nd|rd|th)?(?![\d:/]))?(?:(?:\s*,\s*|\s*[-/]\s*|\s+(?:of\s+)?|\s+\d\d:\d\d(?::\d\d)?(?:\s[A-Z]{3,4})?\s+(?=(?:19|20)\d\d))(?<year>\d{4}(?!\d)|'\d\d(?!\d)|(?<=[-/])\d\d(?!\d)))?/uy
 const nameYear =
-  /(?<name>\p{L}{3,11})\.?(?:\s+(?:of|de|do|del)\s+|\s*[-/,]?\s*)(?<year>(?:18|19|20)\d\d(?!\d)|'\d\d(?!\d))/duy
+  /(?<name>\p{L}{3,11})\.?(?:\s+(?:of|de|do|del)\s+|\s*[-/,]?\s*)(?<year>(?:18|19|20)\d\d(?!\d)|'\d\d(?!\d))/uy
 const monthYear = /(?<month>0?[1-9]|1[0-2])(?<sep>[-/])(?<year>(?:19|20)\d\d)(?![\d]|[./-]\d)/y
 const yearMonth = /(?<year>(?:19|20)\d\d)-(?<month>0[1-9]|1[0-2])(?![\d]|[./-]\d|\s?(?:mm|cm|ml))/y
 const noYear = /(?<a>\d{1,2})\/(?<b>\d{1,2})(?![\d/]|\.\d|-\d{3})/y
@@ -63,20 +63,45 @@ const wholeYear = (digits: string): number => {
 
 const isDay = (month: number, day: number): boolean => month >= 1 && month <= 12 && day >= 1 && day <= 31
 
-function found(
-  match: RegExpExecArray,
-  given: Partial<DateText> & { readonly month: number },
-  as: Readonly<Record<string, Part>>,
-): DateText {
+/** Groups of a pattern in the order in which they stand, and what each is. */
+type Groups = readonly (readonly [string, Part])[]
+
+const dayMonth: Groups = [
+  ["a", "day"],
+  ["b", "month"],
+  ["year", "year"],
+]
+const monthDay: Groups = [
+  ["a", "month"],
+  ["b", "day"],
+  ["year", "year"],
+]
+/** Of groups that are called by what they are. */
+const groupsOf = (...parts: readonly Part[]): Groups => parts.map((part) => [part, part])
+const yearMonthDay = groupsOf("year", "month", "day")
+const yearDayMonth: Groups = [
+  ["year", "year"],
+  ["month", "day"],
+  ["day", "month"],
+]
+const yearNameDay = groupsOf("year", "name", "day")
+const monthThenYear = groupsOf("month", "year")
+const yearThenMonth = groupsOf("year", "month")
+const dayNameGroups = groupsOf("day", "ordinal", "last", "name", "year")
+const nameDayGroups = groupsOf("name", "day", "ordinal", "last", "year")
+const nameYearGroups = groupsOf("name", "year")
+const dayThenMonth = groupsOf("day", "month")
+
+function found(match: RegExpExecArray, given: Partial<DateText> & { readonly month: number }, as: Groups): DateText {
   const groups = match.groups!
   const pieces: Piece[] = []
   // Groups are given in the order in which they stand, and what stands between them is none of them.
   let at = 0
-  for (const group in as) {
+  for (const [group, part] of as) {
     const text = groups[group]
     if (text === undefined) continue
     at = match[0].indexOf(text, at)
-    pieces.push({ part: as[group]!, from: match.index + at, to: match.index + at + text.length })
+    pieces.push({ part, from: match.index + at, to: match.index + at + text.length })
     at += text.length
   }
   const year = match.groups!["year"]
@@ -96,9 +121,7 @@ function ordered(match: RegExpExecArray, order: DateOrder): DateText | undefined
   const [a, b] = [Number(match.groups!["a"]), Number(match.groups!["b"])]
   const dayFirst = isDay(b, a) && (order === "day-first" || !isDay(a, b))
   if (!dayFirst && !isDay(a, b)) return undefined
-  return dayFirst
-    ? found(match, { month: b, day: a }, { a: "day", b: "month", year: "year" })
-    : found(match, { month: a, day: b }, { a: "month", b: "day", year: "year" })
+  return dayFirst ? found(match, { month: b, day: a }, dayMonth) : found(match, { month: a, day: b }, monthDay)
 }
 
 /** A quarter of a year, as 2019-Q2 or Q2 2019. */
@@ -120,25 +143,27 @@ export function quarterAt(text: string, at: number): QuarterText | undefined {
  * @param expected whether a date is expected here: 3.4.19 is one then and no version */
 export function numericDate(text: string, at: number, order: DateOrder, expected = false): DateText | undefined {
   const figures = figuresAt(text, at)
-  const plain = { year: "year", month: "month", day: "day" } as const
   if (figures >= 8) {
     const match = run(compact, text, at)
     return match === null
       ? undefined
-      : found(match, { month: Number(match.groups!["month"]), day: Number(match.groups!["day"]) }, plain)
+      : found(match, { month: Number(match.groups!["month"]), day: Number(match.groups!["day"]) }, yearMonthDay)
   }
   if (figures === 4) return yearBefore(text, at)
-  if (figures > 2) return undefined
+  if (figures > 2 || !isSignAfter(text, at + figures)) return undefined
   const match = run(yearLast, text, at)
   if (match !== null && isWritten(match, expected))
     return ordered(match, match.groups!["sep"] === "." ? "day-first" : order)
   const inDanish = run(danish, text, at)
   if (inDanish !== null) return ordered(inDanish, "day-first")
   const short = run(monthYear, text, at)
-  return short === null
-    ? undefined
-    : found(short, { month: Number(short.groups!["month"]) }, { month: "month", year: "year" })
+  return short === null ? undefined : found(short, { month: Number(short.groups!["month"]) }, monthThenYear)
 }
+
+const isSign = (char: string | undefined): boolean => char === "/" || char === "-" || char === "."
+
+/** Whether a sign that joins the parts of a date stands here, or behind one blank. */
+const isSignAfter = (text: string, at: number): boolean => isSign(text[at]) || isSign(text[at + 1])
 
 function figuresAt(text: string, start: number): number {
   let at = start
@@ -151,23 +176,21 @@ function yearBefore(text: string, at: number): DateText | undefined {
   const match = run(yearFirst, text, at)
   if (match !== null && plausible(match.groups!["year"]!)) {
     const [month, day] = [Number(match.groups!["month"]), Number(match.groups!["day"])]
-    if (isDay(month, day)) return found(match, { month, day }, { year: "year", month: "month", day: "day" })
-    if (isDay(day, month)) return found(match, { month: day, day: month }, { year: "year", month: "day", day: "month" })
+    if (isDay(month, day)) return found(match, { month, day }, yearMonthDay)
+    if (isDay(day, month)) return found(match, { month: day, day: month }, yearDayMonth)
   }
   const named = run(yearName, text, at)
   const words = named === null ? undefined : months.get(fold(named.groups!["name"]!))
   if (named !== null && words !== undefined && Number(named.groups!["day"]) <= 31) {
     const word = wordIn(words, named.groups!["name"]!, text, at)
     const given = { month: word.number, day: Number(named.groups!["day"]), word }
-    return found(named, given, { year: "year", name: "name", day: "day" })
+    return found(named, given, yearNameDay)
   }
   const short = run(yearMonth, text, at)
-  return short === null
-    ? undefined
-    : found(short, { month: Number(short.groups!["month"]) }, { year: "year", month: "month" })
+  return short === null ? undefined : found(short, { month: Number(short.groups!["month"]) }, yearThenMonth)
 }
 
-const plausible = (year: string): boolean => /^(?:18|19|20|21)/.test(year)
+const plausible = (year: string): boolean => year >= "1800" && year < "2200"
 
 /** Three numbers with dots or blanks between them are a version or a measure unless they have a date's shape. */
 function isWritten({ groups }: RegExpExecArray, expected: boolean): boolean {
@@ -179,6 +202,7 @@ function isWritten({ groups }: RegExpExecArray, expected: boolean): boolean {
 
 /** A date that begins with its day and names its month, as 4th of March 2019, 04-MAR-19, 4. März. */
 export function dayFirstDate(text: string, at: number): DateText | undefined {
+  if (!mayNameMonth(text, at + figuresAt(text, at))) return undefined
   const match = run(dayName, text, at)
   if (match === null) return undefined
   const { day, last, name, ordinal } = match.groups as Record<string, string | undefined>
@@ -190,9 +214,24 @@ export function dayFirstDate(text: string, at: number): DateText | undefined {
   return found(
     match,
     { month: word.number, day: Number(day), word, ...(last === undefined ? {} : { last: Number(last) }) },
-    { day: "day", ordinal: "ordinal", last: "last", name: "name", year: "year" },
+    dayNameGroups,
   )
 }
+
+/** Words between a day and its month. */
+const betweenDays: ReadonlySet<string> = new Set(["day", "of", "de", "do"])
+
+/** Whether the word after a blank is a month or stands before one; where anything else follows it is not told here. */
+function mayNameMonth(text: string, at: number): boolean {
+  if (text[at] !== " ") return true
+  let end = at + 1
+  while (isLetterUnit(text.charCodeAt(end))) end++
+  if (end === at + 1 || isSurrogate(text.charCodeAt(end))) return true
+  const word = fold(text.slice(at + 1, end))
+  return months.has(word) || betweenDays.has(word)
+}
+
+const isSurrogate = (code: number): boolean => code >= 0xd800 && code < 0xe000
 
 /** Of languages that share a word: English and German write months with a capital, the others with a small letter. */
 function wordIn(words: readonly CalendarWord[], name: string, text: string, at: number): CalendarWord {
@@ -200,10 +239,12 @@ function wordIn(words: readonly CalendarWord[], name: string, text: string, at: 
   const spanish = / de \d{4}/.test(text.slice(at, at + 40))
   const fits =
     words.find(
-      ({ language }) => spanish === /^(?:es|pt)$/.test(language) && capital === /^(?:en|de)$/.test(language),
-    ) ?? words.find(({ language }) => capital === /^(?:en|de)$/.test(language))
+      ({ language }) => spanish === (language === "es" || language === "pt") && capital === writesCapital(language),
+    ) ?? words.find(({ language }) => capital === writesCapital(language))
   return formIn(words, fits ?? words[0]!, name, text, at)
 }
+
+const writesCapital = (language: string): boolean => language === "en" || language === "de"
 
 /** May is its own short form: between hyphens or figures it stands for a short one. */
 function formIn(
@@ -230,7 +271,7 @@ export function monthFirstDate(text: string, at: number): DateText | undefined {
       return found(
         match,
         { month: word.number, day: Number(day), word, ...(last === undefined ? {} : { last: Number(last) }) },
-        { name: "name", day: "day", ordinal: "ordinal", last: "last", year: "year" },
+        nameDayGroups,
       )
     }
   }
@@ -238,7 +279,7 @@ export function monthFirstDate(text: string, at: number): DateText | undefined {
   const words = match === null ? undefined : months.get(fold(match.groups!["name"]!))
   if (match === null || words === undefined) return undefined
   const word = wordIn(words, match.groups!["name"]!, text, at)
-  return found(match, { month: word.number, word }, { name: "name", year: "year" })
+  return found(match, { month: word.number, word }, nameYearGroups)
 }
 
 /** A day and month of digits without a year, as 3/4; what stands beside it has to say that it is none of the many other things. */
@@ -252,7 +293,7 @@ export function germanYearless(text: string, at: number): DateText | undefined {
   const match = run(germanNoYear, text, at)
   if (match === null) return undefined
   const [month, day] = [Number(match.groups!["month"]), Number(match.groups!["day"])]
-  return isDay(month, day) ? found(match, { month, day }, { day: "day", month: "month" }) : undefined
+  return isDay(month, day) ? found(match, { month, day }, dayThenMonth) : undefined
 }
 
 /** A month by its name alone. */

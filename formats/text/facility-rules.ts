@@ -18,6 +18,11 @@ import type { Word } from "./word-at.ts"
 /** Kinds that are also what is done there: with two words before them that are no medical ones. */
 const weakKinds: ReadonlySet<string> = new Set("surgery pathology college".split(" "))
 
+/** Small words inside a name. */
+const smallParts: ReadonlySet<string> = new Set("of and the for de del la y s".split(" "))
+/** Parts of names that name nothing by themselves. */
+const plainParts: ReadonlySet<string> = new Set("va st state good our city county community regional".split(" "))
+
 /** Rules that find the names of institutions. */
 export class FacilityRules {
   readonly #scan: Scan
@@ -52,7 +57,7 @@ export class FacilityRules {
     for (let words = 0; words < 7; words++) {
       const before = this.#partBefore(start)
       if (before === undefined) break
-      const small = /^(?:of|and|the|for|de|del|la|y|s)$/.test(before.folded)
+      const small = smallParts.has(before.folded)
       if (small && !isCapital(before.text) && before.folded !== "s" && !this.#isCapitalBefore(before.start)) break
       const isName = isCapital(before.text) && (!isTerm(before.folded) || facilityPart.has(before.folded))
       if (
@@ -67,7 +72,7 @@ export class FacilityRules {
         )
       )
         break
-      named ||= isName && !/^(?:va|st|state|good|our|city|county|community|regional)$/.test(before.folded)
+      named ||= isName && !plainParts.has(before.folded)
       named ||= isName && words > 0
       if (!small || before.folded !== "the") start = before.start
     }

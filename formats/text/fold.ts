@@ -50,8 +50,40 @@ function build(): Tables {
 /** By UTF-16 unit: its kind, and what it folds to: lower case, without diacritics. */
 export const { kind: kindOf, folded: foldOf }: Tables = build()
 
+/** Letters up to which a slice of a text is a text of its own, which does not keep the whole in memory. */
+export const longestCopied = 12
+
 /** Lower case without diacritics, unit by unit, letters and digits only: what a word hashes to. */
 export function fold(text: string): string {
+  const { length } = text
+  if (length > longestCopied) return foldPhrase(text)
+  let hasCapital = false
+  for (let at = 0; at < length; at++) {
+    const code = text.charCodeAt(at)
+    if (code >= 65 && code <= 90) hasCapital = true
+    else if ((code < 97 || code > 122) && (code < 48 || code > 57)) return foldPhrase(text)
+  }
+  return hasCapital ? text.toLowerCase() : text
+}
+
+function foldPhrase(text: string): string {
+  const { length } = text
+  let [out, from, parts] = ["", 0, 0]
+  for (let at = 0; at <= length; at++) {
+    const code = at < length ? text.charCodeAt(at) : 0x20
+    if ((code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57)) continue
+    if (code > 0x7f) return foldUnits(text)
+    if (at > from) {
+      out += text.slice(from, at)
+      parts++
+    }
+    from = at + 1
+  }
+  // A long slice would keep the whole text in memory.
+  return parts === 1 && out.length > longestCopied ? foldUnits(out) : out.toLowerCase()
+}
+
+function foldUnits(text: string): string {
   let out = ""
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
@@ -60,6 +92,12 @@ export function fold(text: string): string {
   }
   return out
 }
+
+/** Whether a unit is a letter (\p{L}), also one that the scanner takes for an apostrophe. */
+export const isLetterUnit = (code: number): boolean => kindOf[code] === kinds.letter || code === 0x02bc
+
+/** Whether a unit is a figure of ASCII. */
+export const isFigure = (code: number): boolean => code >= 48 && code <= 57
 
 /** One step of the hash of a folded word; it begins with 0. */
 export const hashStep = (hash: number, folded: number): number => (Math.imul(hash, 31) + folded) | 0
@@ -102,6 +140,10 @@ export class HashFilter {
   add(folded: string): void {
     const hash = hashOf(folded)
     this.#seen[(hash ^ (hash >>> 15)) & this.#mask] = 1
+  }
+
+  clear(): void {
+    this.#seen.fill(0)
   }
 
   may(hash: number): boolean {

@@ -1,4 +1,4 @@
-import { moreThanTwoBits } from "./fold.ts"
+import { maskOf, moreThanTwoBits } from "./fold.ts"
 import type { Fuzzy, OwnName } from "./person.ts"
 
 /** Whether two folded words are one edit apart, or the same: a letter put in, left out, replaced, or two neighbours swapped. */
@@ -24,5 +24,10 @@ export function mayBeFuzzy(names: readonly Fuzzy[], mask: number, length: number
 
 /** The name that a folded word is one edit away from. */
 export function fuzzyName(names: readonly Fuzzy[], folded: string): OwnName | undefined {
-  return names.find((name) => isOneEdit(name.folded, folded))?.own
+  const mask = maskOf(folded)
+  for (const name of names) {
+    const off = name.folded.length - folded.length
+    if (off >= -1 && off <= 1 && !moreThanTwoBits(name.mask ^ mask) && isOneEdit(name.folded, folded)) return name.own
+  }
+  return undefined
 }

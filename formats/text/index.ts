@@ -75,7 +75,7 @@ function timesOf(drafts: readonly Draft[], at: Day | undefined): Times {
 
 /** Findings in order, none over another: of two that overlap the one that begins first and is longer stands, the other is cut. */
 function settled(drafts: readonly Draft[]): readonly Draft[] {
-  const sorted = [...drafts].sort((a, b) => a.start - b.start || b.end - a.end)
+  const sorted = drafts.toSorted((a, b) => a.start - b.start || b.end - a.end)
   const kept: Draft[] = []
   let end = 0
   for (const draft of sorted) {
@@ -105,7 +105,9 @@ export function textCleaner(person: TextPerson, surrogates: Surrogates, options:
   }
   return (text, at = options.at) => {
     const scanned = new Scan(text, known).run()
-    const drafts = settled([...scanned, ...learned(text, scanned, names.has, known.maker)])
+    if (scanned.length === 0) return { text, findings: [] }
+    const more = learned(text, scanned, names.has, known.maker)
+    const drafts = settled(more.length === 0 ? scanned : [...scanned, ...more])
     if (drafts.length === 0) return { text, findings: [] }
     const times = timesOf(drafts, dayIn(at))
     const findings: Finding[] = []

@@ -55,14 +55,14 @@ export class NameRules {
       const of = names.firstLetters.get(word.folded)
       const made =
         of === undefined
-          ? initialFor(word.text, maker.given.key("initial", word.folded))
+          ? initialFor(word.text, maker.key("initial", word.folded))
           : maker.name(of.canonical, of.given)[0]!
       const same = made.toLowerCase() === word.text.toLowerCase()
       this.#scan.add(
         "name",
         word.start,
         word.end,
-        same ? initialFor(word.text, maker.given.key("initial", word.folded)) : made,
+        same ? initialFor(word.text, maker.key("initial", word.folded)) : made,
       )
       return
     }
@@ -247,7 +247,7 @@ export class NameRules {
     const { maker } = this.#scan.known
     let made = ""
     for (const [at, letter] of [...word.text].entries())
-      made += initialFor(letter, maker.given.key("initial", `${word.folded}${at}`))
+      made += initialFor(letter, maker.key("initial", `${word.folded}${at}`))
     this.#scan.add("name", word.start, word.end, made)
   }
 

@@ -41,7 +41,12 @@ function nextStart(text: string, word: Word, commas: boolean): number {
 
 function isName(text: string, word: Word, run: NameRun, first: boolean): boolean {
   // The other half of a double name: Ji-hoon, Minh-Thu, Pemberton-Shaw.
-  if (!first && word.text.length > 1 && /\p{L}{2}-$/u.test(text.slice(Math.max(0, word.start - 3), word.start)))
+  if (
+    !first &&
+    word.text.length > 1 &&
+    text[word.start - 1] === "-" &&
+    /\p{L}{2}-$/u.test(text.slice(Math.max(0, word.start - 3), word.start))
+  )
     return isCapital(word.text) ? word.text.length > 2 || !isAllCapitals(word.text) : !isTerm(word.folded)
   if (!isCapital(word.text)) return false
   if (word.text.length === 1) return true
@@ -60,6 +65,8 @@ function isName(text: string, word: Word, run: NameRun, first: boolean): boolean
   return (closes || !isTerm(word.folded)) && (cues & (notNames | credentials)) === 0
 }
 
+const isSmallLetter = (code: number): boolean => code >= 97 && code <= 122
+
 /** Whether a word after one of a name is a degree or a label: RC after Blackwood, FRCOphth, DOB, FAX and its number. */
 function isMark(text: string, word: Word, cues: number): boolean {
   if ((cues & (cue.birth | cue.age)) !== 0) return true
@@ -67,7 +74,7 @@ function isMark(text: string, word: Word, cues: number): boolean {
   const before = wordBefore(text, skipBack(text, word.start, ".,"))
   const small = before !== undefined && before.text.length > 1 && !isAllCapitals(before.text)
   if (!small) return false
-  if (/^\p{Lu}{3,}\p{Ll}/u.test(word.text)) return true
+  if (!isSmallLetter(word.text.charCodeAt(1)) && /^\p{Lu}{3,}\p{Ll}/u.test(word.text)) return true
   return isAllCapitals(word.text) && word.text.length <= 3 && !isFamilyName(word.folded)
 }
 

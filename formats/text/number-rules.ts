@@ -1,6 +1,6 @@
 import { DateRules, greatestAge } from "./date-rules.ts"
 import { dayFirstDate, monthFirstDate, numericDate } from "./date-text.ts"
-import { fold, kindOf, kinds } from "./fold.ts"
+import { fold, isFigure, kindOf, kinds } from "./fold.ts"
 import { isAgeUnit, isSexAfterAge, numberEnd } from "./numbers.ts"
 import type { Scan } from "./scan.ts"
 import { skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
@@ -19,6 +19,17 @@ const openValue =
   /^ (?!(?:19|20)\d\d(?![\d-]))(?=[A-Z\d/-]*\d{3}|[A-Z\d]*\d[A-Z\d]*[A-Z][A-Z\d]*\d)[A-Z\d][A-Z\d-]{3,}(?:\/\d{2,})*(?![\p{L}\d%]|\.\d| ?(?:mg|ml|mcg|units?|cc|mm|cm|g|kg|days?|weeks?|hours?|h)(?!\p{L}))/u
 /** A word in capitals between a label and its value: donor UNOS AFD3281. */
 const between = /^ [A-Z]{2,5}(?= (?=[A-Z]*\d)[A-Z\d-]{4,}(?![\p{L}\d.]))/u
+/** Labels of a few letters that are nothing else. */
+const shortLabels: ReadonlySet<string> = new Set(
+  "udi nir nric cnic amka oib egn cnp cuit svnr ahv insz niss rrn hkid empi cpf cpr bsn nie dni crm qid eid ramq pps ppsn ird tfn ihi mrn ssn csn npi dln mpi acct hicn mbi msrn nhs nhi ohip phn uhid ipp urn chi iban pnr ssid".split(
+    " ",
+  ),
+)
+const userLabels: ReadonlySet<string> = new Set(["user", "username", "login"])
+/** Words before a telephone number that stand before other numbers as well. */
+const unsurePhones: ReadonlySet<string> = new Set("x call called page cell portable mobile direct sms".split(" "))
+/** Labels of numbers of a few figures. */
+const shortPhones: ReadonlySet<string> = new Set("bleep pager beeper ext extension durchwahl".split(" "))
 const vehicle: ReadonlySet<string> = new Set(["plate", "vehicle", "car", "reg", "registration", "tag"])
 const labelBefore =
   /(?:S\/N|№|[nN][°º]|\bN[or]\.?|\b(?:gate|door|key|safe|access|entry|lock|alarm)(?: safe| box)? \(?(?:code|pin))[ :#]*$/i
@@ -30,7 +41,8 @@ const publishedCode = /(?:SNOMED(?:[ -]?CT)?|LOINC|RxNorm|HCPCS|CPT|OMIM|PMID|DO
 const handle = /@[A-Za-z_][\w.]{2,}/y
 const townBefore = /(\p{Lu}[\p{L}'’-]+(?: \p{Lu}[\p{L}'’-]+){0,2}),? (?:[A-Z]{2,3} )?$/u
 const australian = /(\p{Lu}[\p{L}'’-]+(?: \p{Lu}[\p{L}'’-]+){0,2}),? (?:QLD|NSW|VIC|TAS|ACT|NT|WA|SA),? $/u
-const mailName = /[\w.+%-]+$/
+/** Letters before an at sign that are read. */
+const longestMailName = 64
 const mailHost = /@[\w-]+(?:\.[\w-]+)*/y
 const urlRest = /[^\s<>"'()]*[^\s<>"'().,;:!?]/y
 
@@ -65,11 +77,15 @@ export class NumberRules {
       if (length > 3 || value - start > 4) return this.#shape("id", start, Math.max(end, value))
     }
     // 7/22 Banksia Crescent is no day.
-    if (text[end] === "/" && /^\/\d{1,5}[A-Za-z]? \p{Lu}\p{Ll}/u.test(text.slice(end, end + 9))) {
+    if (
+      text[end] === "/" &&
+      isCapitalAfterNumber(text, end + 1) &&
+      /^\/\d{1,5}[A-Za-z]? \p{Lu}\p{Ll}/u.test(text.slice(end, end + 9))
+    ) {
       const street = this.#scan.street(start, end)
       if (street > 0) return street
     }
-    const written = text[end] === "-" || text[end] === "+" || text[end] === "." ? this.#written(start) : 0
+    const written = text[end] === "-" || text[end] === "+" || text[end] === "." ? this.#written(start, end) : 0
     if (written > 0) return this.#shape("id", start, written)
     return (
       this.#dates.number(start, end) ||
@@ -85,17 +101,20 @@ export class NumberRules {
   quarter = (start: number): number => this.#dates.quarter(start)
 
   /** Numbers whose form says what they are. */
-  #written(start: number): number {
+  #written(start: number, end: number): number {
     const { text } = this.#scan
-    const isDay = dayFirstDate(text, start) !== undefined
-    return numberEnd.personal(text, start) || (isDay ? 0 : numberEnd.yearSpecimen(text, start))
+    const length = end - start
+    const personal = length === 3 || length === 6 || length === 8 ? numberEnd.personal(text, start) : 0
+    if (personal > 0 || length !== 2 || text[end] !== "-") return personal
+    const specimen = numberEnd.yearSpecimen(text, start)
+    return specimen > 0 && dayFirstDate(text, start) === undefined ? specimen : 0
   }
 
   /** "S/N 300918M", "no 0118", "n° 19-H-04418"; and what begins with a zero as counts do not. */
   #labelBefore(start: number, end: number): number {
     const text = this.#text
     // What stands before has to be a label, so most numbers end here.
-    if (!/[:# )°ºr.№N-]/.test(text[start - 1] ?? "") || end - start < 2) return 0
+    if (end - start < 2 || !":# )°ºr.№N-".includes(text[start - 1] ?? " ") || start === 0) return 0
     const value = numberEnd.labelled(text, start)
     if (value - start === 4 && value === end && lastFour.test(text.slice(Math.max(0, start - 40), start)))
       return this.#shape("id", start, end)
@@ -128,28 +147,33 @@ export class NumberRules {
   #phoneOrId(start: number, end: number, before: string | undefined): number {
     const text = this.#text
     const next = text[end]
+    const length = end - start
+    const after = text.charCodeAt(end + 1)
+    const isFigureAfter = isFigure(after)
     if (next === "/" && numberEnd.national(text, start) > 0)
       return this.#shape("phone", start, numberEnd.national(text, start))
     if (next === "." || before === "(" || before === "+" || next === "-" || next === " " || next === ")") {
       const from = before === "(" || before === "+" ? start - 1 : start
-      const uid = next === "." ? numberEnd.uid(text, start) : 0
+      const isDotted = next === "." && isFigureAfter
+      const uid = isDotted ? numberEnd.uid(text, start) : 0
       if (uid > 0) return this.#uid(start, uid)
       const ip =
-        next === "." && !/v(?:ersion|er\.)?\s?$/i.test(text.slice(Math.max(0, start - 9), start))
+        isDotted && length <= 3 && !/v(?:ersion|er\.)?\s?$/i.test(text.slice(Math.max(0, start - 9), start))
           ? numberEnd.ip(text, start)
           : 0
       if (ip > 0) return this.#shape("ip", start, ip)
-      const card = next === " " || next === "-" ? numberEnd.card(text, start) : 0
+      const isCard = length <= 4 && isFigureAfter && (next === " " || next === "-")
+      const card = isCard ? numberEnd.card(text, start) : 0
       if (card > 0 && before !== "+" && before !== "(") return this.#shape("id", start, card)
-      const ssn = numberEnd.ssn(text, start)
+      const ssn = isCard && length === 3 ? numberEnd.ssn(text, start) : 0
       if (ssn > 0) return this.#shape("id", start, ssn)
       // The bracket may be of the sentence, not of the area code.
-      const bare = before === "(" && numberEnd.phone(text, from) === 0 ? numberEnd.phone(text, start) : 0
+      const opened = before === "(" || before === "+" || isFigureAfter || after === 0x28
+      const formed = opened ? numberEnd.phone(text, from) : 0
+      const bare = before === "(" && formed === 0 ? numberEnd.phone(text, start) : 0
       if (bare > 0) return this.#shape("phone", start, bare)
       const phone =
-        numberEnd.phone(text, from) ||
-        (before === "+" ? numberEnd.international(text, from) : 0) ||
-        numberEnd.national(text, start)
+        formed || (before === "+" ? numberEnd.international(text, from) : 0) || numberEnd.national(text, start)
       if (phone > 0) return this.#shape("phone", from, phone)
     }
     const ipv6 = next === ":" ? numberEnd.ipv6(text, start) : 0
@@ -168,10 +192,9 @@ export class NumberRules {
 
   /** A five-figure number after the letters of a state. */
   #postal(start: number, end: number, length: number): number {
-    if (length === 4 && this.#town(australian, start)) {
-      this.#scan.addresses.beforeCode(
-        start - (/ ?[A-Z]{2,3},? $/.exec(this.#text.slice(start - 6, start))?.[0].length ?? 0),
-      )
+    const text = this.#text
+    if (length === 4 && text[start - 1] === " " && this.#town(australian, start)) {
+      this.#scan.addresses.beforeCode(start - (/ ?[A-Z]{2,3},? $/.exec(text.slice(start - 6, start))?.[0].length ?? 0))
       return this.#postcode(start, end)
     }
     const european = length === 4 || length === 5 ? this.#scan.addresses.codeFirst(start, end) : 0
@@ -270,21 +293,27 @@ export class NumberRules {
     if (kindOf[text.charCodeAt(start - 1)] === kinds.digit) return 0
     const own = this.#scan.known.ids.endAt(text, start)
     if (own > 0) return this.#id(start, own)
-    const extension = wordEnd - start === 1 && text[start - 1] !== "." ? numberEnd.extension(text, start) : 0
+    const length = wordEnd - start
+    const next = text.charCodeAt(wordEnd)
+    const isFigureNext = isFigure(next)
+    const isUpper = isUpperUnit(text.charCodeAt(start))
+    const extension = length === 1 && isFigureNext && text[start - 1] !== "." ? numberEnd.extension(text, start) : 0
     if (extension > 0) return this.#shape("phone", start + 1, extension)
     if (text[start - 1] === "#") {
       const value = numberEnd.labelled(text, start)
       if (value - start > 3) return this.#shape("id", start, value)
     }
-    const postcode = numberEnd.postcode(text, start)
+    const postcode = isFigureNext && isUpper && length <= 2 ? numberEnd.postcode(text, start) : 0
     if (postcode > 0) {
       this.#town(townBefore, start)
       this.#scan.addresses.beforeCode(start)
       return this.#postcode(start, postcode)
     }
-    const published = numberEnd.published(text, start)
+    const published =
+      (isFigureNext || next === 0x5f) && (length > 1 || next === 0x5f) ? numberEnd.published(text, start) : 0
     if (published > 0) return published
-    const written = numberEnd.written(text, start) || numberEnd.specimen(text, start)
+    const written =
+      numberEnd.written(text, start) || (isUpper && isFigureNear(text, wordEnd) ? numberEnd.specimen(text, start) : 0)
     if (written > 0 && !dayNamed(text, start, wordEnd)) return this.#shape("id", start, written)
     const end = numberEnd.mixed(text, start)
     return end > wordEnd && !dayNamed(text, start, wordEnd) ? this.#shape("id", start, end) : 0
@@ -292,14 +321,7 @@ export class NumberRules {
 
   /** What stands after a label of identifiers. */
   labelledId(word: Word, sure: boolean): number {
-    if (
-      sure &&
-      word.folded.length <= 4 &&
-      !/^(?:udi|nir|nric|cnic|amka|oib|egn|cnp|cuit|svnr|ahv|insz|niss|rrn|hkid|empi|cpf|cpr|bsn|nir|nie|dni|crm|qid|eid|ramq|pps|ppsn|ird|tfn|ihi|mrn|ssn|csn|npi|dln|mpi|acct|hicn|mbi|msrn|nhs|nhi|ohip|phn|uhid|ipp|urn|chi|iban|pnr|ssid)$/.test(
-        word.folded,
-      )
-    )
-      return this.#value(word, true)
+    if (sure && word.folded.length <= 4 && !shortLabels.has(word.folded)) return this.#value(word, true)
     // ID before many figures is a label, and before few an inner diameter.
     const isLabel =
       word.text === "ID" &&
@@ -313,7 +335,7 @@ export class NumberRules {
     const isNumbered =
       openLabels.has(word.folded) && openValue.test(this.#text.slice(word.end + more, word.end + more + 28))
     if (more > 0 && isNumbered) return this.#value({ ...word, end: word.end + more }, false)
-    if (/^user(?:name)?$|^login$/.test(word.folded)) return this.#userName(word)
+    if (userLabels.has(word.folded)) return this.#userName(word)
     return this.#value(word, !sure && !isLabel && !isNumbered)
   }
 
@@ -352,7 +374,7 @@ export class NumberRules {
     if (end === 0 || (strict && end - from < 3)) return 0
     const value = text.slice(from, end)
     // NPI 4.36 is an index.
-    if (/^\d{1,2}(?:\.\d{1,2})?$/.test(value) && !strict) return 0
+    if (!strict && value.length < 6 && /^\d{1,2}(?:\.\d{1,2})?$/.test(value)) return 0
     const isDate = numericDate(text, from, this.#scan.known.order) !== undefined
     if (isDate && !/^\d{8}$|^\d{6,8}[-+]\d{4}$/.test(value)) return 0
     return this.#id(from, end)
@@ -360,13 +382,13 @@ export class NumberRules {
 
   labelledPhone(word: Word): number {
     const text = this.#text
-    const sure = !/^(?:x|call|called|page|cell|portable|mobile|direct|sms)$/.test(word.folded)
+    const sure = !unsurePhones.has(word.folded)
     if (word.text === "pH" && /^\s?[:=]?\s?[67][.,]\d/.test(text.slice(word.end, word.end + 6))) return 0
     const from = skip(text, word.end, sure ? ".:#()+-*" : ":")
     const begins = text[from - 1] === "(" || text[from - 1] === "+" ? from - 1 : from
     const end = numberEnd.labelledPhone(text, begins)
-    const digits = text.slice(begins, end).replace(/\D/g, "").length
-    const isShort = /^(?:bleep|pager|beeper|ext|extension|durchwahl)$/.test(word.folded)
+    const digits = figuresIn(text, begins, end)
+    const isShort = shortPhones.has(word.folded)
     if (digits < (isShort ? 3 : sure ? 4 : 7) || digits > 16) return 0
     if (numericDate(text, from, this.#scan.known.order) !== undefined) return 0
     return this.#shape("phone", begins, end)
@@ -375,14 +397,14 @@ export class NumberRules {
   /** An e-mail address, from its at sign. */
   mail(at: number): number {
     const text = this.#text
-    const name = mailName.exec(text.slice(Math.max(0, at - 64), at))?.[0]
+    const name = mailNameBefore(text, at)
     mailHost.lastIndex = at
-    if (name === undefined) return this.#handle(at)
+    if (name === "") return this.#handle(at)
     if (!mailHost.test(text)) return 0
     const end = mailHost.lastIndex
     const { maker } = this.#scan.known
     const whole = text.slice(at - name.length, end).toLowerCase()
-    this.#scan.add("email", at - name.length, end, `${maker.given.key("email", whole).slice(0, 8)}@example.org`)
+    this.#scan.add("email", at - name.length, end, `${maker.key("email", whole).slice(0, 8)}@example.org`)
     return end
   }
 
@@ -407,10 +429,41 @@ export class NumberRules {
     urlRest.lastIndex = word.end
     const end =
       urlRest.test(text) && (scheme || www || "/:?".includes(text[word.end] ?? " ")) ? urlRest.lastIndex : word.end
-    const key = this.#scan.known.maker.given.key("url", text.slice(start, end).toLowerCase()).slice(0, 8)
+    const key = this.#scan.known.maker.key("url", text.slice(start, end).toLowerCase()).slice(0, 8)
     this.#scan.add("url", start, end, `https://example.org/${key}`)
     return end
   }
+}
+
+const isUpperUnit = (code: number): boolean => code >= 65 && code <= 90
+
+/** Whether a figure stands here, or behind one character: S19-1, EM-09, AB/123. */
+const isFigureNear = (text: string, at: number): boolean =>
+  isFigure(text.charCodeAt(at)) || isFigure(text.charCodeAt(at + 1))
+
+/** Whether a number, perhaps with a letter, and a blank stand before two letters here: 22 Banksia. */
+function isCapitalAfterNumber(text: string, start: number): boolean {
+  let at = start
+  while (isFigure(text.charCodeAt(at))) at++
+  if (at === start) return false
+  return text[at] === " " || text[at + 1] === " "
+}
+
+/** The name before an at sign; from the end, for a pattern would begin at each of its letters. */
+function mailNameBefore(text: string, end: number): string {
+  const least = Math.max(0, end - longestMailName)
+  let start = end
+  while (start > least && isOfMailName(text.charCodeAt(start - 1))) start--
+  return text.slice(start, end)
+}
+
+const isOfMailName = (code: number): boolean =>
+  isFigure(code) || isUpperUnit(code) || (code >= 97 && code <= 122) || "_.+%-".includes(String.fromCharCode(code))
+
+function figuresIn(text: string, start: number, end: number): number {
+  let figures = 0
+  for (let at = start; at < end; at++) if (isFigure(text.charCodeAt(at))) figures++
+  return figures
 }
 
 function dayNamed(text: string, start: number, wordEnd: number): boolean {

@@ -1,3 +1,5 @@
+import { isFigure } from "./fold.ts"
+
 /** Numbers that identify, by their form. All patterns are sticky: they are tried where a number or a word begins. */
 const phone =
   /(?:\+?\d{1,3}[-. ]?)?\(\d{2,4}\)[-. ]?\d{3,4}[-. ]\d{3,4}(?!\d)(?:\s?(?:x|ext\.?|extension|poste)\s?\d{1,6})?|(?:\+?1[-. ])?\d{3}([-.])\d{3}\1\d{4}(?![\d]|\.\d)(?:\s?(?:x|ext\.?|extension|poste)\s?\d{1,6})?|\(\d{3}\)\d{7}(?!\d)|\(\d{2}\) ?\d{4,5}-\d{4}(?!\d)|\d{3} \d{3}[- ]\d{4}(?!\d)|1[38]00[ -]\d{3}[ -]\d{3}(?!\d)|\d{3}-\d{4}(?![\d-]|\s?(?:m[lgm]|cm|cc|k?cal|ml|hu|units?|bpm|ms)\b)/iy
@@ -52,6 +54,13 @@ const longestCode = 48
 const isAlphanumeric = (code: number): boolean =>
   (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122)
 
+/** Whether so many letters and figures of ASCII stand here, read from the last to the first: most runs end earlier. */
+function isRun(text: string, start: number, length: number): boolean {
+  let at = start + length - 1
+  while (at >= start && isAlphanumeric(text.charCodeAt(at))) at--
+  return at < start
+}
+
 /** By hand and not by a pattern: what may end anywhere would be tried at each of its letters. */
 function codeEnd(text: string, start: number): number {
   let [at, digits, run, longest, groups] = [start, 0, 0, 0, 1]
@@ -96,7 +105,10 @@ export const numberEnd = {
   card: (text: string, at: number) => endOf(card, text, at),
   postcode: (text: string, at: number) => endOf(postcode, text, at),
   /** An account or a vehicle. */
-  written: (text: string, at: number) => endOf(iban, text, at) || endOf(vin, text, at),
+  written: (text: string, at: number) =>
+    (isFigure(text.charCodeAt(at + 2)) && text[at + 4] === " " && endOf(iban, text, at)) ||
+    (isRun(text, at, 17) && endOf(vin, text, at)) ||
+    0,
   uid: (text: string, at: number) => endOf(uid, text, at),
   /** What follows a label of identifiers. */
   labelled: (text: string, at: number) => endOf(labelled, text, at),
@@ -120,7 +132,7 @@ export const numberEnd = {
   /** A vehicle's plate, after a label. */
   plate: (text: string, at: number) => endOf(plate, text, at),
   /** Digits alone, so many that they are no measure. */
-  digits: (text: string, at: number) => endOf(digits, text, at),
+  digits: (text: string, at: number) => (isFigure(text.charCodeAt(at + 6)) ? endOf(digits, text, at) : 0),
   /** From a label to its value: a colon, number sign, "no." or nothing. */
   between: (text: string, at: number) => endOf(between, text, at),
   /** The same for labels that are everyday words: a colon or number sign has to be there. */

@@ -13,6 +13,10 @@ const list = (words: string): ReadonlySet<string> => new Set(words.split(" "))
 const contacts = list(
   "told asked informed paged texted called notified telephoned phoned contacted emailed messaged updated spoke rang saw met thanked with from per via by to and for signed named tell ask call page text w",
 )
+/** Those of them after which somebody stands whatever the case. */
+const telling = list("told asked informed paged texted called notified telephoned phoned contacted tell ask")
+/** Those of them that join everything. */
+const plainJoins = list("for to and from")
 const persons = cue.relative | cue.title | cue.informs | cue.label
 const notPersons = cue.month | cue.weekday | cue.facility | cue.id | cue.label | cue.title | cue.phone
 /** Words after a family name that say that it is somebody. */
@@ -43,7 +47,7 @@ export class OtherRules {
     const { folded } = word
     const given = isGivenName(folded)
     if (!given && !isFamilyName(folded)) return 0
-    if (/[-'’]/.test(this.#text[word.start - 1] ?? "") && wordBefore(this.#text, word.start - 1) !== undefined) return 0
+    if (isJoint(this.#text[word.start - 1]) && wordBefore(this.#text, word.start - 1) !== undefined) return 0
     const pair = given ? this.#pairFrom(word) : []
     if (pair.length > 0) return this.#replace([word, ...pair])
     const inverted = this.#inverted(word)
@@ -110,8 +114,7 @@ export class OtherRules {
     const cues = cuesOf(before.folded)
     if ((cues & persons) !== 0 && (given || capital || (cues & cue.title) !== 0)) return word.text.length > 1
     if (!contacts.has(before.folded) || /[.:]/.test(this.#text.slice(at, word.start))) return false
-    const telling = /^(?:told|asked|informed|paged|texted|called|notified|telephoned|phoned|contacted|tell|ask)$/
-    return capital ? given || !/^(?:for|to|and|from)$/.test(before.folded) : given && telling.test(before.folded)
+    return capital ? given || !plainJoins.has(before.folded) : given && telling.has(before.folded)
   }
 
   /** The words after a given name that belong to it: initials and a family name. */
@@ -174,6 +177,8 @@ export class OtherRules {
     return initial?.text.length === 1 && isCapital(initial.text) ? [next, initial] : [next]
   }
 }
+
+const isJoint = (char: string | undefined): boolean => char === "-" || char === "'" || char === "’"
 
 const listedAlone = (folded: string): boolean => isFamilyName(folded) && folded.length > 3
 

@@ -3,7 +3,7 @@ import { fold } from "./fold.ts"
 import { hasTownEnding, institutionEnd, isRegion, isRegionCode, isTown, longTownEnd } from "./gazetteer.ts"
 import { isNoName } from "./listed.ts"
 import type { Scan } from "./scan.ts"
-import { inCaseOf } from "./surrogates.ts"
+import { inCaseOfName } from "./surrogates.ts"
 import { isEponym, isHead, isTerm } from "./terms.ts"
 import { beginsSentence, isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
 import type { Word } from "./word-at.ts"
@@ -38,7 +38,7 @@ export class PlaceNameRules {
     const { maker } = this.#scan.known
     const found = this.#text.slice(start, end)
     const rest = this.#regionAfter(end)
-    const made = inCaseOf(found.replace(/[^\p{L}]/gu, ""), maker.place(fold(found)))
+    const made = inCaseOfName(found, maker.place(fold(found)))
     this.#scan.add("place", start, end + rest.length, made + rest)
     return end + rest.length
   }

@@ -32,6 +32,8 @@ const firstStreet = new RegExp(
 const box = /(?:P\.?\s?O\.?\s?)?Box\s+\d{1,6}/iy
 const zipLabel = /(?:zip|zipcode|postcode|postal|plz)(?:\s?code)?[ :#]*/iy
 
+const zipWords: ReadonlySet<string> = new Set("zip zipcode postcode postal plz code".split(" "))
+
 /** "Fifth Street and Main": the other street of a crossing. */
 const crossed = new RegExp(
   String.raw`^ (?:and|&|at|/) \p{Lu}\p{Ll}[\p{L}'’]+(?:[ ](?:${anyCase(streets)})(?![\p{L}\d])\.?|(?=[.,;)\n\r]|$))`,
@@ -189,13 +191,12 @@ export class PlaceRules {
   /** A five-figure number after a state, with the town before it. */
   postal(start: number, numberEnd: number): number {
     const text = this.#text
-    const end = /^-\d{4}(?!\d)/.test(text.slice(numberEnd, numberEnd + 6)) ? numberEnd + 5 : numberEnd
+    const end =
+      text[numberEnd] === "-" && /^-\d{4}(?!\d)/.test(text.slice(numberEnd, numberEnd + 6)) ? numberEnd + 5 : numberEnd
     const state = wordBefore(text, skipBack(text, start, "."))
     if (state === undefined || state.end === start) return 0
     if (!states.has(state.text))
-      return /^(?:zip|zipcode|postcode|postal|plz|code)$/.test(state.folded)
-        ? this.#zip(start, end)
-        : this.street(start, numberEnd)
+      return zipWords.has(state.folded) ? this.#zip(start, end) : this.street(start, numberEnd)
     const town = this.#townBefore(state.start)
     if (town === undefined) return 0
     // "Interpreter ID 55102" is no town in Idaho.
@@ -275,7 +276,7 @@ export class PlaceRules {
 
 /** "12 Left Lower Lobe Drive" is a street by its form alone: one of its words has to be none of medicine's. */
 function isStreet(found: string, rest: string): boolean {
-  const words = found.split(/\s+/).slice(1)
+  const words = (found.match(/\S+/g) ?? []).slice(1)
   const kind = words.at(-1)!.replace(/\.$/, "")
   if (!isCapital(kind)) return false
   const short =

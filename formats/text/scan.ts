@@ -89,8 +89,8 @@ export class Scan {
   }
 
   /** Adds a finding. */
-  add(kind: FindingKind, start: number, end: number, make: Draft["make"], more: Pick<Draft, "day"> = {}): void {
-    this.drafts.push({ kind, start, end, make, ...more })
+  add(kind: FindingKind, start: number, end: number, make: Draft["make"], day?: Day): void {
+    this.drafts.push(day === undefined ? { kind, start, end, make } : { kind, start, end, make, day })
   }
 
   run(): readonly Draft[] {

@@ -1,11 +1,31 @@
 import { cuesOf } from "./cues.ts"
-import { fold, kindOf, kinds } from "./fold.ts"
+import { fold, isLetterUnit, kindOf, kinds } from "./fold.ts"
 import type { NameRules } from "./name-rules.ts"
 import { isTerm } from "./terms.ts"
+import { skip } from "./word-at.ts"
 
 const typist = /[ \t]*(\p{Lu}{2,4}|\p{Ll}{2,3})[ \t]?[/:][ \t]?(\p{L}{2,4})(?:[/:][\p{L}\d]+)?[ \t]*(?=\r|\n|$)/uy
 const signature = /(?:\/s\/|\/es\/|_{4,})[ \t]*/iy
 const typistAtEnd = /(?:^|[ \t])(\p{Lu}{2,3})[:/](\p{Ll}{2,3})[ \t\r]*$/u
+
+/** Whether a line begins with a few letters and a stroke or colon: few do. */
+function mayBeTypist(text: string, start: number): boolean {
+  let at = skip(text, start)
+  const letters = at
+  while (isLetterUnit(text.charCodeAt(at)) && at - letters < 5) at++
+  const code = text.charCodeAt(at)
+  if (code >= 0xd800 && code < 0xe000) return true
+  if (at - letters < 2 || at - letters > 4) return false
+  const next = code === 0x20 || code === 0x09 ? text[at + 1] : text[at]
+  return next === "/" || next === ":"
+}
+
+/** Whether a colon or stroke stands in a part of a text. */
+function hasMark(text: string, start: number, end: number): boolean {
+  let at = start
+  while (at < end && text[at] !== ":" && text[at] !== "/") at++
+  return at < end
+}
 
 /** Rules that find who signed, dictated and typed by the form of the line. */
 export class SignatureRules {
@@ -21,7 +41,7 @@ export class SignatureRules {
   line(start: number): void {
     const text = this.#text
     typist.lastIndex = start
-    const found = typist.exec(text)
+    const found = mayBeTypist(text, start) ? typist.exec(text) : null
     if (found !== null && !found.slice(1, 3).every((each) => isTerm(each!.toLowerCase()))) {
       const from = start + found[0].search(/\S/)
       for (const each of text.slice(from, start + found[0].length).matchAll(/\p{L}{2,4}/gu))
@@ -44,6 +64,7 @@ export class SignatureRules {
     const last = text.charCodeAt(end - 1)
     // A mark has a colon or a stroke three or four places before its end.
     if (kindOf[last] !== kinds.letter && last !== 0x0d && last !== 0x20) return
+    if (!hasMark(text, Math.max(start, end - 12), end)) return
     const tail = text.slice(Math.max(start, end - 12), end)
     const mark = typistAtEnd.exec(tail)
     if (mark === null || mark.slice(1, 3).every((each) => isTerm(each!.toLowerCase()))) return

@@ -2,7 +2,7 @@ import { beforePlace, cue, cuesOf, facilityPart, facilityPlain } from "./cues.ts
 import { fold, kindOf, kinds } from "./fold.ts"
 import { isNoName } from "./listed.ts"
 import type { Scan } from "./scan.ts"
-import { inCaseOf } from "./surrogates.ts"
+import { inCaseOfName } from "./surrogates.ts"
 import { isEponym, isTerm } from "./terms.ts"
 import { isThing } from "./thing.ts"
 import { isAllCapitals, isCapital, skip, skipBack, wordAt, wordBefore } from "./word-at.ts"
@@ -50,7 +50,7 @@ export class SiteRules {
 
   #add(start: number, end: number, kept: string): void {
     const name = this.#text.slice(start, end).trim()
-    const made = inCaseOf(name.replace(/[^\p{L}]/gu, ""), this.#scan.known.maker.place(fold(name)))
+    const made = inCaseOfName(name, this.#scan.known.maker.place(fold(name)))
     this.#scan.add("place", start, end + kept.length, made + kept)
   }
 

@@ -1,7 +1,8 @@
 import nicknameTable from "./data/nicknames.json" with { type: "json" }
 import table from "./data/surrogates.json" with { type: "json" }
-import { fold, foldOf } from "./fold.ts"
+import { fold, foldOf, longestCopied } from "./fold.ts"
 import { isEponym } from "./terms.ts"
+import { isAllCapitals, isCapital } from "./word-at.ts"
 
 /** The keyed functions that make surrogates; what they give must not be derivable without the key. */
 export interface Surrogates {
@@ -51,13 +52,17 @@ function pick(list: readonly string[], key: string, isTaken: (folded: string) =>
   return list[from]!
 }
 
-const isUpper = (text: string): boolean => text !== text.toLowerCase() && text === text.toUpperCase()
-
 /** A word in the case of the one that it stands for. */
 export function inCaseOf(original: string, made: string): string {
-  if (original.length > 1 && isUpper(original)) return made.toUpperCase()
-  const first = original[0]!
-  return first !== first.toLowerCase() || first === first.toUpperCase() ? made : made.toLowerCase()
+  if (isAllCapitals(original)) return made.toUpperCase()
+  return isCapital(original) ? made : made.toLowerCase()
+}
+
+/** The same by the letters of a name of several words. */
+export function inCaseOfName(original: string, made: string): string {
+  // "St. Mary's": a capital, and a small letter somewhere.
+  if (/^[A-Z]/.test(original) && /[a-z]/.test(original)) return made
+  return inCaseOf(original.replace(/[^\p{L}]/gu, ""), made)
 }
 
 /** A capital for an initial; never the one that was. */
@@ -74,7 +79,8 @@ const mostNames = 1000
 export class Maker {
   readonly given: Surrogates
   readonly #names = new Map<string, string>()
-  readonly #others = new Map<string, string>()
+  readonly #others = new Map<string, Map<string, string>>()
+  #remembered = 0
   readonly #isTaken: (folded: string) => boolean
 
   /** @param isTaken whether a folded word is one of the person's own names */
@@ -96,27 +102,39 @@ export class Maker {
 
   /** A place for a place, a street or the name of an institution. */
   place(folded: string): string {
-    return this.#remembered("place", folded, () => this.#place(folded))
+    return this.#once("place", folded, () => this.#place(folded))
   }
 
   #place(folded: string): string {
     return pick(places, this.given.key("place", folded), (made) => made === folded || this.#isTaken(made))
   }
 
+  /** The key of a value of a kind for which nothing else is made. */
+  key(kind: "email" | "url" | "initial", value: string): string {
+    return this.#once(kind, value, () => this.given.key(kind, value))
+  }
+
   /** Digits for digits and letters for letters, by the value without its separators, so that each way of writing an identifier
    * gives the same; never the identifier itself. */
   shape(kind: string, text: string): string {
-    return this.#remembered(kind, text, () => this.#shape(kind, text))
+    return this.#once(kind, text, () => this.#shape(kind, text))
   }
 
   /** A report says the same things again and again. */
-  #remembered(kind: string, value: string, make: () => string): string {
-    const slot = `${kind} ${value}`
-    const known = this.#others.get(slot)
+  #once(kind: string, value: string, make: () => string): string {
+    // A long slice of a text would keep the whole of it in memory.
+    const slot = value.length > longestCopied ? ` ${value}` : value
+    let ofKind = this.#others.get(kind)
+    const known = ofKind?.get(slot)
     if (known !== undefined) return known
     const made = make()
-    if (this.#others.size >= mostNames) this.#others.clear()
-    this.#others.set(slot, made)
+    if (++this.#remembered > mostNames) {
+      this.#others.clear()
+      this.#remembered = 1
+      ofKind = undefined
+    }
+    if (ofKind === undefined) this.#others.set(kind, (ofKind = new Map<string, string>()))
+    ofKind.set(slot, made)
     return made
   }
 

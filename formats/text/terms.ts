@@ -12,18 +12,29 @@ const longestSuffix = Math.max(...suffixes.map(({ length }) => length))
 const suffixSet: ReadonlySet<string> = new Set(suffixes)
 const eponyms = setOf(eponymTable.eponyms.map((line) => line.replaceAll("-", " ")))
 const heads = setOf(eponymTable.heads)
+const all: ReadonlySet<string> = new Set([...words, ...heads, ...verbs])
+
+/** The last three letters as a number: most words end as no suffix does. */
+export const tailOf = (folded: string): number => {
+  const { length } = folded
+  return (
+    (folded.charCodeAt(length - 1) * 961 + folded.charCodeAt(length - 2) * 31 + folded.charCodeAt(length - 3)) & 0xffff
+  )
+}
+const suffixTails: ReadonlySet<number> = new Set(suffixes.filter(({ length }) => length > 2).map(tailOf))
 
 /** Letters that a word has before a suffix that makes it clinical. */
 const leastStem = 3
 
 function hasSuffix(folded: string): boolean {
+  if (!suffixTails.has(tailOf(folded))) return false
   for (let length = 3; length <= longestSuffix && folded.length - length >= leastStem; length++)
     if (suffixSet.has(folded.slice(-length))) return true
   return false
 }
 
 /** Whether a folded word is one of the language's or of medicine's: a name only in its context. */
-export const isWord = (folded: string): boolean => words.has(folded) || heads.has(folded) || verbs.has(folded)
+export const isWord = (folded: string): boolean => all.has(folded)
 
 /** The same, or by its ending, for words that nobody is known to be named. */
 export const isTerm = (folded: string): boolean =>
