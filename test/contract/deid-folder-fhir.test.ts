@@ -1,0 +1,321 @@
+import { appendFileSync } from "node:fs"
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { gunzipSync, gzipSync } from "node:zlib"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { identityKeyFrom, personKey, pseudonymizer } from "../../core/index.ts"
+import { deidentifyEach } from "../../cli/deid/index.ts"
+import type { FileResult, FilesGiven, Progress } from "../../cli/deid/index.ts"
+import type { RunReport } from "../../cli/deid/report.ts"
+import { main } from "../../main.ts"
+import { projectKey, slice } from "./dicom-border.ts"
+import { dicomText, filesOf } from "./synth-hospital.ts"
+
+const base = pseudonymizer(projectKey)
+const keyOf = (mrn: string) => personKey(identityKeyFrom(projectKey), "mrn", mrn)
+const personOf = (mrn: string) => base.person(keyOf(mrn))
+
+type Json = Record<string, unknown>
+
+const mrn = (value: string, system = "urn:oid:1.2.3.4.5") => ({
+  type: { coding: [{ system: "http://terminology.hl7.org/CodeSystem/v2-0203", code: "MR" }] },
+  system,
+  value,
+})
+const patient = (id: string, record: string, more: Json = {}): Json => ({
+  resourceType: "Patient",
+  id,
+  identifier: [{ system: "http://hl7.org/fhir/sid/us-ssn", value: "999-12-3456" }, mrn(record)],
+  name: [{ family: "Alvasson", given: ["Jolanda"] }],
+  birthDate: "1950-01-02",
+  gender: "female",
+  address: [{ line: ["12 Quokka Lane"], city: "Wombatville", postalCode: "02139" }],
+  telecom: [{ system: "phone", value: "617-555-0143" }],
+  ...more,
+})
+const observation = (id: string, subject: string, more: Json = {}): Json => ({
+  resourceType: "Observation",
+  id,
+  status: "final",
+  code: { coding: [{ system: "http://loinc.org", code: "4548-4" }], text: "HbA1c of Jolanda" },
+  subject: { reference: subject, display: "Jolanda Alvasson" },
+  effectiveDateTime: "2019-03-04",
+  valueQuantity: { value: 6.1, unit: "%", system: "http://unitsofmeasure.org", code: "%" },
+  note: [{ text: "Mrs Alvasson, MRN-471147, lives in Wombatville" }],
+  ...more,
+})
+const planted = /Alva|Jolanda|471147|999-12|999123456|Quokka|Wombat|617-555|1950-01-02|2019-03-04|sibling-7/
+
+let dir: string
+let input: string
+let output: string
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "weir-deid-fhir-"))
+  ;[input, output] = [join(dir, "in"), join(dir, "out")]
+  await mkdir(input)
+})
+afterEach(() => rm(dir, { recursive: true, force: true }))
+
+const put = (name: string, given: Json | readonly unknown[] | string | Uint8Array) =>
+  writeFile(join(input, name), typeof given === "string" || given instanceof Uint8Array ? given : JSON.stringify(given))
+const run = async (more: Partial<FilesGiven> = {}): Promise<FileResult[]> => {
+  const results: FileResult[] = []
+  for await (const result of deidentifyEach({ input, output, projectKey, ...more })) results.push(result)
+  return results
+}
+const fates = (results: readonly FileResult[]) => results.map(({ input: of, status, reason }) => [of, status, reason])
+const read = async ({ output: name }: FileResult): Promise<string> => {
+  const bytes = await readFile(join(output, name))
+  return (name.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8")
+}
+const json = async (result: FileResult) => JSON.parse(await read(result))
+const lines = (...resources: readonly (Json | string)[]) =>
+  resources.map((one) => (typeof one === "string" ? one : JSON.stringify(one))).join("\n")
+
+/** What a run of the command said, and how it ended. */
+const weir = async (...more: readonly string[]) => {
+  const said: string[] = []
+  const io = {
+    stdout: { write: (text: string) => said.push(text) },
+    stderr: { write: (text: string) => said.push(text) },
+    environment: {},
+    signal: new AbortController().signal,
+    now: () => 0,
+  }
+  await writeFile(join(dir, "key"), projectKey)
+  const code = await main(["deid", input, ...more, "--key-file", join(dir, "key")], io)
+  return { code, said: said.join("") }
+}
+
+describe("de-identifying FHIR files of a folder", () => {
+  it("gives a person the same pseudonym and the same shift in images, messages, reports and resources", async () => {
+    await put("a.dcm", slice("1.2.3.4.5.61"))
+    await put(
+      "m.hl7",
+      "MSH|^~\\&|LAB||||20190304||ORU^R01|77|P|2.5\rPID|1||MRN-471147^^^^MR||Alvasson^Jolanda\rOBX|1|DT|4548-4^HbA1c^LN||20190304\r",
+    )
+    await put("r.txt", "Seen on 2019-03-04.")
+    await put("r.person.json", { patientId: "MRN-471147", names: ["Alvasson^Jolanda"] })
+    await put("o.json", observation("sibling-7", "Patient/p1"))
+    await put("p.json", patient("p1", "MRN-471147"))
+    const results = await run({ options: { "retain-longitudinal-modified-dates": true } })
+    expect(fates(results)).toEqual([
+      ["a.dcm", "released", ""],
+      ["m.hl7", "released", ""],
+      ["o.json", "released", ""],
+      ["p.json", "released", ""],
+      ["r.person.json", "refused", "person-file"],
+      ["r.txt", "released", ""],
+    ])
+    const person = personOf("MRN-471147")
+    const [image, message, told, who, , report] = results as [
+      FileResult,
+      FileResult,
+      FileResult,
+      FileResult,
+      FileResult,
+      FileResult,
+    ]
+    expect(dicomText(await readFile(join(output, image.output)))).toContain(person)
+    expect(await read(message)).toContain(person)
+    for (const one of [message, told, who, report]) expect(one.output).toMatch(new RegExp(`^${person}/[0-9a-f]{64}\\.`))
+    const day = new Date(Date.UTC(2019, 2, 4) - base.shiftDays(keyOf("MRN-471147")) * 86_400_000)
+      .toISOString()
+      .slice(0, 10)
+    const { subject, effectiveDateTime, valueQuantity } = await json(told)
+    expect(effectiveDateTime).toBe(day)
+    expect(await read(message)).toContain(day.replaceAll("-", ""))
+    expect(await read(report)).toContain(day)
+    expect(valueQuantity.value).toBe(6.1)
+    expect(subject.identifier.value).toBe(person)
+    const known = await json(who)
+    expect(known.identifier).toEqual([{ system: "urn:weir:fhir:person", value: person }])
+    expect(subject.reference).toBe(`Patient/${known.id}`)
+    for (const one of [told, who]) expect(await read(one)).not.toMatch(planted)
+    expect((await stat(join(output, told.output))).mtimeMs).toBe(0)
+  })
+
+  it("takes one resource a line, in order, and leaves out the lines that it refuses, with their reasons", async () => {
+    await put("Patient.ndjson", lines(patient("p1", "MRN-471147"), patient("p2", "MRN-2", { birthDate: "1925-05-05" })))
+    const bad = [
+      '{"resourceType":"Observation","id":"x","id":"y"}',
+      "not json",
+      "[1]",
+      '{"id":"x"}',
+      { resourceType: "Practitioner", id: "dr", name: [{ family: "Alvasson" }] },
+      { resourceType: "Observation", status: "final", subject: { reference: "Patient/p1" } },
+      observation("o9", "Patient/unknown"),
+      observation("o10", "Group/g"),
+    ]
+    const good = [observation("o1", "Patient/p1"), observation("o2", "Patient/p2"), observation("o3", "Patient/p1")]
+    await put("all.ndjson.gz", gzipSync(lines("\uFEFF" + lines(good[0]!), "", good[1]!, ...bad, good[2]!)))
+    const [patients, all] = (await run()) as [FileResult, FileResult]
+    expect(patients.output).toMatch(/^resources\/[0-9a-f]{64}\.ndjson$/)
+    expect(all.output).toMatch(/^resources\/[0-9a-f]{64}\.ndjson\.gz$/)
+    const told = (await read(all))
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line))
+    const [one, two] = [personOf("MRN-471147"), personOf("MRN-2")]
+    expect(told.map(({ subject }) => subject.identifier.value)).toEqual([one, two, one])
+    expect(all.resources).toMatchObject({
+      released: 3,
+      leftOut: {
+        "duplicate-key": 1,
+        "not-json": 1,
+        "not-an-object": 1,
+        "no-resource-type": 1,
+        "resource-type": 1,
+        "no-id": 1,
+        "no-person": 2,
+      },
+    })
+    for (const file of [patients, all]) expect(await read(file)).not.toMatch(planted)
+  })
+
+  it("refuses files that are no resource, or of which nothing is left, and says why", async () => {
+    await put("array.json", "[]")
+    await put("bad.json", '{"resourceType":"Patient"')
+    await put("blank.json", " \n")
+    await put("deep.json", `{"resourceType":"Patient","x":${"[".repeat(5000)}${"]".repeat(5000)}}`)
+    await put("empty.ndjson", "")
+    await put("latin.json", Buffer.from('{"resourceType":"Patient","id":"\xe9"}', "latin1"))
+    await put("none.ndjson", lines(observation("a", "Patient/p1"), "{}"))
+    await put("nobody.json", patient("p1", "", { identifier: [] }))
+    await put("same.ndjson", lines(observation("a", "Patient/p1"), observation("b", "Patient/p1")))
+    await put(
+      "ssn.json",
+      patient("p2", "", { identifier: [{ system: "http://hl7.org/fhir/sid/us-ssn", value: "999-12-3456" }] }),
+    )
+    await put("twice.json", '{"resourceType":"Patient","id":"a","\\u0069d":"b"}')
+    await put("type.json", { resourceType: "Pateint", id: "a" })
+    await put("zip.ndjson.gz", "no gzip")
+    expect(fates(await run())).toEqual([
+      ["array.json", "refused", "not-an-object"],
+      ["bad.json", "refused", "not-json"],
+      ["blank.json", "refused", "empty"],
+      ["deep.json", "refused", "too-deep"],
+      ["empty.ndjson", "refused", "empty"],
+      ["latin.json", "refused", "not-utf8"],
+      ["nobody.json", "refused", "no-person"],
+      ["none.ndjson", "refused", "no-resource-left"],
+      ["same.ndjson", "refused", "no-person"],
+      ["ssn.json", "refused", "no-person"],
+      ["twice.json", "refused", "duplicate-key"],
+      ["type.json", "refused", "resource-type"],
+      ["zip.ndjson.gz", "refused", "gzip-corrupt"],
+    ])
+    expect(await filesOf(output)).toEqual([])
+  })
+
+  it("passes over a byte order mark", async () => {
+    await put("p.json", `\uFEFF${JSON.stringify(patient("p1", "MRN-471147"))}`)
+    expect(fates(await run())).toEqual([["p.json", "released", ""]])
+  })
+
+  it("refuses what refers to an id that two persons have, and a record number that two systems gave", async () => {
+    await put("a.json", patient("p1", "MRN-1"))
+    await put("b.json", patient("p1", "MRN-2"))
+    await put("c.json", observation("o1", "Patient/p1"))
+    await put("x.json", patient("p3", "", { identifier: [mrn("77", "urn:oid:1.1")] }))
+    await put("y.json", patient("p4", "", { identifier: [mrn("77", "urn:oid:2.2")] }))
+    const reasons = new Map((await run()).map(({ input: of, reason }) => [of, reason]))
+    expect(reasons.get("c.json")).toBe("patient-ambiguous")
+    expect([reasons.get("x.json"), reasons.get("y.json")]).toEqual(["issuer-ambiguous", "issuer-ambiguous"])
+    const namespace = (system: string) => (system === "urn:oid:1.1" ? "north" : undefined)
+    const told = new Map((await run({ namespace })).map(({ input: of, reason }) => [of, reason]))
+    expect([told.get("x.json"), told.get("y.json")]).toEqual(["", "no-person"])
+  })
+
+  it("holds a resource whose result would still say an identifier of its person", async () => {
+    const value = { valueQuantity: { value: 12345678 } }
+    await put("all.ndjson", lines(patient("p1", "12345678"), observation("o1", "Patient/p1", value)))
+    await put("o.json", observation("o2", "Patient/p1", value))
+    const [all, one] = (await run()) as [FileResult, FileResult]
+    expect(all.resources).toMatchObject({ released: 1, leftOut: { "self-check": 1 } })
+    expect(one.reason).toBe("self-check")
+    expect(await read(all)).not.toContain("12345678")
+  })
+
+  it("makes the same bytes under the same names when it runs again", async () => {
+    await put("p.json", patient("p1", "MRN-471147"))
+    await put("o.ndjson.gz", gzipSync(lines(observation("o1", "Patient/p1"))))
+    await run()
+    const first = await filesOf(output)
+    await run({ output: join(dir, "again") })
+    expect(first).toHaveLength(2)
+    expect(await filesOf(join(dir, "again"))).toEqual(first)
+  })
+
+  it("fails a file that is written to between the passes, and leaves nothing of it", async () => {
+    await put("o.ndjson", lines(observation("o1", "Patient/p1")))
+    await put("p.json", patient("p1", "MRN-471147"))
+    const onProgress = ({ phase, done }: Progress) => {
+      if (phase === "reading" && done === 2) appendFileSync(join(input, "o.ndjson"), "\n")
+    }
+    expect(fates(await run({ onProgress }))).toEqual([
+      ["o.ndjson", "failed", "changed-while-reading"],
+      ["p.json", "released", ""],
+    ])
+    expect(await filesOf(output)).toHaveLength(1)
+  })
+})
+
+describe("weir deid on FHIR files", { timeout: 120_000 }, () => {
+  it("says and reports what was left out, and counts elements by what was done", async () => {
+    await put(
+      "all.ndjson",
+      lines(patient("p1", "MRN-471147"), observation("o1", "Patient/p1"), observation("o2", "Patient/none")),
+    )
+    await put("dr.json", { resourceType: "Practitioner", id: "dr" })
+    const reports = [join(dir, "report.json"), join(dir, "report.html")]
+    const { code, said } = await weir(output, "--report", reports.join(","))
+    expect(code).toBe(0)
+    expect(said).toBe(
+      "1 released, 1 refused or left out\n  resource-type 1\n1 FHIR resources left out of files of several\n  no-person 1\n",
+    )
+    const { files, resources, refusals } = JSON.parse(await readFile(reports[0]!, "utf8")) as RunReport
+    expect(files).toEqual({ released: 1, refused: 1, failed: 0 })
+    expect(refusals).toEqual({ "resource-type": 1 })
+    expect(resources).toMatchObject({ released: 2, leftOut: { "no-person": 1 } })
+    expect(resources.actions).toMatchObject({ shifted: 1, added: 2 })
+    expect(resources.actions["removed"]).toBeGreaterThan(4)
+    const page = await readFile(reports[1]!, "utf8")
+    expect(page).toContain("<tr><td>no-person</td><td>1</td></tr>")
+    expect(page).not.toMatch(planted)
+  })
+
+  it("tells years alone and codes of the vault under safe harbor, the same again with the vault beside it", async () => {
+    await put("all.ndjson", lines(patient("p1", "MRN-471147"), observation("o1", "Patient/p1")))
+    await put("o.json", observation("o2", "Patient/p1"))
+    await writeFile(join(dir, "vault-key"), "v".repeat(32))
+    const harbor = [
+      "--profile",
+      "safe-harbor",
+      "--vault",
+      join(dir, "vault"),
+      "--vault-key-file",
+      join(dir, "vault-key"),
+    ]
+    expect(await weir(output, ...harbor)).toMatchObject({ code: 0 })
+    expect(await weir(join(dir, "again"), ...harbor)).toMatchObject({ code: 0 })
+    const names = await filesOf(output)
+    expect(names).toHaveLength(2)
+    expect(await filesOf(join(dir, "again"))).toEqual(names)
+    const texts = await Promise.all(names.map((name) => readFile(join(output, name), "utf8")))
+    const [who, one, two] = texts
+      .flatMap((text) =>
+        text
+          .trimEnd()
+          .split("\n")
+          .map((line) => JSON.parse(line)),
+      )
+      .sort((a, b) => (a.resourceType < b.resourceType ? 1 : -1))
+    expect([one.effectiveDateTime, two.effectiveDateTime]).toEqual(["2019", "2019"])
+    expect([one.subject, two.subject]).toEqual([one.subject, one.subject])
+    expect(one.subject.reference).toBe(`Patient/${who.id}`)
+    expect(who.identifier[0].value).not.toBe(personOf("MRN-471147"))
+    expect(texts.join("")).not.toMatch(planted)
+  })
+})
