@@ -13,6 +13,7 @@ import type { SeriesCounts } from "../../transforms/deidentify/dicom-series.ts"
 import type { Member } from "../../transforms/deface/index.ts"
 import { FileChanged, withFile } from "./files.ts"
 import type { Inputs } from "./files.ts"
+import { inOrder } from "./in-order.ts"
 import { Memory } from "./memory.ts"
 import { Ambiguity, identifierOf, personsBy } from "./person.ts"
 import type { NamespaceOf } from "./person.ts"
@@ -83,24 +84,6 @@ interface KnownInstance {
 
 /** Most bytes of a message file or report. */
 const mostText = 64 << 20
-
-/** Files that are at hand at the same time. */
-const width = 4
-
-/** Results in the order of the items, a few begun at the same time. */
-async function* inOrder<T, R>(items: readonly T[], work: (item: T) => Promise<R>): AsyncGenerator<R> {
-  const begun: Promise<R>[] = []
-  let next = 0
-  while (next < items.length || begun.length > 0) {
-    while (next < items.length && begun.length < width) {
-      const one = work(items[next++]!)
-      // Whoever awaits it in its turn sees the failure; until then it must not count as unhandled.
-      one.catch(() => {})
-      begun.push(one)
-    }
-    yield await begun.shift()!
-  }
-}
 
 /** A failure of the one file; failures of the output and of our own are thrown. */
 function failedFile(thrown: unknown): { readonly status: "failed"; readonly reason: string } {

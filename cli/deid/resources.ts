@@ -1,5 +1,6 @@
 import { WeirError } from "../../core/index.ts"
-import { allowed } from "../../formats/fhir/deidentify/index.ts"
+import { BundleError, idInUrl, openBundle } from "../../formats/fhir/bundle.ts"
+import { allowed, closeBundle } from "../../formats/fhir/deidentify/index.ts"
 import { FhirReadError, readResource } from "../../formats/fhir/read.ts"
 import type { Resource } from "../../formats/fhir/resource.ts"
 import type { Asking } from "../../transforms/deidentify/codes.ts"
@@ -58,12 +59,6 @@ class Told {
     const { released, actions, leftOut } = this
     return { released, actions: Object.fromEntries(actions), leftOut: Object.fromEntries(leftOut) }
   }
-
-  /** Why a file of which nothing is left is refused. */
-  get reason(): string {
-    const [reason, ...others] = this.leftOut.keys()
-    return reason === undefined ? "empty" : others.length > 0 ? "no-resource-left" : reason
-  }
 }
 
 /** What became of one resource. */
@@ -71,11 +66,20 @@ type One =
   | {
       readonly kind: "released"
       readonly resource: Resource
-      /** The pseudonym of its person. */
-      readonly person: string
+      readonly person: ResourcePerson
       readonly actions: Readonly<Record<string, number>>
     }
   | { readonly kind: "left-out"; readonly reason: string }
+
+/** What became of a resource, or of a Bundle and its entries. */
+interface Outcome {
+  readonly ones: readonly One[]
+  /** undefined where nothing is left. */
+  readonly output: { readonly resource: object; readonly folder: string } | undefined
+}
+
+/** The folder of what is of several persons. */
+const ofSeveral = "resources"
 
 const leftOut = (reason: string): One => ({ kind: "left-out", reason })
 
@@ -121,6 +125,9 @@ export class Resources {
 
   #patientsIn(resource: Resource): void {
     if (resource.resourceType === "Patient") this.#patients.add(resource)
+    if (resource.resourceType !== "Bundle") return
+    for (const { resource: inner, fullUrl } of openBundle(resource).entries)
+      if (inner?.resourceType === "Patient") this.#patients.add(inner, idInUrl(fullUrl))
   }
 
   /** @param unchanged throws when the file was written to */
@@ -138,42 +145,69 @@ export class Resources {
 
   async #writeOne(original: Original, unchanged: () => void, told: Told): Promise<string> {
     const resource = await wholeOf(original)
-    const one = await this.#codes.settle((asking) => this.#one(resource, asking))
-    if (one.kind === "left-out") throw new FileRefused(one.reason)
+    const isBundle = resource.resourceType === "Bundle"
+    const { ones, output } = await this.#codes.settle((asking) => this.#outcome(resource, asking))
+    // One that is alone is a file that is refused.
+    if (isBundle || output !== undefined) for (const one of ones) told.add(one)
+    if (output === undefined)
+      throw new FileRefused(reasonOfAll(ones.flatMap((one) => (one.kind === "left-out" ? [one.reason] : []))))
     unchanged()
-    told.add(one)
-    const pieces = [Buffer.from(`${JSON.stringify(one.resource)}\n`, "utf8")]
-    return this.#folder.write(one.person, written(pieces), "json")
+    const pieces = [Buffer.from(`${JSON.stringify(output.resource)}\n`, "utf8")]
+    return this.#folder.write(output.folder, written(pieces), "json")
   }
 
   async #writeLines(name: string, original: Original, unchanged: () => void, told: Told): Promise<string> {
     const text = async function* (this: Resources) {
       for await (const batch of batchesOf(linesIn(name, original))) {
         const done = await this.#codes.settle((asking) => batch.map((line) => this.#line(line, asking)))
-        const released = done.flatMap((one) => {
-          if (one === undefined) return []
-          told.add(one)
-          return one.kind === "released" ? [`${JSON.stringify(one.resource)}\n`] : []
+        const released = done.flatMap(({ ones, output }) => {
+          for (const one of ones) told.add(one)
+          return output === undefined ? [] : [`${JSON.stringify(output.resource)}\n`]
         })
         if (released.length > 0) yield Buffer.from(released.join(""), "utf8")
       }
-      if (told.released === 0) throw new FileRefused(told.reason)
+      if (told.released === 0) throw new FileRefused(reasonOfAll(told.leftOut.keys()))
       unchanged()
     }
     const extension = /\.gz$/i.test(name) ? "ndjson.gz" : "ndjson"
     const object = { pieces: undefined, stream: () => zippedAs(name, text.call(this)) }
-    return this.#folder.write("resources", object, extension)
+    return this.#folder.write(ofSeveral, object, extension)
   }
 
-  /** undefined for a blank line. */
-  #line(line: Buffer | undefined, asking: Asking): One | undefined {
-    if (line === undefined) return leftOut("line-too-long")
+  #line(line: Buffer | undefined, asking: Asking): Outcome {
+    if (line === undefined) return { ones: [leftOut("line-too-long")], output: undefined }
     try {
       const resource = readResource(line)
-      return resource === undefined ? undefined : this.#one(resource, asking)
+      return resource === undefined ? { ones: [], output: undefined } : this.#outcome(resource, asking)
     } catch (thrown) {
-      return leftOut(reasonOf(thrown))
+      return { ones: [leftOut(reasonOf(thrown))], output: undefined }
     }
+  }
+
+  #outcome(resource: Resource, asking: Asking): Outcome {
+    if (resource.resourceType === "Bundle") return this.#bundle(resource, asking)
+    const one = this.#one(resource, asking)
+    if (one.kind === "left-out") return { ones: [one], output: undefined }
+    return { ones: [one], output: { resource: one.resource, folder: asking.of(one.person.key).person } }
+  }
+
+  #bundle(bundle: Resource, asking: Asking): Outcome {
+    const opened = openBundle(bundle)
+    const inside = opened.entries.flatMap(({ resource }) => (resource?.resourceType === "Patient" ? [resource] : []))
+    const ones = opened.entries.map(({ resource }) =>
+      resource === undefined ? leftOut("no-resource") : this.#one(resource, asking, inside),
+    )
+    const outputs = ones.map((one) => (one.kind === "released" ? one.resource : undefined))
+    const persons = new Map(ones.flatMap((one) => (one.kind === "released" ? [[one.person.key, one.person]] : [])))
+    const [first, ...others] = persons.values()
+    // The header of a message is no resource of a person: what stands of it is not counted.
+    const counted = opened.type === "message" ? ones.slice(1) : ones
+    if (first === undefined) return { ones: counted, output: undefined }
+    const codes = asking.of(first.key)
+    const isOnePerson = others.length === 0
+    const mapping = mappingOf(first.key, this.#policy, codes, () => {})
+    const resource = closeBundle(opened, outputs, { mapping, birthDate: first.birthDate, isOnePerson })
+    return { ones: counted, output: { resource, folder: isOnePerson ? codes.person : ofSeveral } }
   }
 
   #one(resource: Resource, asking: Asking, inside: readonly Resource[] = []): One {
@@ -192,17 +226,23 @@ export class Resources {
     try {
       const cleaned = cleanResource(resource, person, mapping, this.#policy.retainUids)
       const { actions } = decisions.made("", "")
-      return { kind: "released", resource: cleaned, person: codes.person, actions }
+      return { kind: "released", resource: cleaned, person, actions }
     } catch (thrown) {
       return leftOut(reasonOf(thrown))
     }
   }
 }
 
+/** Why a file or a Bundle of which nothing is left is refused. */
+function reasonOfAll(reasons: Iterable<string>): string {
+  const [reason, ...others] = new Set(reasons)
+  return reason === undefined ? "empty" : others.length > 0 ? "no-resource-left" : reason
+}
+
 /** The reason of a refusal, a code; throws on what is none. */
 function reasonOf(thrown: unknown): string {
   if (thrown instanceof FileRefused) return thrown.reason
-  if (thrown instanceof FhirReadError) return thrown.code
+  if (thrown instanceof FhirReadError || thrown instanceof BundleError) return thrown.code
   if (thrown instanceof WeirError && thrown.meaning === "bad-record") return thrown.code.replace(/^refused\./, "")
   throw thrown
 }

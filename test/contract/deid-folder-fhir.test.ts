@@ -1,92 +1,38 @@
 import { appendFileSync } from "node:fs"
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { readFile, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { gunzipSync, gzipSync } from "node:zlib"
+import { gzipSync } from "node:zlib"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { identityKeyFrom, personKey, pseudonymizer } from "../../core/index.ts"
-import { deidentifyEach } from "../../cli/deid/index.ts"
 import type { FileResult, FilesGiven, Progress } from "../../cli/deid/index.ts"
 import type { RunReport } from "../../cli/deid/report.ts"
-import { main } from "../../main.ts"
-import { projectKey, slice } from "./dicom-border.ts"
+import {
+  TestFolder,
+  base,
+  fates,
+  keyOf,
+  lines,
+  mrn,
+  observation,
+  patient,
+  personOf,
+  planted,
+} from "./deid-fhir-folder.ts"
+import { slice } from "./dicom-border.ts"
 import { dicomText, filesOf } from "./synth-hospital.ts"
 
-const base = pseudonymizer(projectKey)
-const keyOf = (mrn: string) => personKey(identityKeyFrom(projectKey), "mrn", mrn)
-const personOf = (mrn: string) => base.person(keyOf(mrn))
-
-type Json = Record<string, unknown>
-
-const mrn = (value: string, system = "urn:oid:1.2.3.4.5") => ({
-  type: { coding: [{ system: "http://terminology.hl7.org/CodeSystem/v2-0203", code: "MR" }] },
-  system,
-  value,
-})
-const patient = (id: string, record: string, more: Json = {}): Json => ({
-  resourceType: "Patient",
-  id,
-  identifier: [{ system: "http://hl7.org/fhir/sid/us-ssn", value: "999-12-3456" }, mrn(record)],
-  name: [{ family: "Alvasson", given: ["Jolanda"] }],
-  birthDate: "1950-01-02",
-  gender: "female",
-  address: [{ line: ["12 Quokka Lane"], city: "Wombatville", postalCode: "02139" }],
-  telecom: [{ system: "phone", value: "617-555-0143" }],
-  ...more,
-})
-const observation = (id: string, subject: string, more: Json = {}): Json => ({
-  resourceType: "Observation",
-  id,
-  status: "final",
-  code: { coding: [{ system: "http://loinc.org", code: "4548-4" }], text: "HbA1c of Jolanda" },
-  subject: { reference: subject, display: "Jolanda Alvasson" },
-  effectiveDateTime: "2019-03-04",
-  valueQuantity: { value: 6.1, unit: "%", system: "http://unitsofmeasure.org", code: "%" },
-  note: [{ text: "Mrs Alvasson, MRN-471147, lives in Wombatville" }],
-  ...more,
-})
-const planted = /Alva|Jolanda|471147|999-12|999123456|Quokka|Wombat|617-555|1950-01-02|2019-03-04|sibling-7/
-
-let dir: string
-let input: string
-let output: string
+let folder: TestFolder
+let [dir, input, output] = ["", "", ""]
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), "weir-deid-fhir-"))
-  ;[input, output] = [join(dir, "in"), join(dir, "out")]
-  await mkdir(input)
+  folder = await TestFolder.make()
+  ;({ dir, input, output } = folder)
 })
-afterEach(() => rm(dir, { recursive: true, force: true }))
+afterEach(() => folder.remove())
 
-const put = (name: string, given: Json | readonly unknown[] | string | Uint8Array) =>
-  writeFile(join(input, name), typeof given === "string" || given instanceof Uint8Array ? given : JSON.stringify(given))
-const run = async (more: Partial<FilesGiven> = {}): Promise<FileResult[]> => {
-  const results: FileResult[] = []
-  for await (const result of deidentifyEach({ input, output, projectKey, ...more })) results.push(result)
-  return results
-}
-const fates = (results: readonly FileResult[]) => results.map(({ input: of, status, reason }) => [of, status, reason])
-const read = async ({ output: name }: FileResult): Promise<string> => {
-  const bytes = await readFile(join(output, name))
-  return (name.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8")
-}
-const json = async (result: FileResult) => JSON.parse(await read(result))
-const lines = (...resources: readonly (Json | string)[]) =>
-  resources.map((one) => (typeof one === "string" ? one : JSON.stringify(one))).join("\n")
-
-/** What a run of the command said, and how it ended. */
-const weir = async (...more: readonly string[]) => {
-  const said: string[] = []
-  const io = {
-    stdout: { write: (text: string) => said.push(text) },
-    stderr: { write: (text: string) => said.push(text) },
-    environment: {},
-    signal: new AbortController().signal,
-    now: () => 0,
-  }
-  await writeFile(join(dir, "key"), projectKey)
-  const code = await main(["deid", input, ...more, "--key-file", join(dir, "key")], io)
-  return { code, said: said.join("") }
-}
+const put: TestFolder["put"] = (name, given) => folder.put(name, given)
+const run = (more?: Partial<FilesGiven>) => folder.run(more)
+const read = (result: FileResult) => folder.read(result)
+const json = (result: FileResult) => folder.json(result)
+const weir = (...more: readonly string[]) => folder.weir(...more)
 
 describe("de-identifying FHIR files of a folder", () => {
   it("gives a person the same pseudonym and the same shift in images, messages, reports and resources", async () => {
