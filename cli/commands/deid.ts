@@ -67,6 +67,7 @@ export const deid: Command = {
     report: { value: "A.html,B.json", doc: "writes what was applied, counts by action and refusals by reason" },
     map: { value: "FILE.csv", doc: "writes input,output,status,reason for each file, mode 0600" },
   },
+  more: "Whose a file is: images say it by Patient ID, messages by PID-3, resources by the identifier of the Patient that they refer to (in any file of IN), and of NAME.txt NAME.person.json says it. A person has one pseudonym and one shift in all of them. FHIR resources that are refused are left out of Bundles and of files with one a line, and counted.",
   async run(args, app, io) {
     const [input, output] = args.positionals as [string, string]
     const keyFile = args.text("key-file")

@@ -155,6 +155,36 @@ describe("de-identifying FHIR files of a folder", () => {
     expect(await filesOf(output)).toEqual([])
   })
 
+  it.each([false, true])("names studies as the images beside them do (UIDs as they were: %s)", async (retains) => {
+    await put("a.dcm", slice("1.2.3.4.5.61"))
+    await put("p.json", patient("p1", "MRN-471147"))
+    const study = "urn:oid:1.2.3.4.100.1"
+    await put("s.json", {
+      resourceType: "ImagingStudy",
+      id: "s1",
+      status: "available",
+      identifier: [{ system: "urn:dicom:uid", value: study }],
+      subject: { reference: "Patient/p1" },
+      started: "2019-03-04",
+    })
+    const [image, , told] = (await run({ options: { "retain-uids": retains } })) as [FileResult, FileResult, FileResult]
+    const [{ value }] = (await json(told)).identifier
+    expect(dicomText(await readFile(join(output, image.output)))).toContain(value.slice("urn:oid:".length))
+    expect(value === study).toBe(retains)
+  })
+
+  it("takes the record number of a Patient before other numbers, and one in use before an old one", async () => {
+    const identifier = [
+      { system: "urn:oid:1.9", value: "ACCOUNT-1" },
+      { ...mrn("MRN-OLD"), use: "old" },
+      { type: { coding: [{ code: "DL" }] }, value: "DL-1" },
+      mrn("MRN-471147"),
+    ]
+    await put("p.json", patient("p1", "", { identifier }))
+    const [who] = (await run()) as [FileResult]
+    expect((await json(who)).identifier[0].value).toBe(personOf("MRN-471147"))
+  })
+
   it("passes over a byte order mark", async () => {
     await put("p.json", `\uFEFF${JSON.stringify(patient("p1", "MRN-471147"))}`)
     expect(fates(await run())).toEqual([["p.json", "released", ""]])
