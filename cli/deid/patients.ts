@@ -54,6 +54,7 @@ interface Known {
 
 /** Ids of Patients, each with the key of its person: "" for a Patient that states no usable identifier, undefined for two persons. */
 type Ids = Map<string, string | undefined>
+export type PatientIds = ReadonlyMap<string, string | undefined>
 
 /** The Patients of a set of files. The same whichever comes first. */
 export class Patients {
@@ -85,15 +86,20 @@ export class Patients {
     known.birth = firstOf(known.birth, birthOf(patient))
   }
 
+  /** The ids of the Patients of one Bundle. */
+  idsOf(patients: readonly Resource[]): PatientIds {
+    const ids: Ids = new Map()
+    for (const patient of patients) this.#note(patient, ids)
+    return ids
+  }
+
   /** Whose a resource is.
-   * @param inside the Patients of its Bundle, which it means before those of other files */
-  of(resource: Resource, inside: readonly Resource[] = []): ResourcePerson | NoPerson {
+   * @param inside of the Patients of its Bundle, which it means before those of other files */
+  of(resource: Resource, inside?: PatientIds): ResourcePerson | NoPerson {
     if (resource.resourceType === "Patient") return this.#person(this.#keyOf(chosenOf(resource, this.#namespace)))
     const id = /^Patient\/(.+)$/s.exec(patientReference(resource) ?? "")?.[1]
     if (id === undefined) return "no-person"
-    const own: Ids = new Map()
-    for (const patient of inside) if (patient.id === id) this.#note(patient, own)
-    const ids = own.has(id) ? own : this.#ids
+    const ids = inside?.has(id) === true ? inside : this.#ids
     if (!ids.has(id)) return "no-person"
     const key = ids.get(id)
     return key === undefined ? "patient-ambiguous" : this.#person(key)

@@ -9,7 +9,7 @@ import { Decisions } from "../../transforms/deidentify/decisions.ts"
 import type { Original } from "../../transforms/deidentify/dicom-original.ts"
 import { cleanResource, mappingOf } from "../../transforms/deidentify/fhir-resource.ts"
 import type { FhirPolicy } from "../../transforms/deidentify/fhir-resource.ts"
-import type { Patients, ResourcePerson } from "./patients.ts"
+import type { PatientIds, Patients, ResourcePerson } from "./patients.ts"
 import { FileRefused, linesIn, mostResource, zippedAs } from "./resource-text.ts"
 import type { Folder } from "./write.ts"
 
@@ -193,7 +193,9 @@ export class Resources {
 
   #bundle(bundle: Resource, asking: Asking): Outcome {
     const opened = openBundle(bundle)
-    const inside = opened.entries.flatMap(({ resource }) => (resource?.resourceType === "Patient" ? [resource] : []))
+    const inside = this.#patients.idsOf(
+      opened.entries.flatMap(({ resource }) => (resource?.resourceType === "Patient" ? [resource] : [])),
+    )
     const ones = opened.entries.map(({ resource }) =>
       resource === undefined ? leftOut("no-resource") : this.#one(resource, asking, inside),
     )
@@ -210,7 +212,7 @@ export class Resources {
     return { ones: counted, output: { resource, folder: isOnePerson ? codes.person : ofSeveral } }
   }
 
-  #one(resource: Resource, asking: Asking, inside: readonly Resource[] = []): One {
+  #one(resource: Resource, asking: Asking, inside?: PatientIds): One {
     if (!allowed.has(resource.resourceType)) return leftOut("resource-type")
     if (typeof resource.id !== "string" || resource.id.trim() === "") return leftOut("no-id")
     const person = this.#patients.of(resource, inside)

@@ -1,5 +1,5 @@
 import { appendFileSync } from "node:fs"
-import { readFile, stat, writeFile } from "node:fs/promises"
+import { readFile, stat, truncate, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
@@ -183,6 +183,29 @@ describe("de-identifying FHIR files of a folder", () => {
     await put("p.json", patient("p1", "", { identifier }))
     const [who] = (await run()) as [FileResult]
     expect((await json(who)).identifier[0].value).toBe(personOf("MRN-471147"))
+  })
+
+  it("refuses a number that two issuers of images gave", async () => {
+    const issuer = (value: string) => ({ tag: "00100021", vr: "LO", value })
+    await put("a.dcm", slice("1.2.3.4.5.61", issuer("NORTH")))
+    await put("b.dcm", slice("1.2.3.4.5.62", issuer("SOUTH")))
+    await put("p.json", patient("p1", "MRN-471147"))
+    expect((await run()).map(({ reason }) => reason)).toEqual(Array(3).fill("issuer-ambiguous"))
+  })
+
+  it("refuses what is too large, or inflates to far more than it is, or ends early", async () => {
+    for (const name of ["large.json", "line.ndjson"]) {
+      await put(name, "")
+      await truncate(join(input, name), (64 << 20) + 1)
+    }
+    await put("bomb.ndjson.gz", gzipSync(Buffer.alloc(32 << 20, " ")))
+    await put("cut.ndjson.gz", gzipSync(lines(patient("p1", "MRN-471147"))).subarray(0, -20))
+    expect(fates(await run()).map(([of, , reason]) => [of, reason])).toEqual([
+      ["bomb.ndjson.gz", "gzip-bomb"],
+      ["cut.ndjson.gz", "gzip-truncated"],
+      ["large.json", "too-large"],
+      ["line.ndjson", "line-too-long"],
+    ])
   })
 
   it("passes over a byte order mark", async () => {

@@ -44,8 +44,9 @@ export function closeBundle({ type, bundle, entries }: OpenBundle, outputs: Bund
   )
   if (type === "document" && told[0]?.["resourceType"] !== "Composition") throw new BundleError("no-composition")
   if (type === "message" && told[0]?.["resourceType"] !== "MessageHeader") throw new BundleError("no-message-header")
-  const names = told.flatMap((one) => (one === undefined ? [] : [nameOf(one)]))
-  const isOnce = (name: string) => type === "history" || names.filter((each) => each === name).length === 1
+  const times = new Map<string, number>()
+  for (const one of told) if (one !== undefined) times.set(nameOf(one), (times.get(nameOf(one)) ?? 0) + 1)
+  const isOnce = (name: string) => type === "history" || times.get(name) === 1
   return {
     resourceType: "Bundle",
     ...(text(bundle.id) === "" ? {} : { id: mapping.identifier("Bundle", text(bundle.id)) }),
