@@ -18,7 +18,7 @@ import {
   planted,
 } from "./deid-fhir-folder.ts"
 import { slice } from "./dicom-border.ts"
-import { dicomText, filesOf } from "./synth-hospital.ts"
+import { dicomText, filesOf, makeHospital } from "./synth-hospital.ts"
 
 let folder: TestFolder
 let [dir, input, output] = ["", "", ""]
@@ -235,6 +235,15 @@ describe("de-identifying FHIR files of a folder", () => {
     expect(all.resources).toMatchObject({ released: 1, leftOut: { "self-check": 1 } })
     expect(one.reason).toBe("self-check")
     expect(await read(all)).not.toContain("12345678")
+  })
+
+  it("leaves nothing planted of the synthetic hospital", { timeout: 120_000 }, async () => {
+    const made = await makeHospital(12, 7)
+    const results = (await run({ input: join(made.out, "wave1/ehr") })).filter(({ status }) => status === "released")
+    expect(results.length).toBeGreaterThan(6)
+    const texts = (await Promise.all(results.map(read))).join("")
+    const left = made.planted.filter(({ value }) => value.length > 5 && texts.includes(value))
+    expect(left.map(({ kind }) => kind)).toEqual([])
   })
 
   it("makes the same bytes under the same names when it runs again", async () => {
