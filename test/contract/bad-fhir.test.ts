@@ -52,7 +52,7 @@ const deep = (type: string, element: string, open: string, close: string, levels
     `{"resourceType":"${type}","id":"deep-${element}","subject":{"reference":"Patient/p"},"${element}":${open.repeat(levels)}"${canary}"${close.repeat(levels)}}`,
   )
 const deepOnes = (levels: number) => [
-  deep("Basic", "x", "[", "]", levels),
+  deep("Account", "x", "[", "]", levels),
   deep("Observation", "code", '{"coding":[', "]}", levels),
   deep("Observation", "component", '[{"component":', "}]", levels),
   deep("Observation", "contained", '[{"resourceType":"Observation","id":"c","contained":', "}]", levels),
@@ -128,7 +128,7 @@ describe("bad FHIR input, all the way", () => {
     expect(JSON.stringify(curated)).toContain("2160-0")
     expect(JSON.stringify(curated)).not.toContain(canary)
     expect(labelled.failed).toEqual([])
-    // Basic is not released; all the others pass as what they say besides.
+    // Account is not released; all the others pass as what they say besides.
     expect(errors.map(({ code, meaning }) => [code, meaning])).toEqual([["refused.resource-type", "bad-record"]])
     for (const { message } of errors) expect(message).not.toContain(canary)
   })
