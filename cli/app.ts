@@ -74,6 +74,8 @@ export interface FolderVerdicts {
   readonly refused: ReadonlyMap<string, number>
   /** How many of them failed: could not be read, or changed while they were. */
   readonly failed: number
+  /** FHIR resources of several in one file that were left out, by reason. */
+  readonly leftOut: ReadonlyMap<string, number>
 }
 
 /** Everything that the commands are given by the composition root. */

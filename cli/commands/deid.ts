@@ -31,7 +31,8 @@ const isProfile = (given: string | undefined): given is (typeof profiles)[number
 
 export const deid: Command = {
   name: "deid",
-  summary: "De-identifies a folder of DICOM, HL7 v2 (.hl7) and reports (.txt) as a pipeline would",
+  summary:
+    "De-identifies a folder of DICOM, HL7 v2 (.hl7), FHIR (.json, .ndjson, .ndjson.gz) and reports (.txt) as a pipeline would",
   positionals: ["IN", "OUT"],
   options: {
     "key-file": { value: "FILE", doc: "the project key, 32 bytes or more (required)" },
@@ -66,6 +67,7 @@ export const deid: Command = {
     report: { value: "A.html,B.json", doc: "writes what was applied, counts by action and refusals by reason" },
     map: { value: "FILE.csv", doc: "writes input,output,status,reason for each file, mode 0600" },
   },
+  more: "Whose a file is: images say it by Patient ID, messages by PID-3, resources by the identifier of the Patient that they refer to (in any file of IN), and of NAME.txt NAME.person.json says it. A person has one pseudonym and one shift in all of them. FHIR resources that are refused are left out of Bundles and of files with one a line, and counted.",
   async run(args, app, io) {
     const [input, output] = args.positionals as [string, string]
     const keyFile = args.text("key-file")
@@ -97,7 +99,7 @@ export const deid: Command = {
     const reports = listOf(args.text("report"))
     const namespace = args.text("namespace")
     const live = io.stderr.isTTY === true
-    const { released, refused, failed } = await app
+    const { released, refused, failed, leftOut } = await app
       .deidentifyFolder({
         input: resolve(input),
         output: resolve(output),
@@ -119,6 +121,8 @@ export const deid: Command = {
     if (live) io.stderr.write("\r\u001b[K")
     io.stdout.write(`${released} released, ${total(refused)} refused or left out\n`)
     for (const [reason, count] of refused) io.stdout.write(`  ${reason} ${count}\n`)
+    if (leftOut.size > 0) io.stdout.write(`${total(leftOut)} FHIR resources left out of files of several\n`)
+    for (const [reason, count] of leftOut) io.stdout.write(`  ${reason} ${count}\n`)
     return failed > 0 || io.signal.aborted ? exit.failed : exit.ok
   },
 }

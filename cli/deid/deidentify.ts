@@ -13,11 +13,14 @@ import type { SeriesCounts } from "../../transforms/deidentify/dicom-series.ts"
 import type { Member } from "../../transforms/deface/index.ts"
 import { FileChanged, withFile } from "./files.ts"
 import type { Inputs } from "./files.ts"
+import { inOrder } from "./in-order.ts"
 import { Memory } from "./memory.ts"
 import { Ambiguity, identifierOf, personsBy } from "./person.ts"
 import type { NamespaceOf } from "./person.ts"
 import { Texts, statedIds, textKindOf } from "./texts.ts"
 import type { TextCounts, TextKind } from "./texts.ts"
+import { resourceKindOf, resourceRoom } from "./resources.ts"
+import type { ResourceCounts, ResourceKind, Resources } from "./resources.ts"
 import { SeriesSamples } from "./samples.ts"
 import type { Folder } from "./write.ts"
 
@@ -32,6 +35,8 @@ export interface FileResult {
   readonly counts?: Counts
   /** Of a released message file or report: its fields by what was done, and what was replaced in texts. */
   readonly texts?: TextCounts
+  /** Of a file of FHIR resources. */
+  readonly resources?: ResourceCounts
 }
 
 /** How far a run is; `phase` reading counts headers, writing counts files that have their result. */
@@ -46,6 +51,8 @@ export interface FileSetting {
   readonly policy: DicomPolicy
   /** The cleaner of what is no image, given what is known of ambiguous patient ids. */
   readonly texts: (ambiguous: (patientId: string) => boolean) => Texts
+  /** The same for resources. */
+  readonly resources: (ambiguous: (patientId: string) => boolean) => Resources
   readonly identityKey: Uint8Array
   readonly namespace: NamespaceOf
   /** Notes in the vault, where there is one, which patient id a person has. */
@@ -59,6 +66,7 @@ export interface FileSetting {
 type Known =
   | { readonly kind: "done"; readonly status: "refused" | "failed"; readonly reason: string }
   | { readonly kind: "beside"; readonly mark: string; readonly as: TextKind }
+  | { readonly kind: "fhir"; readonly mark: string; readonly as: ResourceKind }
   | KnownInstance
 
 interface KnownInstance {
@@ -76,24 +84,6 @@ interface KnownInstance {
 
 /** Most bytes of a message file or report. */
 const mostText = 64 << 20
-
-/** Files that are at hand at the same time. */
-const width = 4
-
-/** Results in the order of the items, a few begun at the same time. */
-async function* inOrder<T, R>(items: readonly T[], work: (item: T) => Promise<R>): AsyncGenerator<R> {
-  const begun: Promise<R>[] = []
-  let next = 0
-  while (next < items.length || begun.length > 0) {
-    while (next < items.length && begun.length < width) {
-      const one = work(items[next++]!)
-      // Whoever awaits it in its turn sees the failure; until then it must not count as unhandled.
-      one.catch(() => {})
-      begun.push(one)
-    }
-    yield await begun.shift()!
-  }
-}
 
 /** A failure of the one file; failures of the output and of our own are thrown. */
 function failedFile(thrown: unknown): { readonly status: "failed"; readonly reason: string } {
@@ -118,6 +108,7 @@ class Run {
   readonly #room = new Room(roomBytes)
   readonly #memory = new Memory()
   readonly #texts: Texts
+  readonly #resources: Resources
   readonly #samples: SeriesSamples
   readonly #personOf: ReturnType<typeof personsBy>
 
@@ -127,7 +118,9 @@ class Run {
     this.#faces = new Faces(setting.policy)
     this.#personOf = personsBy(setting.identityKey, setting.namespace)
     this.#samples = new SeriesSamples(inputs.folder, setting.policy)
-    this.#texts = setting.texts((patientId) => this.#ambiguity.has(patientId))
+    const ambiguous = (patientId: string) => this.#ambiguity.has(patientId)
+    this.#texts = setting.texts(ambiguous)
+    this.#resources = setting.resources(ambiguous)
   }
 
   async *results(): AsyncGenerator<FileResult> {
@@ -160,6 +153,8 @@ class Run {
       return await this.#withFile(file, async (original, mark): Promise<Known> => {
         const as = textKindOf(file)
         if (as !== undefined) return await this.#examineText(as, original, mark)
+        const resources = resourceKindOf(file)
+        if (resources !== undefined) return await this.#examineResources(file, resources, original, mark)
         if (original.size === 0) return { kind: "done", status: "refused", reason: "not-dicom" }
         const found = await this.#room.use(original.size, () => examine(original))
         if (found.kind === "refused") return { kind: "done", status: "refused", reason: reasonOf(found) }
@@ -201,6 +196,12 @@ class Run {
     return { kind: "beside", mark, as }
   }
 
+  async #examineResources(file: string, as: ResourceKind, original: Original, mark: string): Promise<Known> {
+    const room = resourceRoom(as, original.size)
+    const reason = await this.#room.use(room, () => this.#resources.examine(file, as, original))
+    return reason === undefined ? { kind: "fhir", mark, as } : { kind: "done", status: "refused", reason }
+  }
+
   async #result(input: string, known: Known): Promise<FileResult> {
     if (known.kind === "done") return { input, output: "", status: known.status, reason: known.reason }
     if (
@@ -213,6 +214,7 @@ class Run {
     try {
       return await this.#withFile(input, async (original, mark, remark): Promise<FileResult> => {
         if (mark !== known.mark) throw new FileChanged()
+        if (known.kind === "fhir") return this.#writeResources(input, original, known, remark)
         return this.#room.use(original.size, () =>
           known.kind === "beside"
             ? this.#writeText(input, path, original, known.as)
@@ -234,6 +236,23 @@ class Run {
     }
     const output = await this.#setting.folder.write(found.folder, { pieces, stream }, found.extension)
     return { input, output, status: "released", reason: "", texts: found.told }
+  }
+
+  async #writeResources(
+    input: string,
+    original: Original,
+    { as, mark }: Extract<Known, { readonly kind: "fhir" }>,
+    remark: () => string,
+  ): Promise<FileResult> {
+    const unchanged = () => {
+      if (remark() !== mark) throw new FileChanged()
+    }
+    const room = resourceRoom(as, original.size)
+    const found = await this.#room.use(room, () => this.#resources.write(input, as, original, unchanged))
+    const { told: resources } = found
+    return found.kind === "refused"
+      ? { input, output: "", status: "refused", reason: found.reason, resources }
+      : { input, output: found.output, status: "released", reason: "", resources }
   }
 
   async #write(input: string, original: Original, known: KnownInstance, remark: () => string): Promise<FileResult> {

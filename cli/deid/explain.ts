@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { pseudonymizer } from "../../core/index.ts"
+import { BundleError, openBundle } from "../../formats/fhir/bundle.ts"
+import type { Resource } from "../../formats/fhir/resource.ts"
 import {
   FhirDeidentifyError,
   deidentifyResource,
@@ -112,11 +114,21 @@ function resources(bytes: Uint8Array, given: ExplainGiven, policy: TextPolicy): 
     // The parser's text quotes the file.
     return [new Telling("fhir", given).explanation("", "body-not-json")]
   }
-  const entries = isJson(parsed) && parsed["resourceType"] === "Bundle" ? parsed["entry"] : undefined
-  if (!Array.isArray(entries)) return [resource(parsed, "", birthDateIn([parsed]), given, policy)]
-  const inside = entries.map((entry: unknown) => (isJson(entry) ? entry["resource"] : undefined))
+  const inside = entriesOf(parsed)
+  if (inside === undefined) return [resource(parsed, "", birthDateIn([parsed]), given, policy)]
   const birthDate = birthDateIn(inside)
   return inside.map((one, at) => resource(one, `entry[${at}]`, birthDate, given, policy))
+}
+
+/** The resources of a Bundle, as they are de-identified: with ids where a server gives them. */
+function entriesOf(parsed: unknown): readonly unknown[] | undefined {
+  if (!isJson(parsed) || parsed["resourceType"] !== "Bundle" || !Array.isArray(parsed["entry"])) return undefined
+  try {
+    return openBundle(parsed as Resource).entries.map((entry) => entry.resource)
+  } catch (error) {
+    if (!(error instanceof BundleError)) throw error
+    return parsed["entry"].map((entry: unknown) => (isJson(entry) ? entry["resource"] : undefined))
+  }
 }
 
 /** Of the one Patient of a file: in a pipeline identity knows it. */

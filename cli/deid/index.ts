@@ -5,6 +5,7 @@ import { optionsFault, profileOptions } from "../../formats/dicom/index.ts"
 import { dicomFaults, optionsUnder, policyFrom, statementOf } from "../../transforms/deidentify/dicom-options.ts"
 import type { DicomOptions } from "../../transforms/deidentify/dicom-options.ts"
 import { Codes } from "../../transforms/deidentify/codes.ts"
+import { clockOf } from "../../transforms/deidentify/local-time.ts"
 import { codesOf, issuersOf, profileOf, shiftOf } from "../../transforms/deidentify/profile.ts"
 import type { Profile } from "../../transforms/deidentify/profile.ts"
 import type { ReadText } from "../../transforms/deidentify/pixels/read-text.ts"
@@ -16,6 +17,8 @@ import type { NamespaceOf } from "./person.ts"
 import { withVault } from "./vault.ts"
 import type { OpenStore, VaultGiven } from "./vault.ts"
 import { Tally, writeReport } from "./report.ts"
+import { Patients } from "./patients.ts"
+import { Resources } from "./resources.ts"
 import { Texts } from "./texts.ts"
 import { Folder } from "./write.ts"
 
@@ -49,7 +52,9 @@ export interface FilesGiven {
 /** De-identifies the files of a folder as a pipeline would, with the same bytes as result wherever the person is the same: Patient
  * ID and issuer alone make it here. Outputs are named `<study>/<sha256>.dcm` by pseudonym and content. HL7 v2 files
  * (`.hl7`) and reports (`.txt`, whose person `<name>.person.json` beside them states) take the pseudonym, the shift and the
- * accession numbers of the images, as `<person>/<sha256>.hl7` and `.txt`. Yields what became of each
+ * accession numbers of the images, as `<person>/<sha256>.hl7` and `.txt`. FHIR resources and Bundles (`.json`) become
+ * `<person>/<sha256>.json`, those of several persons and one a line (`.ndjson`, `.ndjson.gz`) `resources/<sha256>` with that
+ * extension. Yields what became of each
  * file, in name order. Throws fatal `path-missing`, `in-place`, `map-in-output`, `key-too-short`, `profile-refused`; systemic `disk-full`. */
 export async function* deidentifyEach(given: FilesGiven): AsyncGenerator<FileResult> {
   const { input, output, projectKey, map } = given
@@ -65,14 +70,19 @@ export async function* deidentifyEach(given: FilesGiven): AsyncGenerator<FileRes
   const table = map === undefined ? undefined : await MapFile.open(map)
   const identityKey = given.identityKey ?? identityKeyFrom(projectKey)
   const namespace = given.namespace ?? "mrn"
+  const zone = options["time-zone"]
+  const local = zone === undefined ? undefined : clockOf(zone)
+  const fhir = { ...project, local, retainUids: options["retain-uids"] === true }
+  const folder = new Folder(output)
   try {
     const results = deidentifyFiles(inputs, {
       policy,
       texts: (ambiguous) => new Texts(project, identityKey, namespace, ambiguous),
+      resources: (ambiguous) => new Resources(fhir, codes, new Patients(identityKey, namespace, ambiguous), folder),
       identityKey,
       namespace,
       note: (person, identifier) => codes.settle((asking) => asking.note(person, [identifier])),
-      folder: new Folder(output),
+      folder,
       onProgress: given.onProgress ?? (() => {}),
       signal: given.signal ?? new AbortController().signal,
     })
@@ -128,6 +138,8 @@ export interface FolderVerdicts {
   readonly refused: ReadonlyMap<string, number>
   /** How many of them failed: could not be read, or changed while they were. */
   readonly failed: number
+  /** FHIR resources of several in one file that were left out, by reason, in order. */
+  readonly leftOut: ReadonlyMap<string, number>
 }
 
 async function keyIn(path: string): Promise<Uint8Array> {
@@ -185,8 +197,10 @@ export async function deidentifyFolder(given: FolderGiven): Promise<FolderVerdic
   }
   const applied = { statement: statementOf("weir deid", options), options: optionsUnder(options), faces, projectKey }
   for (const path of reports) await writeReport(path, tally.report(applied))
-  const refused = new Map([...tally.refusals].sort(([a], [b]) => (a < b ? -1 : 1)))
-  return { released: tally.files.released, refused, failed: tally.files.failed }
+  const inOrder = (counts: ReadonlyMap<string, number>) => new Map([...counts].sort(([a], [b]) => (a < b ? -1 : 1)))
+  const { files, refusals, resources } = tally
+  const [refused, leftOut] = [inOrder(refusals), inOrder(resources.leftOut)]
+  return { released: files.released, refused, failed: files.failed, leftOut }
 }
 
 const defined = (given: Readonly<Record<string, unknown>>): object =>

@@ -27,6 +27,12 @@ export interface RunReport {
     readonly actions: Readonly<Record<string, number>>
     readonly findings: Readonly<Record<string, number>>
   }
+  /** FHIR resources: how many are in the output, their elements by what was done, and those that were left out by reason. */
+  readonly resources: {
+    readonly released: number
+    readonly actions: Readonly<Record<string, number>>
+    readonly leftOut: Readonly<Record<string, number>>
+  }
   /** Files without output by reason. */
   readonly refusals: Readonly<Record<string, number>>
 }
@@ -44,14 +50,18 @@ export class Tally {
   readonly files = { released: 0, refused: 0, failed: 0 }
   readonly actions = new Map<string, number>()
   readonly texts = { actions: new Map<string, number>(), findings: new Map<string, number>() }
+  readonly resources = { released: 0, actions: new Map<string, number>(), leftOut: new Map<string, number>() }
   readonly refusals = new Map<string, number>()
 
-  add({ status, reason, counts, texts }: FileResult): void {
+  add({ status, reason, counts, texts, resources }: FileResult): void {
     this.files[status]++
     if (status !== "released") this.refusals.set(reason, (this.refusals.get(reason) ?? 0) + 1)
     addAll(this.actions, counts)
     addAll(this.texts.actions, texts?.actions)
     addAll(this.texts.findings, texts?.findings)
+    this.resources.released += resources?.released ?? 0
+    addAll(this.resources.actions, resources?.actions)
+    addAll(this.resources.leftOut, resources?.leftOut)
   }
 
   report({ statement, options, faces, projectKey }: Applied): RunReport {
@@ -70,6 +80,11 @@ export class Tally {
       files: this.files,
       actions: sorted(this.actions),
       texts: { actions: sorted(this.texts.actions), findings: sorted(this.texts.findings) },
+      resources: {
+        released: this.resources.released,
+        actions: sorted(this.resources.actions),
+        leftOut: sorted(this.resources.leftOut),
+      },
       refusals: sorted(this.refusals),
     }
   }
@@ -94,7 +109,7 @@ const table = (head: readonly string[], rows: readonly (readonly (string | numbe
 
 /** The report as a page that needs nothing else. */
 export function reportPage(report: RunReport): string {
-  const { tool, profile, codes, options, faces, statement, keyId, files, actions, texts, refusals } = report
+  const { tool, profile, codes, options, faces, statement, keyId, files, actions, texts, resources, refusals } = report
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -124,6 +139,10 @@ ${table(["action", "elements"], Object.entries(actions))}
 ${table(["action", "fields"], Object.entries(texts.actions))}
 <h2>Replaced in texts, by kind</h2>
 ${table(["kind", "passages"], Object.entries(texts.findings))}
+<h2>Elements of FHIR resources by action</h2>
+${table(["action", "elements"], Object.entries(resources.actions))}
+<h2>FHIR resources, and those that were left out, with reasons</h2>
+${table(["what became of them", "resources"], [["released", resources.released], ...Object.entries(resources.leftOut)])}
 <h2>Refused, with reasons</h2>
 ${table(["reason", "files"], Object.entries(refusals))}
 <p>${escaped(statement)}</p>

@@ -3,8 +3,8 @@ import type { FileHandle } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import { pipeline } from "node:stream"
 import { createGunzip } from "node:zlib"
-import { fatal, retryable } from "../../core/index.ts"
-import { after, notABomb } from "./lines.ts"
+import { badRecord, fatal, retryable } from "../../core/index.ts"
+import { after, notABomb } from "../../formats/fhir/lines.ts"
 
 /** What is read: a folder and the paths under it, with `/`. */
 export interface Listing {
@@ -48,6 +48,11 @@ export async function listNdjson(path: string): Promise<Listing> {
 
 const pieceSize = 256 * 1024
 
+const bomb = (mostRatio: number) =>
+  badRecord("gzip-bomb", `the file inflates to more than ${mostRatio} times its size`, {
+    hint: "if it is a real export, hand it over inflated",
+  })
+
 /** The text of an open file from an offset on; .gz files are inflated, so there the offset counts inflated bytes. */
 export function textFrom(file: FileHandle, name: string, offset: number): AsyncIterable<Buffer> {
   if (!/\.gz$/i.test(name)) return file.createReadStream({ start: offset, highWaterMark: pieceSize, autoClose: false })
@@ -56,7 +61,7 @@ export function textFrom(file: FileHandle, name: string, offset: number): AsyncI
   // The reader of `gunzip` sees every failure; the callback is there because pipeline demands one.
   pipeline(read, gunzip, () => {})
   return after(
-    notABomb(gunzip, () => read.bytesRead),
+    notABomb(gunzip, () => read.bytesRead, bomb),
     offset,
   )
 }

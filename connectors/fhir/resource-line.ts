@@ -1,11 +1,11 @@
 import { isUtf8 } from "node:buffer"
 import { arrivalVersion, badRecord, rowId, statedVersion } from "../../core/index.ts"
 import type { Draft, FhirResource } from "../../core/index.ts"
+import { isDeeper } from "../../formats/fhir/depth.ts"
 import { clinicalTime, patientReference } from "../../formats/fhir/resource.ts"
 import type { Resource } from "../../formats/fhir/resource.ts"
 import { interval } from "../../formats/fhir/time.ts"
 import type { ZoneOffset } from "../../formats/fhir/time.ts"
-import { isDeeper } from "./depth.ts"
 
 /** Where a line stands and how it is read. */
 export interface LineContext {

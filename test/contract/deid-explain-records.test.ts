@@ -87,6 +87,13 @@ describe("weir deid explain, of a FHIR resource", () => {
     expect(third).toMatchObject({ verdict: "resource-type", elements: [] })
   })
 
+  it("explains the entries of a transaction, which have no ids yet, as they are de-identified", async () => {
+    const { id: _, ...nameless } = observation
+    const entry = [{ fullUrl: "urn:uuid:0c3c0f5e-0000-4000-8000-000000000001", resource: nameless }]
+    const [one] = await records("t.json", JSON.stringify({ resourceType: "Bundle", type: "transaction", entry }))
+    expect(one).toMatchObject({ place: "entry[0]", verdict: "released" })
+  })
+
   it("says that a file is no JSON without quoting it", async () => {
     const { out } = await explain("bad.json", '{"resourceType": "Jane Doe')
     expect(out).toContain("refused: body-not-json")

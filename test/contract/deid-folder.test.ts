@@ -153,7 +153,12 @@ describe("de-identifying a folder out of stream", () => {
     const keyFile = join(dir, "key")
     await writeFile(keyFile, Buffer.concat([projectKey, Buffer.from("\n")]))
     const given = { input, output, keyFile, options: ["retain-uids"], faces: "refuse" as const }
-    expect(await deidentifyFolder(given)).toEqual({ released: 1, refused: new Map([["no-person", 1]]), failed: 0 })
+    expect(await deidentifyFolder(given)).toEqual({
+      released: 1,
+      refused: new Map([["no-person", 1]]),
+      failed: 0,
+      leftOut: new Map(),
+    })
     const [name] = await filesOf(output)
     expect(name).toContain(base.uid("1.2.3.4.100.1"))
     await expect(deidentifyFolder({ ...given, options: ["retain-all"] })).rejects.toMatchObject({

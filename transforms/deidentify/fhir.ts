@@ -15,21 +15,14 @@ import type { Asking } from "./codes.ts"
 import { Decisions } from "./decisions.ts"
 import { profileFaults, profileSecrets, profileStatement, projectFields, projectOf } from "./profile.ts"
 import type { Project } from "./profile.ts"
-import {
-  FhirDeidentifyError,
-  allowed,
-  deidentifyResource,
-  findsOwn,
-  isCode,
-  isOwnIn,
-  ownOf,
-} from "../../formats/fhir/deidentify/index.ts"
-import type { LocalTime, Mapping } from "../../formats/fhir/deidentify/index.ts"
+import { allowed, isCode } from "../../formats/fhir/deidentify/index.ts"
+import type { Mapping } from "../../formats/fhir/deidentify/index.ts"
 import { clinicalTime, codings } from "../../formats/fhir/resource.ts"
 import type { Resource } from "../../formats/fhir/resource.ts"
 import { interval } from "../../formats/fhir/time.ts"
+import { cleanResource, mappingOf } from "./fhir-resource.ts"
+import type { FhirPolicy } from "./fhir-resource.ts"
 import { clockOf } from "./local-time.ts"
-import { isUnit } from "../../formats/ucum/index.ts"
 
 const options = Schema.Struct(projectFields)
 type Options = typeof options.Type
@@ -41,9 +34,7 @@ const instances = `${rowId(["instance"])}/`
 const messages = `${rowId(["message"])}/`
 
 /** What de-identifying needs, made once an instance. */
-interface Setting extends Project {
-  readonly local: LocalTime | undefined
-  readonly retainUids: boolean
+interface Setting extends Project, FhirPolicy {
   /** What records say of how they were made. */
   readonly said: string
 }
@@ -59,61 +50,12 @@ async function settingOf(given: Options, context: Context): Promise<Setting> {
   }
 }
 
-function mappingOf(
-  key: string,
-  { pseudonyms, profile, issuer, local, retainUids }: Setting,
-  asking: Asking,
-  left: (reason: string) => void,
-): Mapping {
-  const { person, identifier, uid, accession } = asking.of(key)
-  return {
-    person,
-    profile,
-    shiftDays: pseudonyms.shiftDays(key),
-    ...(local === undefined ? {} : { local }),
-    identifier,
-    uid: retainUids ? (value) => value : uid,
-    accession: (system, value) => accession(issuer(system), value),
-    isUnit,
-    left,
-  }
-}
-
 function parsed(event: PersonEvent): unknown {
   try {
     return JSON.parse(event.body ?? "")
   } catch {
     // The parser's text quotes the body, so it goes nowhere.
     throw badRecord("body-not-json", "the body of a resource is not JSON", { path: "body" })
-  }
-}
-
-const dicomUid = "urn:dicom:uid"
-
-/** A resource without the UIDs that it is identified by, for the search of what must not be left: a retained one is left. */
-function withoutUids(resource: Resource): Resource {
-  const { identifier } = resource as { readonly identifier?: unknown }
-  if (!Array.isArray(identifier)) return resource
-  const others = identifier.filter((each) => (each as { readonly system?: unknown } | null)?.system !== dicomUid)
-  return { ...resource, identifier: others } as Resource
-}
-
-function deidentified(event: PersonEvent, mapping: Mapping, retainUids: boolean): Resource {
-  const resource = parsed(event) as Resource
-  try {
-    const own = ownOf(
-      retainUids ? withoutUids(resource) : resource,
-      event.identifiers.map(({ value }) => value),
-      mapping.profile,
-    )
-    const isOwn = (text: string, isSystem: boolean) => isOwnIn(text, isSystem, own)
-    const output = deidentifyResource(resource, event.birthDate, { ...mapping, isOwn })
-    if (findsOwn(output, own))
-      throw refused("self-check", "the de-identified resource still holds an identifier of its person")
-    return output as Resource
-  } catch (error) {
-    if (error instanceof FhirDeidentifyError) throw refused(error.code, error.message)
-    throw error
   }
 }
 
@@ -135,7 +77,9 @@ function curated(
   mapping: Mapping,
   { retainUids, said }: Setting,
 ): Draft<CuratedResource> {
-  const output = deidentified(event, mapping, retainUids)
+  const identifiers = event.identifiers.map(({ value }) => value)
+  const about = { identifiers, birthDate: event.birthDate }
+  const output = cleanResource(parsed(event) as Resource, about, mapping, retainUids)
   const time = interval(clinicalTime(output) ?? "")?.from
   const resourceType = output.resourceType
   const value: CuratedResource = {
@@ -198,7 +142,7 @@ class Pass {
   #mapping(key: string): Mapping {
     const known = this.#mappings.get(key)
     if (known !== undefined) return known
-    const made = mappingOf(key, this.#setting, this.#asking, (reason) => this.left.push(reason))
+    const made = mappingOf(key, this.#setting, this.#asking.of(key), (reason) => this.left.push(reason))
     this.#mappings.set(key, made)
     return made
   }

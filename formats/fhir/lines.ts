@@ -1,5 +1,3 @@
-import { badRecord } from "../../core/index.ts"
-
 /** A line of a text, without its end. */
 export interface Line {
   /** Offset of its first byte in the (inflated) text. */
@@ -59,16 +57,18 @@ const mostRatio = 250
 /** ... is refused once it gave this many bytes: real NDJSON shrinks 10 to 50 times, a bomb 1,000 times. */
 const ratioCounts = 16 * 1024 * 1024
 
-/** Ends the stream with a bad-record error, code `gzip-bomb`, when far more comes out of it than went in.
- * @param read bytes of the compressed file that were read so far */
-export async function* notABomb(pieces: AsyncIterable<Buffer>, read: () => number): AsyncGenerator<Buffer> {
+/** Ends the stream with an error when far more comes out of it than went in.
+ * @param read bytes of the compressed file that were read so far
+ * @param bomb makes the error */
+export async function* notABomb(
+  pieces: AsyncIterable<Buffer>,
+  read: () => number,
+  bomb: (mostRatio: number) => Error,
+): AsyncGenerator<Buffer> {
   let inflated = 0
   for await (const piece of pieces) {
     inflated += piece.length
-    if (inflated > ratioCounts && inflated > mostRatio * read())
-      throw badRecord("gzip-bomb", `the file inflates to more than ${mostRatio} times its size`, {
-        hint: "if it is a real export, hand it over inflated",
-      })
+    if (inflated > ratioCounts && inflated > mostRatio * read()) throw bomb(mostRatio)
     yield piece
   }
 }
