@@ -106,6 +106,10 @@ export const erasingSuite = (name: string, bucket: () => Readonly<Record<string,
     `objects and persons that leave a pipeline, objects in ${name}${isEncrypted ? ", encrypted" : ""}`,
     { timeout: 240_000 },
     () => {
+      /** What a pipeline that encrypts promises besides. */
+      const itEncrypted = (promise: string, test: () => Promise<void>): void => {
+        if (isEncrypted) it(promise, test)
+      }
       let folder: string
       let file: string
       let settings: DriverSettings
@@ -248,7 +252,7 @@ export const erasingSuite = (name: string, bucket: () => Readonly<Record<string,
         expect(await released()).toHaveLength(5)
       })
 
-      it.runIf(isEncrypted)("has no identifier in any object of phi, and shows each to who may see it", async () => {
+      itEncrypted("has no identifier in any object of phi, and shows each to who may see it", async () => {
         const traces = [...tracesOf(alva), ...tracesOf(bodil)]
         const stored = await objectsIn("phi")
         expect(stored.length).toBeGreaterThanOrEqual(5)
@@ -258,7 +262,7 @@ export const erasingSuite = (name: string, bucket: () => Readonly<Record<string,
         expect(opened.every((bytes) => [alva, bodil].some(({ mrn }) => (bytes as Buffer).includes(mrn)))).toBe(true)
       })
 
-      it.runIf(isEncrypted)("gives each original, and each record that was resolved, to whom it is about", async () => {
+      itEncrypted("gives each original, and each record that was resolved, to whom it is about", async () => {
         const owners = async (sql: string) => {
           const { out, err } = await weir("sql", file, "--phi", "--json", sql)
           expect(err).toBe("")
@@ -271,7 +275,7 @@ export const erasingSuite = (name: string, bucket: () => Readonly<Record<string,
           expect(await of("record_keys", `topic = '${topic}'`)).toEqual([true])
       })
 
-      it.runIf(isEncrypted)("has no value of phi in the Log, and shows each to who may see it", async () => {
+      itEncrypted("has no value of phi in the Log, and shows each to who may see it", async () => {
         // Keys and ids of records stay: partitions and compaction go by them.
         const told = [alva, bodil].flatMap(({ mrn, family, accession }) => [mrn, family, accession])
         expect((await filesWith(told)).filter((hit) => hit.startsWith("data/log/"))).toEqual([])
@@ -279,7 +283,7 @@ export const erasingSuite = (name: string, bucket: () => Readonly<Record<string,
           for (const { mrn } of [alva, bodil]) expect(await read(topic)).toContain(mrn)
       })
 
-      it.runIf(isEncrypted)("releases the same as a pipeline that encrypts nothing", async () => {
+      itEncrypted("releases the same as a pipeline that encrypts nothing", async () => {
         const other = join(folder, "other")
         await mkdir(other)
         for (const name of ["keys", "ehr", "incoming"]) await symlink(join(folder, name), join(other, name))
@@ -318,7 +322,7 @@ export const erasingSuite = (name: string, bucket: () => Readonly<Record<string,
           )
       })
 
-      it.runIf(isEncrypted)("passes over what the Log has of an erased person, and reads all of others", async () => {
+      itEncrypted("passes over what the Log has of an erased person, and reads all of others", async () => {
         for (const topic of ["dicom.arrivals", "fhir.arrivals", "people.events", "imaging.instances"]) {
           const values = (await read(topic)).split("\n").filter((line) => line.includes('"op":"upsert"'))
           expect(values.length).toBeGreaterThan(0)
@@ -331,24 +335,21 @@ export const erasingSuite = (name: string, bucket: () => Readonly<Record<string,
         expect(await everythingStanding()).toEqual(before)
       })
 
-      it.runIf(isEncrypted)(
-        "opens no copy of an erased person's objects that was made before, and all of others",
-        async () => {
-          const phi = await drivers.objects(settings, "phi", folder)
-          const now = new Set(await originals())
-          try {
-            for (const [key, bytes] of backup) await phi.put(key, bytes)
-            const found = await openedOf(backup.map(([key]) => key))
-            for (const [at, [key]] of backup.entries())
-              if (now.has(key)) expect((found[at] as Buffer).includes(bodil.mrn)).toBe(true)
-              else expect(found[at]).toMatchObject({ code: "object-erased" })
-            expect([backup.length, now.size]).toEqual([5, 2])
-          } finally {
-            await phi.delete(backup.map(([key]) => key).filter((key) => !now.has(key)))
-            await phi.close()
-          }
-        },
-      )
+      itEncrypted("opens no copy of an erased person's objects that was made before, and all of others", async () => {
+        const phi = await drivers.objects(settings, "phi", folder)
+        const now = new Set(await originals())
+        try {
+          for (const [key, bytes] of backup) await phi.put(key, bytes)
+          const found = await openedOf(backup.map(([key]) => key))
+          for (const [at, [key]] of backup.entries())
+            if (now.has(key)) expect((found[at] as Buffer).includes(bodil.mrn)).toBe(true)
+            else expect(found[at]).toMatchObject({ code: "object-erased" })
+          expect([backup.length, now.size]).toEqual([5, 2])
+        } finally {
+          await phi.delete(backup.map(([key]) => key).filter((key) => !now.has(key)))
+          await phi.close()
+        }
+      })
 
       it("drops what comes of the person later, and removes its object", async () => {
         await sweepAfter("0s")
@@ -358,23 +359,20 @@ export const erasingSuite = (name: string, bucket: () => Readonly<Record<string,
         expect(await standing()).toHaveLength(2)
       })
 
-      it.runIf(isEncrypted)(
-        "has the erasure in the audit of its keys, and goes on with another envelope key",
-        async () => {
-          const audit = await weir("vault", "audit", "list", file, "--project", "identity-key")
-          expect(audit.out, audit.err).toMatch(/erase .*asked for/)
-          await writeFile(join(folder, "keys", "next"), "n".repeat(40))
-          const rotate = () =>
-            weir("vault", "rotate", file, "--new-key-file", join(folder, "keys", "next"), "--reason", "yearly")
-          const rotated = await rotate()
-          expect(rotated.code, rotated.err).toBe(0)
-          await writeFile(join(folder, "keys", "vault"), "n".repeat(40))
-          await writeFile(join(folder, "incoming", `${bodil.id}-5.dcm`), image(bodil, 5))
-          await run()
-          expect(await standing()).toHaveLength(3)
-          const opened = await openedOf(await originals())
-          expect(opened.map((bytes) => (bytes as Buffer).includes(bodil.mrn))).toEqual([true, true, true])
-        },
-      )
+      itEncrypted("has the erasure in the audit of its keys, and goes on with another envelope key", async () => {
+        const audit = await weir("vault", "audit", "list", file, "--project", "identity-key")
+        expect(audit.out, audit.err).toMatch(/erase .*asked for/)
+        await writeFile(join(folder, "keys", "next"), "n".repeat(40))
+        const rotate = () =>
+          weir("vault", "rotate", file, "--new-key-file", join(folder, "keys", "next"), "--reason", "yearly")
+        const rotated = await rotate()
+        expect(rotated.code, rotated.err).toBe(0)
+        await writeFile(join(folder, "keys", "vault"), "n".repeat(40))
+        await writeFile(join(folder, "incoming", `${bodil.id}-5.dcm`), image(bodil, 5))
+        await run()
+        expect(await standing()).toHaveLength(3)
+        const opened = await openedOf(await originals())
+        expect(opened.map((bytes) => (bytes as Buffer).includes(bodil.mrn))).toEqual([true, true, true])
+      })
     },
   )
