@@ -8,20 +8,26 @@ const step = 64 << 10
 /** Gives memory of a size, whose bytes are undefined. */
 export type Take = (bytes: number) => Uint8Array
 
+/** Memory that can be taken back (ECMAScript 2024), which Node 20 lacks. */
+interface Movable extends ArrayBuffer {
+  readonly detached: boolean
+  transfer(): Movable
+}
+
 const fresh: Take = (bytes) => Buffer.allocUnsafe(bytes)
 
 /** Memory for the bytes of files, used for one after another: memory that is new for each costs as much as reading into it. What still
  * refers to it when it is taken back has no bytes any more, so that nobody ever sees those of another file. */
 export class Memory {
-  readonly #kept: ArrayBuffer[] = []
+  readonly #kept: Movable[] = []
   #bytes = 0
 
   /** Does work with memory that is taken back when it succeeded; after a failure something may still read into it. */
   async lend<T>(work: (take: Take) => Promise<T>): Promise<T> {
-    const lent: ArrayBuffer[] = []
+    const lent: Movable[] = []
     const result = await work((bytes) => {
       if (!canTakeBack || bytes > mostLent) return fresh(bytes)
-      const memory = this.#find(bytes) ?? new ArrayBuffer(Math.max(step, Math.ceil(bytes / step) * step))
+      const memory = this.#find(bytes) ?? (new ArrayBuffer(Math.ceil(Math.max(bytes, 1) / step) * step) as Movable)
       lent.push(memory)
       return Buffer.from(memory, 0, bytes)
     })
@@ -30,7 +36,7 @@ export class Memory {
     return result
   }
 
-  #find(bytes: number): ArrayBuffer | undefined {
+  #find(bytes: number): Movable | undefined {
     const at = this.#kept.findIndex(({ byteLength }) => byteLength >= bytes)
     if (at < 0) return undefined
     const [found] = this.#kept.splice(at, 1)
@@ -39,12 +45,11 @@ export class Memory {
   }
 
   /** Keeps the latest: files of other sizes than before push theirs out. */
-  #keep(memory: ArrayBuffer): void {
+  #keep(memory: Movable): void {
     this.#kept.push(memory)
     this.#bytes += memory.byteLength
     while (this.#bytes > mostKept) this.#bytes -= this.#kept.shift()!.byteLength
   }
 }
 
-/** Node 20 cannot take memory back. */
-const canTakeBack = typeof ArrayBuffer.prototype.transfer === "function"
+const canTakeBack = "transfer" in ArrayBuffer.prototype
