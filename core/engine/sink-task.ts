@@ -3,6 +3,7 @@ import type { SinkClaim, SinkInstance } from "../plugin.ts"
 import type { CompiledSink } from "../pipeline/model.ts"
 import type { Member, Writer } from "../ports/log.ts"
 import type { InputPosition } from "../ports/store.ts"
+import { Blame } from "./blame.ts"
 import type { Counts } from "./counters.ts"
 import { allEnded, fold, markOfInputs, readFacts } from "./facts.ts"
 import type { Facts } from "./facts.ts"
@@ -25,6 +26,7 @@ const batchRecords = 2000
 /** Where the task stands in one of the topics that it reads. */
 interface Lane {
   readonly epoch: bigint
+  readonly rows: SinkWriter
   next: bigint
   /** Something was written since the task was claimed. */
   touched: boolean
@@ -43,6 +45,7 @@ export class SinkTask {
   readonly #group: string
   readonly #replay: string
   readonly #landmarks: Landmarks
+  readonly #blame: Blame
 
   constructor(
     runtime: Runtime,
@@ -61,6 +64,7 @@ export class SinkTask {
     this.#group = groupOf(runtime.pipeline.name, `${sink.name}.${topic}`)
     this.#replay = sinkReplayTopic(runtime.pipeline.name, sink.name, topic)
     this.#landmarks = new Landmarks(runtime, sink.name, partition)
+    this.#blame = new Blame(runtime.elapsed)
   }
 
   async run(signal: AbortSignal, progress: () => void): Promise<void> {
@@ -81,20 +85,21 @@ export class SinkTask {
       claims.set(this.#topic, await this.#begin(claims.get(this.#topic)!, writer, bounds, facts))
       for (const [topic, { next, epoch, last }] of claims) {
         if (next !== undefined) positions.set(topic, last === undefined ? { topic, next } : { topic, next, last })
-        lanes.set(topic, { epoch, next: next ?? bounds.get(topic)!.start, touched: false })
+        const blame = topic === this.#replay ? undefined : this.#blame
+        const rows = new SinkWriter(this.#runtime, this.#sink, this.#instance, writer, blame)
+        lanes.set(topic, { epoch, rows, next: next ?? bounds.get(topic)!.start, touched: false })
       }
       const spec = { topic: this.#topic, port: "in", codec: codecOf(this.#runtime.codecs, this.#topic) }
       const specs = [spec, replaySpec(this.#replay, [spec])]
       const watch = watchOf(this.#runtime, this.#sink.name, this.#partition, this.#topic)
       inputs = await Inputs.open(this.#member, this.#partition, specs, positions, bounds, watch)
-      const rows = new SinkWriter(this.#runtime, this.#sink, this.#instance, writer)
       while (!signal.aborted) {
         const waiters = this.gate.begin()
         const pass = await inputs.next(batchRecords)
         await checkOwned(this.#member, this.#partition, this.#sink.name)
         if (pass.positions.length > 0) {
           const step = { kind: "sink", name: this.#sink.name, partition: this.#partition } as const
-          await observeStep(this.#runtime, step, pass, () => this.#step(writer, rows, pass, lanes, facts))
+          await observeStep(this.#runtime, step, pass, () => this.#step(writer, pass, lanes, facts))
           progress()
         } else if (pass.atHead) {
           const ended = this.#ended(facts)
@@ -170,13 +175,7 @@ export class SinkTask {
     return { ...claim, ...this.#landmarks.at(topic, claim.next) }
   }
 
-  async #step(
-    writer: Writer,
-    rows: SinkWriter,
-    pass: Pass,
-    lanes: ReadonlyMap<string, Lane>,
-    facts: Facts,
-  ): Promise<void> {
+  async #step(writer: Writer, pass: Pass, lanes: ReadonlyMap<string, Lane>, facts: Facts): Promise<void> {
     const changed = pass.controls.map((control) => fold(facts, control)).includes(true)
     if (pass.records.length > 0) facts.closed = ""
     // Marks are written before the position moves: a mark that is read twice does no harm, one that is lost does.
@@ -192,7 +191,7 @@ export class SinkTask {
         kept: records,
         canaries: [],
       }
-      const written = await rows.write(kept, span)
+      const written = await lane.rows.write(kept, span)
       if (this.#instance.delivery !== "transactional") await this.#commit(writer, { topic, ...to })
       lane.next = next
       lane.touched ||= records.length > 0

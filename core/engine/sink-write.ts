@@ -1,16 +1,14 @@
-import { classify, fatal, systemic } from "../errors.ts"
+import { classify, fatal } from "../errors.ts"
 import type { WeirError } from "../errors.ts"
 import type { CompiledSink } from "../pipeline/model.ts"
 import type { SinkInstance, Span } from "../plugin.ts"
 import type { Writer } from "../ports/log.ts"
 import type { Rec } from "../record.ts"
+import type { Blame } from "./blame.ts"
 import { bump } from "./counters.ts"
 import { deadLetters } from "./dead-letter.ts"
 import { Outbound } from "./outbound.ts"
 import type { Runtime } from "./runtime.ts"
-
-/** From this many rows on, a batch of which most fail says that something else is wrong than the rows. */
-const window = 100
 
 /** Writes batches to a sink. Rows that can never be written become dead letters, durable before the position moves; all others are
  * written in their order. */
@@ -19,40 +17,61 @@ export class SinkWriter {
   readonly #sink: CompiledSink
   readonly #instance: SinkInstance
   readonly #writer: Writer
+  readonly #blame: Blame | undefined
 
+  /** @param blame of the partition; undefined for rows that were dead letters before, of which all may be refused again */
   constructor(
     runtime: Pick<Runtime, "pipeline" | "counters" | "now">,
     sink: CompiledSink,
     instance: SinkInstance,
     writer: Writer,
+    blame: Blame | undefined,
   ) {
     this.#runtime = runtime
     this.#sink = sink
     this.#instance = instance
     this.#writer = writer
+    this.#blame = blame
   }
 
-  /** Resolves to the rows written. A batch that is refused as a whole is halved; the halves are batches like any other. */
+  /** Resolves to the rows written. A batch that is refused as a whole is halved; the halves are batches like any other.
+   * @throws systemic most-failing, before any row becomes a dead letter, while it may be the sink that is at fault */
   async write(records: readonly Rec[], span: Span): Promise<number> {
+    const seen: Seen = { taken: 0, refused: 0 }
+    await this.#write(records, span, seen)
+    if (seen.refused === 0 && seen.taken > 0) this.#blame?.taken()
+    return seen.taken
+  }
+
+  async #write(records: readonly Rec[], span: Span, seen: Seen): Promise<void> {
     try {
       await this.#instance.write(records, span)
-      return records.length
+      seen.taken += records.length
     } catch (thrown) {
       const error = classify(thrown)
       if (error.meaning === "partial" && (error.rows?.size ?? 0) > 0)
-        return this.#without(records, badRows(error.rows!, records.length), span)
+        return this.#without(records, badRows(error.rows!), span, seen)
       if (error.meaning !== "bad-record") throw error
       if (records.length === 0)
         throw fatal(error.code, `a bad record was thrown where there was none: ${error.message}`, { cause: error })
-      if (records.length === 1) return this.#without(records, new Map([[0, error]]), span)
+      if (records.length === 1) return this.#without(records, new Map([[0, error]]), span, seen)
       const middle = records.length >> 1
       const cut = records[middle]!.at.offset
-      const first = await this.write(records.slice(0, middle), { ...span, next: cut })
-      return first + (await this.write(records.slice(middle), { ...span, from: cut }))
+      await this.#write(records.slice(0, middle), { ...span, next: cut }, seen)
+      await this.#write(records.slice(middle), { ...span, from: cut }, seen)
     }
   }
 
-  async #without(records: readonly Rec[], failed: ReadonlyMap<number, WeirError>, span: Span): Promise<number> {
+  async #without(
+    records: readonly Rec[],
+    failed: ReadonlyMap<number, WeirError>,
+    span: Span,
+    seen: Seen,
+  ): Promise<void> {
+    const before = seen.refused
+    seen.refused += failed.size
+    const [first] = failed.values()
+    this.#blame?.judge(seen.refused, seen.taken + records.length - failed.size, before, first!)
     const step = this.#sink.plugin.name
     const out = new Outbound()
     deadLetters(
@@ -63,21 +82,23 @@ export class SinkWriter {
     )
     await this.#writer.transact(await out.appends())
     for (const { code } of failed.values()) bump(this.#runtime.counters.of(this.#sink.name).dead, code)
-    return this.write(
+    return this.#write(
       records.filter((_, at) => !failed.has(at)),
       span,
+      seen,
     )
   }
 }
 
-/** The rows to dead-letter. Throws where a row failed for another reason than what it holds, or where most failed. */
-function badRows(rows: ReadonlyMap<number, WeirError>, of: number): ReadonlyMap<number, WeirError> {
+/** What became of the rows of one batch so far. */
+interface Seen {
+  taken: number
+  refused: number
+}
+
+/** The rows that are refused for what they hold. Throws where one failed for another reason. */
+function badRows(rows: ReadonlyMap<number, WeirError>): ReadonlyMap<number, WeirError> {
   const other = [...rows.values()].find(({ meaning }) => meaning !== "bad-record")
   if (other !== undefined) throw other
-  if (of >= window && rows.size * 2 > of)
-    throw systemic("most-failing", `${rows.size} of ${of} rows were refused: not a matter of the rows`, {
-      hint: "look at the table and at what changed; the rows are tried again",
-      cause: [...rows.values()][0],
-    })
   return rows
 }

@@ -13,6 +13,7 @@ import type { ChainStep } from "../../core/engine/chain.ts"
 import { Counters } from "../../core/engine/counters.ts"
 import { Outbound } from "../../core/engine/outbound.ts"
 import type { Fetched, Message } from "../../core/ports/log.ts"
+import { Blame } from "../../core/engine/blame.ts"
 import { SinkWriter } from "../../core/engine/sink-write.ts"
 import { Schema, badRecord, defineTransform, keep, long, port, recordType, string } from "../../core/index.ts"
 import type { Rec, SinkDelivery, SinkInstance } from "../../core/index.ts"
@@ -85,7 +86,7 @@ async function sinkFigure(url: string): Promise<Figure> {
     const runtime = { pipeline: { name: "bench" } as never, counters, now: () => 0 }
     const writer = await log.writer("bench")
     const compiled = { name: "poison", topics, plugin: postgres, options: {} }
-    const rows = new SinkWriter(runtime, compiled, sink, writer)
+    const rows = new SinkWriter(runtime, compiled, sink, writer, new Blame(() => performance.now()))
     const spent = [0, 0]
     const epochs = [(await sink.claim(topics[0]!, 0)).epoch, (await sink.claim(topics[1]!, 0)).epoch]
     // In turn, so that what else the machine does falls on both.

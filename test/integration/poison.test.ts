@@ -57,6 +57,52 @@ describe("poison", { timeout: 60_000 }, () => {
     expect(await world.letters()).toEqual([])
   })
 
+  it("of most of the few rows that came is no matter of the rows either, however small the batches are", async () => {
+    world = await World.open(pipeline, server)
+    await world.run()
+    await sql("ALTER TABLE phi.raw__all ADD CONSTRAINT liked CHECK (number < 0)")
+    world.count = 300
+    world.step = 3
+    const paused = Promise.withResolvers<void>()
+    world.onPaused = (line) => (line.includes("most-failing") ? paused.resolve() : undefined)
+    // The next three come once the three before them were tried.
+    world.beforeAppend = (from) => (from === 3 ? paused.promise : undefined)
+    const mended = paused.promise.then(() => sql("ALTER TABLE phi.raw__all DROP CONSTRAINT liked"))
+    await world.run()
+    await mended
+    expect(await world.rows(count)).toEqual([{ n: 300 }])
+    expect(await world.letters()).toEqual([])
+  })
+
+  it("of the one row that came is its own once a row that comes after it is taken", async () => {
+    world = await World.open(pipeline.replace("partitions: 2", "partitions: 1"), server)
+    await world.run()
+    await sql("ALTER TABLE phi.raw__all ADD CONSTRAINT liked CHECK (number <> 0)")
+    world.count = 2
+    world.step = 1
+    const paused = Promise.withResolvers<void>()
+    world.onPaused = (line) => (line.includes("most-failing") ? paused.resolve() : undefined)
+    world.beforeAppend = (from) => (from === 1 ? paused.promise : undefined)
+    await world.run()
+    expect(await world.rows("select number::int from phi.raw")).toEqual([{ number: 1 }])
+    expect(await world.letters()).toMatchObject([{ code: "row-refused", state: "open" }])
+  })
+
+  it("that is replayed unmended ends where it was, and holds nothing up", async () => {
+    world = await World.open(pipeline, server)
+    await world.run()
+    await sql("ALTER TABLE phi.raw__all ADD CONSTRAINT liked CHECK (number % 3 > 0)")
+    world.count = 60
+    await world.run()
+    expect(await world.letters()).toHaveLength(20)
+    await world.weir("dead-letters", "replay", world.file)
+    await world.run()
+    expect(await world.rows(count)).toEqual([{ n: 40 }])
+    const states = (await world.letters()).map(({ state }) => state)
+    expect(states.filter((state) => state === "failed-again")).toHaveLength(20)
+    expect(states.filter((state) => state === "open")).toHaveLength(20)
+  })
+
   it("that only shows when a statement ends is not blamed on the row that came last", async () => {
     world = await World.open(pipeline, server)
     await world.run()

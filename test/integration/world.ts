@@ -35,6 +35,8 @@ export class World {
   readonly folder: string
   /** How many numbers the source gives, over all runs. */
   count = 0
+  /** How many it gives at a time. */
+  step = 2000
   /** The value that a number is sent with. */
   nameOf = (number: number): string => `n${number}`
   /** What the plugin of this name does with a number: pass, `fail` it, or `throw` over the whole batch. */
@@ -177,7 +179,7 @@ export class World {
       create: async () => ({
         run: async ({ append, checkpoint }) => {
           for (let at = Number(checkpoint.get("at") ?? 0); at < this.count;) {
-            const next = Math.min(this.count, at + 2000)
+            const next = Math.min(this.count, at + this.step)
             const drafts = Array.from({ length: next - at }, (_, index) => this.#draft(at + index))
             await this.beforeAppend(at)
             await append("out", drafts, { at: String(next) })
