@@ -1,6 +1,11 @@
 import { randomUUID } from "node:crypto"
-import { CreateMultipartUploadCommand, ListMultipartUploadsCommand, S3Client } from "@aws-sdk/client-s3"
-import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest"
+import {
+  CreateMultipartUploadCommand,
+  ListMultipartUploadsCommand,
+  ListPartsCommand,
+  S3Client,
+} from "@aws-sdk/client-s3"
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { openS3Objects } from "../../core/drivers/objects-s3/index.ts"
 import { load, loadPackages } from "../../core/drivers/objects-s3/packages.ts"
 import { CutUploads } from "../../core/drivers/objects-s3/uploads.ts"
@@ -74,6 +79,14 @@ describe("a bucket of S3", () => {
       const { Uploads = [] } = await direct.send(new ListMultipartUploadsCommand({ Bucket: bucket }))
       return Uploads.map(({ Key }) => Key)
     }
+    const parts = async (key: string) => {
+      const { Uploads = [] } = await direct.send(new ListMultipartUploadsCommand({ Bucket: bucket }))
+      const [upload] = Uploads
+      const { Parts = [] } = await direct.send(
+        new ListPartsCommand({ Bucket: bucket, Key: key, UploadId: upload!.UploadId }),
+      )
+      return Parts.length
+    }
 
     it.each(["question", "answer"] as const)(
       "once, by the %s of any request of an upload in parts, has it whole",
@@ -99,7 +112,10 @@ describe("a bucket of S3", () => {
         const body = async function* () {
           for await (const piece of inPieces()) {
             yield piece
-            if ((await uploads()).length > 0) proxy.refuse(true)
+            if ((await uploads()).length === 0) continue
+            // The client has its number: of an upload whose number was cut off nobody can take the parts away yet.
+            await vi.waitFor(async () => expect(await parts(key)).toBeGreaterThan(0), { timeout: 20_000 })
+            proxy.refuse(true)
           }
         }
         await expect(objects.put(key, body())).rejects.toMatchObject({ meaning: "retryable", code: "unreachable" })
