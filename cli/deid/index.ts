@@ -72,13 +72,13 @@ export async function* deidentifyEach(given: FilesGiven): AsyncGenerator<FileRes
   const namespace = given.namespace ?? "mrn"
   const zone = options["time-zone"]
   const local = zone === undefined ? undefined : clockOf(zone)
-  const fhir = { ...project, local, retainUids: options["retain-uids"] === true }
+  const asked = { ...project, local, retainUids: options["retain-uids"] === true }
   const folder = new Folder(output)
   try {
     const results = deidentifyFiles(inputs, {
       policy,
-      texts: (ambiguous) => new Texts(project, identityKey, namespace, ambiguous),
-      resources: (ambiguous) => new Resources(fhir, codes, new Patients(identityKey, namespace, ambiguous), folder),
+      texts: (ambiguous) => new Texts(asked, identityKey, namespace, ambiguous),
+      resources: (ambiguous) => new Resources(asked, codes, new Patients(identityKey, namespace, ambiguous), folder),
       identityKey,
       namespace,
       note: (person, identifier) => codes.settle((asking) => asking.note(person, [identifier])),

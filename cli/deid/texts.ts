@@ -39,15 +39,18 @@ export type TextResult =
     }
   | { readonly kind: "refused"; readonly reason: string }
 
+/** What of a project they need: `retainUids` and `local` as its images and resources have them. */
+type TextProject = Project & Pick<TextPolicy, "retainUids" | "local">
+
 /** De-identifies reports and HL7 v2 files beside images, with the person that an image of the same Patient ID and issuer has. */
 export class Texts {
-  readonly #project: Project
+  readonly #project: TextProject
   readonly #identityKey: Uint8Array
   readonly #namespace: NamespaceOf
   readonly #ambiguous: (patientId: string) => boolean
 
   constructor(
-    project: Project,
+    project: TextProject,
     identityKey: Uint8Array,
     namespace: NamespaceOf,
     ambiguous: (patientId: string) => boolean,
@@ -62,9 +65,9 @@ export class Texts {
   async result(kind: TextKind, path: string, bytes: Uint8Array): Promise<TextResult> {
     if (kind === "person") return refused("person-file")
     try {
-      const { codes, pseudonyms, profile, issuer } = this.#project
+      const { codes, keyId: _, ...project } = this.#project
       return await codes.settle((asking) => {
-        const policy: TextPolicy = { pseudonyms, profile, issuer, codes: (person) => asking.of(person) }
+        const policy: TextPolicy = { ...project, codes: (person) => asking.of(person) }
         const personOf = (ids: readonly PatientId[]) => {
           const found = this.#found(ids)
           if (found === undefined) return undefined

@@ -167,8 +167,16 @@ describe("de-identifying FHIR files of a folder", () => {
       subject: { reference: "Patient/p1" },
       started: "2019-03-04",
     })
-    const [image, , told] = (await run({ options: { "retain-uids": retains } })) as [FileResult, FileResult, FileResult]
+    await put(
+      "m.hl7",
+      "MSH|^~\\&|RIS||||20190304||ORU^R01|77|P|2.5\rPID|1||MRN-471147^^^^MR||Alvasson^Jolanda\rOBX|1|TX|18748-4^Report^LN||Study 1.2.3.4.100.1, two views.\r",
+    )
+    const results = await run({ options: { "retain-uids": retains } })
+    const [image, message, , told] = results as [FileResult, FileResult, FileResult, FileResult]
     const [{ value }] = (await json(told)).identifier
+    expect(await readFile(join(output, message.output), "utf8")).toContain(
+      `Study ${value.slice("urn:oid:".length)}, two`,
+    )
     expect(dicomText(await readFile(join(output, image.output)))).toContain(value.slice("urn:oid:".length))
     expect(value === study).toBe(retains)
   })
