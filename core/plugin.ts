@@ -249,7 +249,8 @@ export type SinkDelivery =
 
 /** A sink as `create` gives it, one for all partitions that the process owns. */
 export type SinkInstance = SinkDelivery & {
-  /** One (topic, partition) a call; shared by partitions, so re-entrant. Durable when it resolves. */
+  /** One (topic, partition) a call; shared by partitions, so re-entrant. Durable when it resolves. Throws `partial` with the rows that
+   * can never be written; of what is thrown as a whole a bad record is searched by halving, which costs time (decision 0061). */
   write(batch: readonly Rec[], at: Span): Promise<void>
   /** The task's inputs ended here: write what is buffered. */
   flush?(topic: string, partition: number): Promise<void>

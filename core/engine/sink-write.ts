@@ -10,6 +10,9 @@ import { deadLetters } from "./dead-letter.ts"
 import { Outbound } from "./outbound.ts"
 import type { Runtime } from "./runtime.ts"
 
+/** With so many refused and fewer taken a batch is searched no further. */
+const many = 100
+
 /** Writes batches to a sink. Rows that can never be written become dead letters, durable before the position moves; all others are
  * written in their order. */
 export class SinkWriter {
@@ -37,9 +40,10 @@ export class SinkWriter {
   /** Resolves to the rows written. A batch that is refused as a whole is halved; the halves are batches like any other.
    * @throws systemic most-failing, before any row becomes a dead letter, while it may be the sink that is at fault */
   async write(records: readonly Rec[], span: Span): Promise<number> {
-    const seen: Seen = { taken: 0, refused: 0 }
+    const seen: Seen = { taken: 0, givenUp: 0, refused: [] }
     await this.#write(records, span, seen)
-    if (seen.refused === 0 && seen.taken > 0) this.#blame?.taken()
+    await this.#giveUp(seen, 0)
+    if (seen.givenUp === 0 && seen.taken > 0) this.#blame?.taken()
     return seen.taken
   }
 
@@ -68,32 +72,35 @@ export class SinkWriter {
     span: Span,
     seen: Seen,
   ): Promise<void> {
-    const before = seen.refused
-    seen.refused += failed.size
-    const [first] = failed.values()
-    this.#blame?.judge(seen.refused, seen.taken + records.length - failed.size, before, first!)
-    const step = this.#sink.plugin.name
+    for (const [at, error] of failed) seen.refused.push({ root: records[at]!, step: this.#sink.plugin.name, error })
+    const rest = records.filter((_, at) => !failed.has(at))
+    // A transactional sink moves the position with the rest, and dead letters come first; of others it moves after the whole batch, by
+    // when more is known of the sink.
+    if (this.#instance.delivery === "transactional") await this.#giveUp(seen, rest.length)
+    else if (seen.refused.length >= many && seen.taken < seen.refused.length) await this.#giveUp(seen, 0)
+    return this.#write(rest, span, seen)
+  }
+
+  /** @param more rows that would be taken */
+  async #giveUp(seen: Seen, more: number): Promise<void> {
+    const refused = seen.refused.splice(0)
+    const [first] = refused
+    if (first === undefined) return
+    this.#blame?.judge(seen.givenUp + refused.length, seen.taken + more, seen.givenUp, first.error)
+    seen.givenUp += refused.length
     const out = new Outbound()
-    deadLetters(
-      this.#runtime,
-      out,
-      { name: this.#sink.name, steps: [this.#sink] },
-      [...failed].map(([at, error]) => ({ root: records[at]!, step, error })),
-    )
+    deadLetters(this.#runtime, out, { name: this.#sink.name, steps: [this.#sink] }, refused)
     await this.#writer.transact(await out.appends())
-    for (const { code } of failed.values()) bump(this.#runtime.counters.of(this.#sink.name).dead, code)
-    return this.#write(
-      records.filter((_, at) => !failed.has(at)),
-      span,
-      seen,
-    )
+    for (const { error } of refused) bump(this.#runtime.counters.of(this.#sink.name).dead, error.code)
   }
 }
 
 /** What became of the rows of one batch so far. */
 interface Seen {
   taken: number
-  refused: number
+  givenUp: number
+  /** Rows whose fault it may not be. */
+  readonly refused: { readonly root: Rec; readonly step: string; readonly error: WeirError }[]
 }
 
 /** The rows that are refused for what they hold. Throws where one failed for another reason. */
