@@ -1,19 +1,13 @@
 import { randomBytes } from "node:crypto"
-import { pseudonymizer } from "../../core/index.ts"
+import { classify, pseudonymizer } from "../../core/index.ts"
 import { BundleError, openBundle } from "../../formats/fhir/bundle.ts"
 import type { Resource } from "../../formats/fhir/resource.ts"
-import {
-  FhirDeidentifyError,
-  deidentifyResource,
-  findsOwn,
-  isOwnIn,
-  ownOf,
-} from "../../formats/fhir/deidentify/index.ts"
 import type { Mapping } from "../../formats/fhir/deidentify/index.ts"
 import { Hl7Error, parseMessage, splitFile } from "../../formats/hl7v2/index.ts"
 import { isUnit } from "../../formats/ucum/index.ts"
 import { Decisions } from "../../transforms/deidentify/decisions.ts"
 import type { Decision, FoundAt } from "../../transforms/deidentify/decisions.ts"
+import { cleanResource } from "../../transforms/deidentify/fhir-resource.ts"
 import type { Profile } from "../../transforms/deidentify/profile.ts"
 import { OwnIdentifierLeft, cleanMessage, cleanReport } from "../../transforms/deidentify/texts.ts"
 import type { TextPolicy } from "../../transforms/deidentify/texts.ts"
@@ -160,15 +154,12 @@ function resource(
     undone: telling.decisions.undone,
   }
   try {
-    const own = ownOf(given as Json, [], how.profile)
-    const isOwn = (text: string, isSystem: boolean) => isOwnIn(text, isSystem, own)
-    const output = deidentifyResource(given, birthDate, { ...mapping, isOwn })
-    // With retained UIDs the search would find what is meant to stay.
-    const isLeft = !how.retainUids && findsOwn(output, own)
-    return telling.explanation(place, isLeft ? "self-check" : "released")
+    cleanResource(given as Resource, { identifiers: [], birthDate }, mapping, how.retainUids)
+    return telling.explanation(place, "released")
   } catch (error) {
-    if (error instanceof FhirDeidentifyError) return telling.explanation(place, error.code)
-    throw error
+    const { meaning, code } = classify(error)
+    if (meaning !== "bad-record") throw error
+    return telling.explanation(place, code.replace("refused.", ""))
   }
 }
 

@@ -94,6 +94,27 @@ describe("weir deid explain, of a FHIR resource", () => {
     expect(one).toMatchObject({ place: "entry[0]", verdict: "released" })
   })
 
+  it("says that what would come out still names its person, also where UIDs stay", async () => {
+    const identifier = [
+      { system: "urn:oid:1.9", value: "12345678" },
+      { system: "urn:dicom:uid", value: "urn:oid:1.2.3.4.5" },
+    ]
+    const left = JSON.stringify({ ...observation, identifier, valueQuantity: { value: 12345678 } })
+    for (const flags of [[], ["--options", "retain-uids"]])
+      expect(await records("left.json", left, ...flags)).toMatchObject([{ verdict: "self-check" }])
+    const kept = JSON.stringify({ resourceType: "ImagingStudy", id: "s1", status: "available", identifier })
+    const [mapped] = await records("uid.json", kept)
+    const [retained] = await records("uid.json", kept, "--options", "retain-uids")
+    expect([mapped?.verdict, retained?.verdict]).toEqual(["released", "released"])
+  })
+
+  it("knows no birth date where a file has several Patients", async () => {
+    const resource = [patient, { ...patient, id: "p-2" }, observation].map((one) => ({ resource: one }))
+    const bundle = JSON.stringify({ resourceType: "Bundle", entry: resource })
+    const told = await records("two.json", bundle, "--profile", "safe-harbor")
+    expect(told[2]!.elements.filter(({ rule }) => rule === "age-at-event")).toEqual([])
+  })
+
   it("says that a file is no JSON without quoting it", async () => {
     const { out } = await explain("bad.json", '{"resourceType": "Jane Doe')
     expect(out).toContain("refused: body-not-json")
