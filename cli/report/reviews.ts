@@ -10,7 +10,7 @@ import type { ReviewReport } from "./model.ts"
  * @param study of this study alone, by its original UID */
 export async function reviewsOf(
   store: Store,
-  { name }: CompiledPipeline,
+  { name }: Pick<CompiledPipeline, "name">,
   stage: string,
   study?: string,
 ): Promise<ReviewReport | undefined> {

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { Client } from "pg"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { reviewsOf } from "../../cli/report/reviews.ts"
 import { openPostgresStore } from "../../core/drivers/store-postgres/index.ts"
 import type { Store } from "../../core/ports/store.ts"
 import { ReviewDesk } from "../../core/review/desk.ts"
@@ -180,6 +181,40 @@ export function reviewSuite(name: string, url: () => string): void {
       await client.query("ALTER TABLE weir.review_lines ENABLE TRIGGER append_only")
       await client.query("UPDATE weir.reviews SET state = 'accepted' WHERE pipeline = $1", [pipeline])
       await expect(queue.decisions(target)).rejects.toMatchObject({ code: "review-forged" })
+    })
+
+    it("is summed in reports by stage and by study, with the newest decision on each", async () => {
+      const { queue, hold, desk, pipeline, projectKey } = stage()
+      const other = openReviews(store.reviews!, { pipeline, stage: "other", projectKey, now: () => 5 })
+      const held = (sop: string, studyInstanceUid: string) => ({
+        ...hold,
+        subject: reviewSubject(sop, "aa", "policy"),
+        facts: { ...facts, sopInstanceUid: sop, studyInstanceUid },
+      })
+      const all = [held("1.1", "1"), held("1.2", "1"), held("1.3", "1"), held("2.1", "2")]
+      for (const each of all) await queue.hold(each)
+      await other.hold(held("3.1", "1"))
+      const [first, second, , last] = all.map(({ subject }) => reviewId("border", subject, reason))
+      const at = (minute: number) => ({ ...act, now: act.now + minute * 60_000 })
+      await desk.decide(last!, accept, at(3), projectKey)
+      await desk.decide(first!, accept, at(1), projectKey)
+      await desk.decide(second!, accept, at(2), projectKey)
+      await desk.undo(first!, at(4), projectKey)
+      const report = (study?: string) => reviewsOf(store, { name: pipeline }, "border", study)
+      const made = (review: string | undefined, decision: string, minute: number) => ({
+        review,
+        reason,
+        decision,
+        by: "someone",
+        at: new Date(at(minute).now).toISOString(),
+      })
+      expect(await report()).toEqual({
+        states: { accepted: 2, pending: 2 },
+        oldest: new Date(1000).toISOString(),
+        decisions: [made(second, "accepted", 2), made(last, "accepted", 3), made(first, "undone", 4)],
+      })
+      expect(await report("2")).toEqual({ states: { accepted: 1 }, decisions: [made(last, "accepted", 3)] })
+      expect(await reviewsOf(store, { name: pipeline }, "nowhere")).toBeUndefined()
     })
 
     it("forgets what was held of an erased person", async () => {
