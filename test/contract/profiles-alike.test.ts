@@ -44,14 +44,14 @@ const message = (birth = "19500101") =>
     `PID|1||MRN-471147^^^HOSP^MR||Testperson^Alva||${birth}|F|||12 Elm Rd^^Boston^MA^02138^USA`,
     "OBR|1||ACC-778899|71250^CT chest^C4|||20240229101500",
     "OBX|1|TX|18748-4^Report^LN||Ms. Testperson (MRN-471147, ACC-778899) of Boston, MA 02138 was seen",
-    "OBX|2|TX|18748-4^Report^LN||Thursday, 02/29/2024 at 10:15 by Dr. Roderick Holloway. Study 1.2.3.4.100.1. Compared with 02/19/2024.",
+    "OBX|2|TX|18748-4^Report^LN||Thursday, 02/29/2024 at 10:15 by Dr. Rodomont Hollowhay. Study 1.2.3.4.100.1. Compared with 02/19/2024.",
     "OBX|3|TM|1^x^L||101500||||||F",
     "",
   ].join("\r")
 
 const report =
   "Ms. Testperson (MRN-471147, ACC-778899), born 01/01/1950, 95 years old, of 12 Elm Rd, Boston, MA 02138.\n" +
-  "Seen 2024-02-29T10:15:00 and on 20240229. Call 555-867-5309. Dr. Roderick Holloway."
+  "Seen 2024-02-29T10:15:00 and on 20240229. Call 555-867-5309. Dr. Rodomont Hollowhay."
 const beside = JSON.stringify({
   patientId: "MRN-471147",
   names: ["Testperson^Alva"],
@@ -182,7 +182,7 @@ describe("one patient under each profile", () => {
     return { ...told, study: study.value as CuratedStudy, names, all }
   }
 
-  const pseudonymIn = ({ image: text }: Everything) => /MRN|([a-z2-7]{26})/.exec(text)![1]!
+  const pseudonymIn = ({ image: text }: Everything) => /\b[a-z2-7]{26}\b/.exec(text)![0]
 
   it.each(profiles)("has one pseudonym, one study UID and one accession number in all formats: %s", async (profile) => {
     const made = await everything(profile)
@@ -194,7 +194,7 @@ describe("one patient under each profile", () => {
     expect(made.hl7).toContain(studyInstanceUid)
     for (const of of [made.image, made.hl7, made.text]) expect(of).toContain(accessionNumber)
     expect(made.all).not.toMatch(
-      /Testperson|Alva|471147|778899|Holloway|Roderick|Elm Rd|SN-99887|SCANNER7|Elsewhere|867-5309|1\.2\.3\.4\./i,
+      /Testperson|\bAlva\b|(?<!\d)(?:471147|778899)(?!\d)|Hollowhay|Rodomont|Elm Rd|SN-99887|SCANNER7|Elsewhere|867-5309|1\.2\.3\.4\./i,
     )
     expect(pseudonym === base.person(person)).toBe(profile !== "safe-harbor")
     expect(made.all.includes(base.person(person))).toBe(profile !== "safe-harbor")
