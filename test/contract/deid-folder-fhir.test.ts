@@ -1,5 +1,5 @@
 import { appendFileSync } from "node:fs"
-import { readFile, stat, truncate, writeFile } from "node:fs/promises"
+import { readFile, rm, stat, truncate, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
@@ -179,6 +179,20 @@ describe("de-identifying FHIR files of a folder", () => {
     )
     expect(dicomText(await readFile(join(output, image.output)))).toContain(value.slice("urn:oid:".length))
     expect(value === study).toBe(retains)
+  })
+
+  it("tells times of messages as the clocks of a time zone showed them, where one is given", async () => {
+    await put(
+      "m.hl7",
+      "MSH|^~\\&|LAB||||20190304||ORU^R01|77|P|2.5\rPID|1||MRN-471147^^^^MR||Alvasson^Jolanda\rOBR|1|||4548-4^HbA1c^LN|||20190304233000+0000\r",
+    )
+    const timeOf = async (options: NonNullable<FilesGiven["options"]>) => {
+      const [message] = (await run({ options })) as [FileResult]
+      return /OBR\|1\|\|\|[^|]*\|\|\|\d{8}([^|\r]*)/.exec(await read(message))![1]
+    }
+    expect(await timeOf({})).toBe("233000")
+    await rm(output, { recursive: true })
+    expect(await timeOf({ "time-zone": "Asia/Tokyo" })).toBe("083000")
   })
 
   it("takes the record number of a Patient before other numbers, and one in use before an old one", async () => {
