@@ -140,6 +140,7 @@ function resource(
   { pseudonyms, codes }: TextPolicy,
 ): RecordExplanation {
   const telling = new Telling("fhir", how)
+  if (!isJson(given)) return telling.explanation(place, "not-a-resource")
   const { person, identifier, uid, accession } = codes!(nobody)
   const mapping: Mapping = {
     person,

@@ -10,8 +10,8 @@ import { deadLetters } from "./dead-letter.ts"
 import { Outbound } from "./outbound.ts"
 import type { Runtime } from "./runtime.ts"
 
-/** With so many refused and fewer taken a batch is searched no further. */
-const many = 100
+/** With so many refused, and fewer taken, a batch is searched no further. */
+const mostSearched = 100
 
 /** Writes batches to a sink. Rows that can never be written become dead letters, durable before the position moves; all others are
  * written in their order. */
@@ -77,7 +77,7 @@ export class SinkWriter {
     // A transactional sink moves the position with the rest, and dead letters come first; of others it moves after the whole batch, by
     // when more is known of the sink.
     if (this.#instance.delivery === "transactional") await this.#giveUp(seen, rest.length)
-    else if (seen.refused.length >= many && seen.taken < seen.refused.length) await this.#giveUp(seen, 0)
+    else if (seen.refused.length >= mostSearched && seen.taken < seen.refused.length) await this.#giveUp(seen, 0)
     return this.#write(rest, span, seen)
   }
 

@@ -115,6 +115,14 @@ describe("weir deid explain, of a FHIR resource", () => {
     expect(told[2]!.elements.filter(({ rule }) => rule === "age-at-event")).toEqual([])
   })
 
+  it("says of an entry of a Bundle that is none what is wrong with it", async () => {
+    const bundle = JSON.stringify({ resourceType: "Bundle", entry: [{}, null, { resource: 7 }, { resource: null }] })
+    for (const flags of [[], ["--options", "retain-uids"]])
+      expect((await records("none.json", bundle, ...flags)).map(({ place, verdict }) => `${place} ${verdict}`)).toEqual(
+        [0, 1, 2, 3].map((at) => `entry[${at}] not-a-resource`),
+      )
+  })
+
   it("says that a file is no JSON without quoting it", async () => {
     const { out } = await explain("bad.json", '{"resourceType": "Jane Doe')
     expect(out).toContain("refused: body-not-json")

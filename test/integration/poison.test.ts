@@ -26,6 +26,13 @@ describe("poison", { timeout: 60_000 }, () => {
     await client.query(text).finally(() => client.end())
   }
 
+  /** Resolves when a partition has paused for it. */
+  function mostFailing(): Promise<void> {
+    const paused = Promise.withResolvers<void>()
+    world.onPaused = (line) => (line.includes("most-failing") ? paused.resolve() : undefined)
+    return paused.promise
+  }
+
   it("of 1 row in 100,000 costs that row alone, and its replay after the fix makes it whole", async () => {
     world = await World.open(pipeline, server)
     await world.run()
@@ -63,11 +70,10 @@ describe("poison", { timeout: 60_000 }, () => {
     await sql("ALTER TABLE phi.raw__all ADD CONSTRAINT liked CHECK (number < 0)")
     world.count = 300
     world.step = 3
-    const paused = Promise.withResolvers<void>()
-    world.onPaused = (line) => (line.includes("most-failing") ? paused.resolve() : undefined)
+    const paused = mostFailing()
     // The next three come once the three before them were tried.
-    world.beforeAppend = (from) => (from === 3 ? paused.promise : undefined)
-    const mended = paused.promise.then(() => sql("ALTER TABLE phi.raw__all DROP CONSTRAINT liked"))
+    world.beforeAppend = (from) => (from === 3 ? paused : undefined)
+    const mended = paused.then(() => sql("ALTER TABLE phi.raw__all DROP CONSTRAINT liked"))
     await world.run()
     await mended
     expect(await world.rows(count)).toEqual([{ n: 300 }])
@@ -80,9 +86,8 @@ describe("poison", { timeout: 60_000 }, () => {
     await sql("ALTER TABLE phi.raw__all ADD CONSTRAINT liked CHECK (number <> 0)")
     world.count = 2
     world.step = 1
-    const paused = Promise.withResolvers<void>()
-    world.onPaused = (line) => (line.includes("most-failing") ? paused.resolve() : undefined)
-    world.beforeAppend = (from) => (from === 1 ? paused.promise : undefined)
+    const paused = mostFailing()
+    world.beforeAppend = (from) => (from === 1 ? paused : undefined)
     await world.run()
     expect(await world.rows("select number::int from phi.raw")).toEqual([{ number: 1 }])
     expect(await world.letters()).toMatchObject([{ code: "row-refused", state: "open" }])
